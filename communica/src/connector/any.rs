@@ -1,0 +1,70 @@
+//! A connector whose kind is known only when the program runs.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{BoxFuture, Connector, Link, LinkError, Listener, StateError, state};
+use crate::limits::Limits;
+
+/// Any connector, as it comes out of a state string or a configuration. Cheap to clone.
+///
+/// ```
+/// # #[cfg(feature = "tcp")] {
+/// use communica::{AnyConnector, Connector, TcpConnector};
+///
+/// let state = TcpConnector::new("localhost", 16161).dump_state();
+/// let connector = AnyConnector::load_state(&state)?;
+/// assert_eq!(connector.address(), "localhost:16161");
+/// # }
+/// # Ok::<(), communica::StateError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AnyConnector(Arc<dyn Connector>);
+
+impl AnyConnector {
+    /// Any connector behind one type.
+    #[must_use]
+    pub fn new(connector: impl Connector) -> Self {
+        Self(Arc::new(connector))
+    }
+
+    /// The connector that a state string describes, whatever its kind.
+    ///
+    /// # Errors
+    /// It is no state string, or its kind is a Cargo feature that is not on.
+    pub fn load_state(state: &str) -> Result<Self, StateError> {
+        const WANTED: &str = "connector";
+        match state::tag(WANTED, state)?.as_str() {
+            #[cfg(all(feature = "local", unix))]
+            "LocalConnector" => super::LocalConnector::load_state(state).map(Self::new),
+            #[cfg(feature = "tcp")]
+            "TcpConnector" => super::TcpConnector::load_state(state).map(Self::new),
+            #[cfg(feature = "memory")]
+            "MemoryConnector" => super::MemoryConnector::load_state(state).map(Self::new),
+            other => Err(StateError::new(
+                WANTED,
+                format!(
+                    "it is that of a {other}, which this program does not have: is its Cargo feature on?"
+                ),
+            )),
+        }
+    }
+}
+
+impl Connector for AnyConnector {
+    fn address(&self) -> String {
+        self.0.address()
+    }
+
+    fn dump_state(&self) -> String {
+        self.0.dump_state()
+    }
+
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+        self.0.connect(hello, limits)
+    }
+
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        self.0.listen(limits)
+    }
+}

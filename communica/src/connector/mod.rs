@@ -1,0 +1,170 @@
+//! Roads: a file per way to reach a peer. They carry whole messages, in batches; they know no ids, routes or formats.
+//!
+//! Adding one of your own takes an implementation of [`Connector`], [`Listener`] and [`Incoming`], and a [`Link`]
+//! made of a [`LinkTx`] and a [`LinkRx`]. Where the road is a byte stream, [`stream`] does all but opening it.
+
+mod any;
+#[cfg(all(feature = "local", unix))]
+mod local;
+#[cfg(feature = "memory")]
+mod memory;
+mod state;
+#[cfg(any(feature = "local", feature = "tcp"))]
+pub mod stream;
+#[cfg(feature = "tcp")]
+mod tcp;
+
+pub use any::AnyConnector;
+#[cfg(all(feature = "local", unix))]
+pub use local::LocalConnector;
+#[cfg(feature = "memory")]
+pub use memory::MemoryConnector;
+pub use state::StateError;
+#[cfg(feature = "tcp")]
+pub use tcp::TcpConnector;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::limits::Limits;
+use crate::wire::{Batch, Message, WireError};
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to reach a peer. The same value serves both sides: servers listen on it, clients connect to it.
+pub trait Connector: fmt::Debug + Send + Sync + 'static {
+    /// Where it leads, for logs and errors. No secrets.
+    fn address(&self) -> String;
+
+    /// An ASCII string from which another process makes the same connector, see
+    /// [`AnyConnector::load_state`]. It may hold secrets.
+    fn dump_state(&self) -> String;
+
+    /// Opens a link and does the client's half of the handshake: sends `hello` (a JSON object) and waits for the
+    /// server's.
+    ///
+    /// Dropping the future gives the attempt up. The caller limits the time.
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>>;
+
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// The address is in use or cannot be used.
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+}
+
+/// A listening connector. Dropping it ends the listening and gives the address free.
+pub trait Listener: Send {
+    /// State of a connector that reaches this listener: as [`Connector::dump_state`], with what the system chose
+    /// (such as the port, where 0 was asked for).
+    fn dump_state(&self) -> String;
+
+    /// The next connection. Cancel safe: no connection is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// This attempt failed; the next may succeed.
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>>;
+}
+
+/// A connection that has not said who it is.
+pub trait Incoming: Send {
+    /// Where it comes from, for logs.
+    fn address(&self) -> String;
+
+    /// Waits for the client's hello, a JSON object. The caller limits the time.
+    fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>>;
+
+    /// Sends the server's hello; the link is open.
+    fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>>;
+
+    /// Turns the client away. It is told the reason.
+    fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()>;
+}
+
+/// An open connection to one peer, after the handshake.
+pub struct Link {
+    /// Where messages go out.
+    pub tx: Box<dyn LinkTx>,
+    /// Where messages come in.
+    pub rx: Box<dyn LinkRx>,
+    /// What the peer said in the handshake, a JSON object.
+    pub hello: Bytes,
+    /// Where the peer is, for logs.
+    pub address: String,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// The outgoing half of a link.
+pub trait LinkTx: Send {
+    /// Sends what is in the batch and takes it out, front to back; `Ready(Ok)` means that the batch is empty.
+    ///
+    /// Must not block. `Pending` means that the waker of the last call will be woken when more can be sent; the next
+    /// call may come with another waker, and earlier than that. What stays in the batch is repeated on the next
+    /// link, so a message may be taken out only when all of it went out.
+    ///
+    /// # Errors
+    /// The link is broken.
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>>;
+
+    /// Ends the link after everything sent has gone out. The close notify, if there was one, was in a batch.
+    ///
+    /// # Errors
+    /// The link is broken.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// True if the link wants large messages in chunks (as a stream does, where nothing overtakes); false if it
+    /// carries whole messages, taken with [`Batch::next_item`].
+    fn in_chunks(&self) -> bool;
+}
+
+/// The incoming half of a link.
+pub trait LinkRx: Send {
+    /// Appends the messages that have come, at least one, or says that the peer goes away. Cancel safe.
+    ///
+    /// # Errors
+    /// The link is broken, or the peer sent something that is not the wire. The link cannot be used any more.
+    fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<Received, LinkError>>;
+}
+
+/// What came over a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// At least one message.
+    Messages,
+    /// The peer goes away on purpose. Nothing follows.
+    Closed {
+        /// What it said about it.
+        reason: Option<String>,
+    },
+}
+
+/// Why a link could not be opened or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The system says so.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The peer sent something that is not the wire.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The peer turned this side away in the handshake, and said why.
+    #[error("the peer refused: {0}")]
+    Refused(String),
+}

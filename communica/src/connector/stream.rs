@@ -1,0 +1,233 @@
+//! Any byte stream → a link: the handshake, then frames.
+//!
+//! A connector over a stream of its own opens it, splits it and calls [`connect`], or wraps it in a
+//! [`StreamIncoming`].
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, Received};
+use crate::limits::Limits;
+use crate::wire::hello::{self, Opening};
+use crate::wire::{Batch, Decoder, Message, Received as Wire};
+
+/// A buffer starts with this much room …
+const MIN_READ: usize = 8 * 1024;
+/// … and doubles up to this, while reads fill it.
+const MAX_READ: usize = 128 * 1024;
+/// Of an announced frame, this much is reserved before more of it came.
+const MAX_AHEAD: usize = 256 * 1024;
+
+/// The client's half of the handshake over the two halves of a stream.
+///
+/// # Errors
+/// The stream broke, the server refused, or what it sent is no hello.
+pub async fn connect<R, W>(
+    mut read: R,
+    mut write: W,
+    hello: &[u8],
+    limits: &Limits,
+    address: String,
+) -> Result<Link, LinkError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let mut input = BytesMut::new();
+    // A server that refuses may close before it read anything: what it said counts more than the failed write.
+    let written = send_hello(&mut write, hello).await;
+    let theirs = match read_hello(&mut read, &mut input).await {
+        Err(LinkError::Io(_)) if written.is_err() => return Err(written.unwrap_err().into()),
+        other => other?,
+    };
+    Ok(link(read, write, input, theirs, limits, address))
+}
+
+/// A stream that a listener accepted.
+#[derive(Debug)]
+pub struct StreamIncoming<R, W> {
+    read: R,
+    write: W,
+    input: BytesMut,
+    hello: Bytes,
+    limits: Limits,
+    address: String,
+}
+
+impl<R, W> StreamIncoming<R, W> {
+    /// The two halves of the stream, and where it comes from.
+    pub fn new(read: R, write: W, limits: Limits, address: String) -> Self {
+        Self { read, write, input: BytesMut::new(), hello: Bytes::new(), limits, address }
+    }
+}
+
+impl<R, W> Incoming for StreamIncoming<R, W>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
+        Box::pin(async {
+            self.hello = read_hello(&mut self.read, &mut self.input).await?;
+            Ok(self.hello.clone())
+        })
+    }
+
+    fn accept<'a>(mut self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            send_hello(&mut self.write, hello).await?;
+            let Self { read, write, input, hello, limits, address } = *self;
+            Ok(link(read, write, input, hello, &limits, address))
+        })
+    }
+
+    fn refuse<'a>(mut self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            // It is turned away either way.
+            let _ = self.write.write_all(&hello::encode_refusal(reason)).await;
+            let _ = self.write.shutdown().await;
+        })
+    }
+}
+
+async fn send_hello(write: &mut (impl AsyncWrite + Unpin), text: &[u8]) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend_from_slice(text);
+    bytes.push(hello::END);
+    write.write_all(&bytes).await?;
+    write.flush().await
+}
+
+async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> Result<Bytes, LinkError> {
+    loop {
+        if let Opening::Hello(text, taken) = hello::opening(input)? {
+            let text = Bytes::copy_from_slice(text);
+            input.advance(taken);
+            return Ok(text);
+        }
+        input.reserve(1024);
+        let read = read.read_buf(input).await;
+        if matches!(read, Ok(0) | Err(_)) {
+            // 0x04 and a reason may stand before the end; a reset counts as one.
+            return Err(match (hello::refusal(input), read) {
+                (Some(reason), _) => LinkError::Refused(reason),
+                (None, Err(error)) => error.into(),
+                (None, Ok(_)) => {
+                    let what = "the peer closed the connection before the handshake was complete";
+                    io::Error::new(io::ErrorKind::UnexpectedEof, what).into()
+                }
+            });
+        }
+    }
+}
+
+fn link<R, W>(read: R, write: W, input: BytesMut, hello: Bytes, limits: &Limits, address: String) -> Link
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let rx = StreamRx { read, input, decoder: Decoder::new(limits.wire()), room: MIN_READ, end: None };
+    Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, address }
+}
+
+struct StreamTx<W> {
+    write: W,
+}
+
+impl<W: AsyncWrite + Send + Unpin> LinkTx for StreamTx<W> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        while !batch.is_empty() {
+            // The future holds no state of its own: one write, and the batch advances by what was taken.
+            let written = ready!(pin!(self.write.write_buf(batch)).poll(cx))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        pin!(self.write.flush()).poll(cx)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        pin!(self.write.shutdown()).poll(cx)
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
+struct StreamRx<R> {
+    read: R,
+    input: BytesMut,
+    decoder: Decoder,
+    /// Room to reserve for the next read.
+    room: usize,
+    /// What came behind the messages of the last batch.
+    end: Option<Result<Received, LinkError>>,
+}
+
+impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
+    fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<Received, LinkError>> {
+        let before = into.len();
+        loop {
+            if self.end.is_none() {
+                self.decode(into);
+            }
+            if into.len() > before {
+                return Poll::Ready(Ok(Received::Messages));
+            }
+            if let Some(end) = self.end.take() {
+                return Poll::Ready(end);
+            }
+            self.make_room();
+            let free = self.input.capacity() - self.input.len();
+            let read = ready!(pin!(self.read.read_buf(&mut self.input)).poll(cx))?;
+            if read == 0 {
+                let what = "the peer went away without a word";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
+            }
+            if read == free {
+                self.room = (self.room * 2).min(MAX_READ);
+            }
+        }
+    }
+}
+
+impl<R> StreamRx<R> {
+    /// Takes every whole message out of the buffer.
+    fn decode(&mut self, into: &mut Vec<Message>) {
+        loop {
+            match self.decoder.next(&mut self.input) {
+                Ok(Some(Wire::Message(message))) => into.push(message),
+                Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
+                Ok(None) => return,
+                Err(error) => self.end = Some(Err(error.into())),
+            }
+            if self.end.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Reserves for the next read: a little, or what a large frame still lacks, but never much more than came.
+    fn make_room(&mut self) {
+        let missing = self.decoder.missing(&self.input);
+        let ahead = missing.min(MAX_AHEAD.max(self.input.len()));
+        // Half of the room free is enough; below that, the buffer moves its rest or grows.
+        if self.input.capacity() - self.input.len() < (self.room / 2).max(ahead) {
+            self.input.reserve(self.room.max(ahead));
+        }
+    }
+}

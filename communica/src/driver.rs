@@ -1,0 +1,228 @@
+//! Reads and writes one link, side by side in one task, until it ends.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::connector::{Link, LinkError, LinkRx, Received};
+use crate::exchange::Exchange;
+use crate::session::{Event, Goodbye, Intake};
+use crate::wire::Message;
+
+/// Batches read before other tasks get a turn.
+const BATCHES_PER_TURN: usize = 8;
+/// A link that is to end at once gets so long to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How a link ended.
+#[derive(Debug)]
+pub(crate) enum LinkEnd {
+    /// This side ended it, with everything said.
+    Here,
+    /// The peer ended it on purpose.
+    Peer(Option<String>),
+    /// It broke, or the peer spoke nonsense.
+    Broken(LinkError),
+}
+
+impl LinkEnd {
+    fn why(&self) -> String {
+        match self {
+            Self::Here => "it was closed here".to_owned(),
+            Self::Peer(Some(reason)) => format!("the peer closed it: {reason}"),
+            Self::Peer(None) => "the peer closed it".to_owned(),
+            Self::Broken(error) => error.to_string(),
+        }
+    }
+}
+
+/// Carries messages until the link ends; then calls that were sent have ended, and what was not waits for the next
+/// link. The caller holds the exchange's link slot; `attached` is called when messages go to this link. Dropping
+/// the future breaks the link off.
+pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl FnOnce()) -> LinkEnd {
+    exchange.attach(link.tx);
+    let mut detach = Detach { exchange, why: "it was broken off".to_owned() };
+    let mut driver = Driver {
+        exchange,
+        rx: link.rx,
+        inbox: Vec::new(),
+        jobs: Vec::new(),
+        let_others_first: true,
+        paused: false,
+        goodbye: None,
+        goodbye_said: false,
+        watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        stuck: None,
+    };
+    attached();
+    let end = poll_fn(|cx| driver.poll(cx)).await;
+    detach.why = end.why();
+    tracing::debug!(client_id = exchange.client_id(), address = %link.address, why = detach.why, "a link ended");
+    if let LinkEnd::Broken(error) = &end {
+        // Whoever wrote the other side wants to know; that they read it is more than can be asked.
+        let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
+    }
+    end
+}
+
+/// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
+struct Detach<'a> {
+    exchange: &'a Exchange,
+    why: String,
+}
+
+impl Drop for Detach<'_> {
+    fn drop(&mut self) {
+        self.exchange.link_lost(&self.why);
+    }
+}
+
+struct Driver<'a> {
+    exchange: &'a Arc<Exchange>,
+    rx: Box<dyn LinkRx>,
+    inbox: Vec<Message>,
+    jobs: Vec<Message>,
+    /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
+    let_others_first: bool,
+    /// Nothing is read, because too much waits here.
+    paused: bool,
+    goodbye: Option<Goodbye>,
+    goodbye_said: bool,
+    /// Runs out when the link took nothing for too long, or did not end in time.
+    watch: Pin<Box<Sleep>>,
+    /// Bytes that waited when the watch was set; `None` when it is not set.
+    stuck: Option<usize>,
+}
+
+impl Driver<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let goodbye = self.exchange.session().driver_looks(|known| match known {
+            Some(known) if known.will_wake(cx.waker()) => known,
+            _ => cx.waker().clone(),
+        });
+        if self.goodbye.is_none() && goodbye.is_some() {
+            self.goodbye = goodbye;
+            self.set_watch(LAST_WORDS);
+        }
+        if self.goodbye.as_ref().is_some_and(|goodbye| goodbye.at_once) {
+            return self.poll_end_at_once(cx);
+        }
+        if let Poll::Ready(end) = self.poll_read(cx) {
+            return Poll::Ready(end);
+        }
+        self.poll_write(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        for _ in 0..BATCHES_PER_TURN {
+            let intake = self.exchange.session().intake();
+            self.paused = intake == Intake::Paused;
+            match intake {
+                Intake::Open => {}
+                Intake::Paused => return Poll::Pending,
+                Intake::Overrun => return Poll::Ready(self.overrun()),
+            }
+            match ready!(self.rx.poll_recv(cx, &mut self.inbox)) {
+                Ok(Received::Messages) => {
+                    self.take_in();
+                    // Answers that are there now go out now: nobody is about to add to them.
+                    if self.exchange.start_jobs(&mut self.jobs) {
+                        self.let_others_first = false;
+                        if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
+                            return Poll::Ready(LinkEnd::Broken(error.into()));
+                        }
+                    }
+                }
+                Ok(Received::Closed { reason }) => return Poll::Ready(LinkEnd::Peer(reason)),
+                Err(error) => return Poll::Ready(LinkEnd::Broken(error)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Gives each message to the session, then wakes who waited for it.
+    fn take_in(&mut self) {
+        let mut wakers = Vec::new();
+        let mut session = self.exchange.session();
+        for message in self.inbox.drain(..) {
+            match session.receive(message) {
+                Event::Answered(waker) => wakers.extend(waker),
+                Event::Queued => {}
+                Event::Dropped(why) => {
+                    tracing::debug!(client_id = self.exchange.client_id(), why, "dropped a message")
+                }
+            }
+        }
+        drop(session);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        if std::mem::take(&mut self.let_others_first)
+            && self.stuck.is_none()
+            && self.exchange.session().has_output()
+        {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match self.exchange.poll_flush(cx) {
+            Poll::Pending => return self.poll_watch(cx),
+            Poll::Ready(Err(error)) => return Poll::Ready(LinkEnd::Broken(error.into())),
+            Poll::Ready(Ok(())) => {
+                self.let_others_first = true;
+                self.stuck = None;
+            }
+        }
+        if self.paused && self.exchange.session().intake() != Intake::Paused {
+            cx.waker().wake_by_ref();
+        }
+        let Some(goodbye) = &self.goodbye else { return Poll::Pending };
+        if !self.goodbye_said {
+            self.goodbye_said = true;
+            self.exchange.session().push_close(goodbye.reason.as_deref());
+            self.let_others_first = false;
+            return self.poll_write(cx);
+        }
+        match self.exchange.poll_close(cx) {
+            Poll::Pending => self.poll_watch(cx),
+            Poll::Ready(_) => Poll::Ready(LinkEnd::Here),
+        }
+    }
+
+    /// Another link waits to take over: what is queued is for that one.
+    fn poll_end_at_once(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let reason = self.goodbye.as_ref().and_then(|goodbye| goodbye.reason.as_deref());
+        let reason = if std::mem::replace(&mut self.goodbye_said, true) { None } else { reason };
+        if self.exchange.poll_last_words(cx, reason).is_pending() {
+            ready!(self.watch.as_mut().poll(cx));
+        }
+        Poll::Ready(LinkEnd::Here)
+    }
+
+    /// The link takes nothing now. Fine, unless it stays so.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let now = self.exchange.stuck_bytes();
+        if self.stuck != Some(now) {
+            self.set_watch(self.exchange.limits.stall_time);
+        }
+        self.stuck = Some(now);
+        ready!(self.watch.as_mut().poll(cx));
+        let what = "the peer took nothing of what was sent for too long";
+        Poll::Ready(LinkEnd::Broken(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into()))
+    }
+
+    fn set_watch(&mut self, time: Duration) {
+        self.watch.as_mut().reset(Instant::now() + time);
+    }
+
+    fn overrun(&mut self) -> LinkEnd {
+        let what = "the peer sent more messages than may wait here, see `Limits::waiting`";
+        tracing::warn!(client_id = self.exchange.client_id(), "closing a link: {what}");
+        LinkEnd::Broken(std::io::Error::new(std::io::ErrorKind::QuotaExceeded, what).into())
+    }
+}

@@ -1,0 +1,56 @@
+//! How long to wait before the next attempt to connect.
+
+use std::time::Duration;
+
+/// Waits between attempts to connect: they grow, and chance keeps clients of one server apart.
+///
+/// The default starts at 50 ms, doubles, and ends at 5 s; each wait is between half of that and the whole.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    start: Duration,
+    max: Duration,
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(5))
+    }
+}
+
+impl Backoff {
+    /// The first wait and the longest.
+    #[must_use]
+    pub fn new(start: Duration, max: Duration) -> Self {
+        Self { start, max: max.max(start), next: start }
+    }
+
+    /// The next wait.
+    pub(crate) fn next(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(self.max);
+        wait.mul_f64(0.5 + crate::random::fraction() / 2.0)
+    }
+
+    /// A link was open: the next wait is the first again.
+    pub(crate) fn reset(&mut self) {
+        self.next = self.start;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_the_longest_and_start_over() {
+        let (start, max) = (Duration::from_millis(100), Duration::from_millis(350));
+        let mut backoff = Backoff::new(start, max);
+        for whole in [100, 200, 350, 350] {
+            let (wait, whole) = (backoff.next(), Duration::from_millis(whole));
+            assert!(wait >= whole / 2 && wait <= whole, "{wait:?} of {whole:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next() <= start);
+    }
+}

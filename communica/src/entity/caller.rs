@@ -1,0 +1,130 @@
+//! The seam under stubs: who is called, and how an outcome looks.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::error::{CallError, Error, NoServiceError, Reason, ServiceError};
+use crate::exchange::Exchange;
+use crate::serializer::{Dump, Load};
+use crate::session::CallEnd;
+
+/// What a call may be told beside its arguments.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    timeout: Option<Duration>,
+}
+
+impl CallOptions {
+    /// Nothing told: no time limit.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long to wait for the answer, the time in the queue included. After it the call ends with
+    /// [`Error::NotSent`] if its message did not go out (and never will), else with [`Error::MayHaveRun`].
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        Self { timeout: Some(time) }
+    }
+
+    /// Does something first, within the time of the call. Gives what is left of it.
+    pub(crate) async fn spend<T>(&self, first: impl Future<Output = T>) -> Result<(T, Self), Error> {
+        let Some(time) = self.timeout else { return Ok((first.await, self.clone())) };
+        let start = Instant::now();
+        let done = tokio::time::timeout(time, first).await;
+        let done = done.map_err(|_| Error::NotSent(Reason::TimedOut(time)))?;
+        Ok((done, self.clone().timeout(time.saturating_sub(start.elapsed()))))
+    }
+}
+
+/// Somebody who can be called: one peer, whichever is connected, or all. Generated stubs stand on it, and so can
+/// yours: a caller that retries, counts or imitates a service.
+///
+/// Dropping a future of a call gives the call up; a message that did not go out yet is not sent then.
+pub trait Caller: Clone + Send + Sync + 'static {
+    /// How a call ends: a `Result` for one peer, one per peer for all.
+    type Outcome<T: Send, E: ServiceError>: Send;
+
+    /// Sends `args` and waits for the answer.
+    fn request<S, A, T, E>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> impl Future<Output = Self::Outcome<T, E>> + Send
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+        E: ServiceError;
+
+    /// Sends `args` and waits for no answer: done when the message is accepted.
+    fn throw<S, A>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> impl Future<Output = Self::Outcome<(), NoServiceError>> + Send
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync;
+}
+
+/// What a stub can be made of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called",
+    label = "not a client, peer or server handle",
+    note = "give a `RouteClient`, or `server.peer(id).await`, `server.any_peer()`, `server.all_peers()`"
+)]
+pub trait IntoCaller {
+    /// Who is called in the end.
+    type Caller: Caller;
+
+    /// Makes the caller.
+    fn into_caller(self) -> Self::Caller;
+}
+
+pub(crate) async fn request<S, A, T, E>(
+    exchange: &Exchange,
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: &A,
+) -> Result<T, CallError<E>>
+where
+    S: Dump<A> + for<'de> Load<'de, T>,
+    A: ?Sized + Sync,
+    E: ServiceError,
+{
+    let payload = serializer.dump(args).map_err(Error::Serializer)?;
+    match exchange.request(route, payload, options.timeout).await {
+        CallEnd::Value(payload) => {
+            let loaded = serializer.load(&payload);
+            loaded.map_err(|error| Error::Serializer(error.in_result()).into())
+        }
+        CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
+            Ok(error) => CallError::Service(error),
+            Err(fault) => CallError::Failed(fault.into()),
+        }),
+        CallEnd::Lost(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn throw<S, A>(
+    exchange: &Exchange,
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: &A,
+) -> Result<(), Error>
+where
+    S: Dump<A>,
+    A: ?Sized + Sync,
+{
+    let payload = serializer.dump(args).map_err(Error::Serializer)?;
+    exchange.throw(route, payload, options.timeout).await
+}

@@ -1,0 +1,251 @@
+//! The connecting side: one exchange, kept connected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::backoff::Backoff;
+use crate::connector::{Connector, Link, LinkError};
+use crate::driver::{LinkEnd, drive};
+use crate::error::{Error, Reason};
+use crate::exchange::Exchange;
+use crate::limits::Limits;
+use crate::route::Handlers;
+use crate::session::Goodbye;
+use crate::wire::hello::{self, ClientHello, ServerHello};
+
+/// What a server says to a connection whose client id came again; the client does not come back then, or the two
+/// would push each other out for ever.
+pub(crate) const REPLACED: &str = "another connection with the same client id took over";
+
+/// How a client connects, as its builder collected it.
+pub(crate) struct ClientSettings {
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) backoff: Backoff,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) grace: Duration,
+}
+
+impl ClientSettings {
+    pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
+        Self {
+            connector,
+            client_id: None,
+            limits: Limits::default(),
+            backoff: Backoff::default(),
+            connect_timeout: Some(Duration::from_secs(30)),
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// Starts to connect and does not wait for it.
+    pub(crate) fn start(self, handlers: Handlers) -> Arc<Client> {
+        let client_id = self.client_id.unwrap_or_else(|| crate::random::hex(16));
+        let exchange = Exchange::new(client_id, Arc::new(handlers), self.limits);
+        let (status, watch) = watch::channel(Status::Trying(None));
+        let keeper = Keeper {
+            exchange: exchange.clone(),
+            connector: self.connector.clone(),
+            backoff: self.backoff,
+            status,
+        };
+        let keeper = tokio::spawn(keeper.run()).abort_handle();
+        Arc::new(Client { exchange, connector: self.connector, status: watch, keeper, grace: self.grace })
+    }
+
+    /// Connects, and waits for it as long as the settings say.
+    pub(crate) async fn connect(self, handlers: Handlers) -> Result<Arc<Client>, Error> {
+        let limit = self.connect_timeout;
+        let client = self.start(handlers);
+        let connected = client.connected();
+        match limit {
+            None => connected.await?,
+            Some(time) => timeout(time, connected).await.unwrap_or_else(|_| Err(client.not_in_time(time)))?,
+        }
+        Ok(client)
+    }
+}
+
+/// How it stands with the link.
+#[derive(Clone, Debug)]
+enum Status {
+    /// Never connected so far; what the last attempt said.
+    Trying(Option<String>),
+    /// The server turned the first connection down.
+    Refused(String),
+    /// It was connected at least once.
+    Connected,
+    /// It is over.
+    Ended(Reason),
+}
+
+/// A client while somebody holds it. Dropping the last handle sends what was accepted, says goodbye and ends it.
+pub(crate) struct Client {
+    pub(crate) exchange: Arc<Exchange>,
+    connector: Arc<dyn Connector>,
+    status: watch::Receiver<Status>,
+    keeper: AbortHandle,
+    grace: Duration,
+}
+
+impl Client {
+    /// Waits for the first connection.
+    async fn connected(&self) -> Result<(), Error> {
+        let mut status = self.status.clone();
+        let status = status.wait_for(|status| !matches!(status, Status::Trying(_))).await;
+        match status.as_deref() {
+            Ok(Status::Connected) => Ok(()),
+            Ok(Status::Refused(reason)) => {
+                Err(Error::Refused { address: self.connector.address(), reason: reason.clone() })
+            }
+            Ok(Status::Ended(reason)) => Err(self.failed(reason.to_string())),
+            Ok(Status::Trying(_)) | Err(_) => Err(self.failed("it was closed meanwhile".to_owned())),
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Connect { address: self.connector.address(), reason }
+    }
+
+    fn not_in_time(&self, time: Duration) -> Error {
+        let last = match &*self.status.borrow() {
+            Status::Trying(Some(last)) => format!("the last attempt said: {last}"),
+            _ => "no attempt came to an end".to_owned(),
+        };
+        self.failed(format!("no connection within {time:?}; {last}"))
+    }
+
+    /// Waits until the client is over: closed here, or pushed out by another with its id.
+    pub(crate) async fn ended(&self) {
+        let mut status = self.status.clone();
+        let _ = status.wait_for(|status| matches!(status, Status::Ended(_) | Status::Refused(_))).await;
+    }
+
+    /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time.
+    pub(crate) async fn close(&self) {
+        let exchange = &self.exchange;
+        exchange.session().drain();
+        let _ = timeout(self.grace, async {
+            exchange.wait_until(|session| session.no_jobs()).await;
+            exchange.session().refuse_calls(Reason::Closed);
+            exchange.wait_until(|session| session.is_idle()).await;
+            exchange.end_link(Goodbye { reason: None, at_once: false });
+            exchange.wait_until(|session| !session.is_linked()).await;
+        })
+        .await;
+        self.keeper.abort();
+        exchange.abort_jobs();
+        exchange.close(Reason::Closed);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let linked = {
+            let mut session = self.exchange.session();
+            session.drain();
+            session.refuse_calls(Reason::Closed);
+            session.is_linked()
+        };
+        if linked {
+            self.exchange.end_link(Goodbye { reason: None, at_once: false });
+        } else {
+            self.keeper.abort();
+            self.exchange.close(Reason::Closed);
+        }
+    }
+}
+
+/// Opens one link after the other.
+struct Keeper {
+    exchange: Arc<Exchange>,
+    connector: Arc<dyn Connector>,
+    backoff: Backoff,
+    status: watch::Sender<Status>,
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let reason = loop {
+            match self.open().await {
+                Ok(link) => {
+                    if let Some(reason) = self.keep(link).await {
+                        break reason;
+                    }
+                }
+                Err(error) => {
+                    if self.note(error) {
+                        break Reason::Closed;
+                    }
+                }
+            }
+            tokio::time::sleep(self.backoff.next()).await;
+        };
+        self.exchange.close(reason.clone());
+        self.status.send_if_modified(|status| {
+            let refused = matches!(status, Status::Refused(_));
+            if !refused {
+                *status = Status::Ended(reason);
+            }
+            !refused
+        });
+    }
+
+    async fn open(&self) -> Result<Link, LinkError> {
+        let limits = &self.exchange.limits;
+        let hello = ClientHello { client_id: self.exchange.client_id().to_owned() };
+        let hello = hello::text(&hello)?;
+        let opened = timeout(limits.handshake_time, self.connector.connect(&hello, limits)).await;
+        let link = opened.unwrap_or_else(|_| {
+            let what = format!("no handshake within {:?}", limits.handshake_time);
+            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
+        })?;
+        hello::decode::<ServerHello>(&link.hello)?;
+        Ok(link)
+    }
+
+    /// Drives the link. `Some` when it was the last.
+    async fn keep(&mut self, link: Link) -> Option<Reason> {
+        tracing::info!(address = %link.address, client_id = self.exchange.client_id(), "connected");
+        self.backoff.reset();
+        let _slot = self.exchange.link_slot.lock().await;
+        // Whoever waits for the connection finds the link attached.
+        let status = self.status.clone();
+        let end = drive(&self.exchange, link, move || drop(status.send_replace(Status::Connected))).await;
+        match &end {
+            LinkEnd::Here => return Some(Reason::Closed),
+            LinkEnd::Peer(Some(reason)) if reason == REPLACED => return Some(Reason::Replaced),
+            LinkEnd::Peer(_) => {
+                tracing::info!(address = self.connector.address(), "the server closed the connection")
+            }
+            LinkEnd::Broken(error) => {
+                tracing::warn!(address = self.connector.address(), %error, "lost the connection");
+            }
+        }
+        self.exchange.session().closed().cloned()
+    }
+
+    /// Keeps the error for who waits. True if there is no point in going on.
+    fn note(&self, error: LinkError) -> bool {
+        tracing::debug!(address = self.connector.address(), %error, "could not connect");
+        let mut give_up = false;
+        self.status.send_if_modified(|status| {
+            // A server that knew this client and turns it down now may think better of it.
+            let Status::Trying(last) = status else { return false };
+            match error {
+                LinkError::Refused(reason) => {
+                    give_up = true;
+                    *status = Status::Refused(reason);
+                }
+                other => *last = Some(other.to_string()),
+            }
+            true
+        });
+        give_up
+    }
+}

@@ -1,0 +1,58 @@
+//! What users hold: servers, clients, and the peers at their other end.
+
+/// The settings that every client's builder has.
+macro_rules! client_settings {
+    ($builder:ident $(<$s:ident>)?) => {
+        impl $(<$s>)? $builder $(<$s>)? {
+            /// The id by which the server knows this client, also after a reconnect. Default: 32 random hex digits.
+            /// While two connections use one id, the newer one counts and the older one is closed and told.
+            pub fn client_id(mut self, id: impl Into<String>) -> Self {
+                self.settings.client_id = Some(id.into());
+                self
+            }
+
+            /// How long `connect` tries; `None` for ever. Default: 30 s.
+            pub fn connect_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+                self.settings.connect_timeout = time.into();
+                self
+            }
+
+            /// Waits between attempts to connect. Default: see [`Backoff`].
+            pub fn backoff(mut self, backoff: Backoff) -> Self {
+                self.settings.backoff = backoff;
+                self
+            }
+
+            /// What it accepts and keeps. Default: see [`Limits`].
+            pub fn limits(mut self, limits: Limits) -> Self {
+                self.settings.limits = limits;
+                self
+            }
+
+            /// How long `close` waits for handlers that run and messages that wait. Default: 10 s.
+            pub fn grace(mut self, time: Duration) -> Self {
+                self.settings.grace = time;
+                self
+            }
+        }
+    };
+}
+
+use client_settings;
+
+mod backoff;
+mod caller;
+mod client;
+mod peer;
+mod route;
+mod server;
+mod shutdown;
+mod simple;
+
+pub use backoff::Backoff;
+pub use caller::{CallOptions, Caller, IntoCaller};
+pub use peer::{AllPeers, AnyPeer, Peer};
+pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
+pub use simple::{
+    NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimpleServer, SimpleServerHandle,
+};

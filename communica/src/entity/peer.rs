@@ -1,0 +1,198 @@
+//! The other end, as a handle to call it: one peer, whichever is connected, or all.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::caller::{self, CallOptions, Caller, IntoCaller};
+use super::client::Client;
+use super::server::Server;
+use crate::error::{CallError, NoServiceError, ServiceError};
+use crate::exchange::Exchange;
+use crate::serializer::{Dump, Load};
+
+/// One peer. Cheap to clone; stays good over reconnects.
+///
+/// A call to a peer that is away just now waits until it is back, within the time given with the call.
+#[derive(Clone)]
+pub struct Peer {
+    pub(crate) exchange: Arc<Exchange>,
+    /// Keeps a client connected as long as somebody can call through it.
+    _client: Option<Arc<Client>>,
+}
+
+impl Peer {
+    /// The peer as handlers see it: that it is known does not keep the connection open.
+    pub(crate) fn of(exchange: Arc<Exchange>) -> Self {
+        Self { exchange, _client: None }
+    }
+
+    pub(crate) fn of_client(client: Arc<Client>) -> Self {
+        Self { exchange: client.exchange.clone(), _client: Some(client) }
+    }
+
+    /// Id of the client at the other end; on the client's side, its own.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.exchange.client_id()
+    }
+
+    /// A link is open at this moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.exchange.session().is_linked()
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("client_id", &self.client_id()).finish_non_exhaustive()
+    }
+}
+
+impl Caller for Peer {
+    type Outcome<T: Send, E: ServiceError> = Result<T, CallError<E>>;
+
+    async fn request<S, A, T, E>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Result<T, CallError<E>>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+        E: ServiceError,
+    {
+        caller::request(&self.exchange, options, Some(route), serializer, args).await
+    }
+
+    async fn throw<S, A>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Result<(), CallError<NoServiceError>>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        Ok(caller::throw(&self.exchange, options, Some(route), serializer, args).await?)
+    }
+}
+
+/// Whichever client of a server is connected: each call goes to one of them, by chance. While there is none, calls
+/// wait for one to come, within the time given with the call.
+#[derive(Clone)]
+pub struct AnyPeer(pub(crate) Arc<Server>);
+
+impl fmt::Debug for AnyPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyPeer")
+    }
+}
+
+impl Caller for AnyPeer {
+    type Outcome<T: Send, E: ServiceError> = Result<T, CallError<E>>;
+
+    async fn request<S, A, T, E>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Result<T, CallError<E>>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+        E: ServiceError,
+    {
+        let (exchange, options) = self.0.any(options).await?;
+        caller::request(&exchange, &options, Some(route), serializer, args).await
+    }
+
+    async fn throw<S, A>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Result<(), CallError<NoServiceError>>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let (exchange, options) = self.0.any(options).await?;
+        Ok(caller::throw(&exchange, &options, Some(route), serializer, args).await?)
+    }
+}
+
+/// Every client of a server that is connected when the call is made: a call gives each one's client id and outcome.
+/// Nobody connected, no outcomes.
+#[derive(Clone)]
+pub struct AllPeers(pub(crate) Arc<Server>);
+
+impl fmt::Debug for AllPeers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AllPeers")
+    }
+}
+
+impl Caller for AllPeers {
+    type Outcome<T: Send, E: ServiceError> = Vec<(String, Result<T, CallError<E>>)>;
+
+    async fn request<S, A, T, E>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Self::Outcome<T, E>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+        E: ServiceError,
+    {
+        let peers = self.0.connected();
+        let calls = peers.iter().map(|peer| caller::request(peer, options, Some(route), serializer, args));
+        let outcomes = super::server::all(calls).await;
+        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+    }
+
+    async fn throw<S, A>(
+        &self,
+        options: &CallOptions,
+        route: &str,
+        serializer: &S,
+        args: &A,
+    ) -> Self::Outcome<(), NoServiceError>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let peers = self.0.connected();
+        let throws = peers.iter().map(|peer| caller::throw(peer, options, Some(route), serializer, args));
+        let outcomes =
+            super::server::all(throws).await.into_iter().map(|outcome| outcome.map_err(CallError::from));
+        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+    }
+}
+
+/// A caller is a caller.
+macro_rules! into_itself {
+    ($($caller:ty),*) => {$(
+        impl IntoCaller for $caller {
+            type Caller = Self;
+
+            fn into_caller(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+into_itself!(Peer, AnyPeer, AllPeers);

@@ -1,0 +1,381 @@
+//! Entities whose handlers have names, and the calls without a macro.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::caller::{CallOptions, Caller, IntoCaller};
+use super::client::{Client, ClientSettings};
+use super::peer::{AllPeers, AnyPeer, Peer};
+use super::server::{Running, ServerSettings};
+use crate::connector::Connector;
+use crate::error::{Error, NoServiceError};
+use crate::limits::Limits;
+use crate::route::{Handlers, RouteTable};
+use crate::serializer::{Dump, Load};
+
+/// Answers requests by route, and can call the clients that connect. The counterpart of [`RouteClient`].
+///
+/// ```no_run
+/// # #[cfg(all(feature = "local", feature = "json", unix))]
+/// # async fn example() -> Result<(), communica::Error> {
+/// use communica::{LocalConnector, RouteServer, RouteTable};
+///
+/// let routes = RouteTable::new().route("upper", |text: String| text.to_uppercase());
+/// RouteServer::new(LocalConnector::new("desk"), routes).run().await
+/// # }
+/// ```
+#[must_use = "a server does nothing before `run` or `start`"]
+pub struct RouteServer {
+    settings: ServerSettings,
+    routes: RouteTable,
+}
+
+impl RouteServer {
+    /// A server that will listen on `connector` and answer with `routes`.
+    pub fn new(connector: impl Connector, routes: RouteTable) -> Self {
+        Self { settings: ServerSettings::new(Arc::new(connector)), routes }
+    }
+
+    /// What it accepts and keeps. Default: see [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// How long `stop` waits for handlers that run and messages that wait. Default: 10 s.
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.settings.grace = time;
+        self
+    }
+
+    /// Starts to listen. The server runs until the handle is stopped or its last clone is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] and [`Error::DuplicateRoute`].
+    pub async fn start(self) -> Result<RouteServerHandle, Error> {
+        let handlers = Handlers::checked(self.routes)?;
+        Ok(RouteServerHandle { running: self.settings.start(handlers).await? })
+    }
+
+    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`RouteServerHandle::stop`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); and [`Error::Signals`].
+    pub async fn run(self) -> Result<(), Error> {
+        self.start().await?.running.run().await
+    }
+}
+
+impl fmt::Debug for RouteServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteServer")
+            .field("connector", &self.settings.connector)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running [`RouteServer`]. Cheap to clone; when the last clone is dropped the server ends on the spot, its
+/// connections with it.
+#[derive(Clone)]
+#[must_use = "the server ends when its handle is dropped"]
+pub struct RouteServerHandle {
+    running: Arc<Running>,
+}
+
+impl RouteServerHandle {
+    /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe, so a time limit can
+    /// be put around it. The peer stays good while the client is away.
+    pub async fn peer(&self, client_id: &str) -> Peer {
+        Peer::of(self.running.server.by_id(client_id).await)
+    }
+
+    /// Whichever client is connected.
+    #[must_use]
+    pub fn any_peer(&self) -> AnyPeer {
+        AnyPeer(self.running.server.clone())
+    }
+
+    /// Every client that is connected when a call is made.
+    #[must_use]
+    pub fn all_peers(&self) -> AllPeers {
+        AllPeers(self.running.server.clone())
+    }
+
+    /// The clients that are connected now.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        self.running.server.connected().into_iter().map(Peer::of).collect()
+    }
+
+    /// State of a connector that reaches this server, for a child process. Unlike the connector's own it holds what
+    /// the system chose, such as the port where 0 was asked for.
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        self.running.state.clone()
+    }
+
+    /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
+    /// time; then tells the clients and closes.
+    pub async fn stop(&self) {
+        self.running.stop().await;
+    }
+}
+
+impl fmt::Debug for RouteServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteServerHandle").field("state", &self.running.state).finish_non_exhaustive()
+    }
+}
+
+/// Connects to a [`RouteServer`], calls it, and can answer its calls. Cheap to clone: all clones share the connection.
+///
+/// It reconnects by itself, under the same client id; calls made meanwhile wait. When the last clone, stub and peer
+/// made of it is dropped, what was accepted is sent and the connection ends.
+#[derive(Clone)]
+pub struct RouteClient {
+    client: Arc<Client>,
+    peer: Peer,
+}
+
+impl RouteClient {
+    /// Connects, with the defaults of [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// [`Error::Connect`] after 30 s without a connection, [`Error::Refused`] when the server turns it away.
+    pub async fn connect(connector: impl Connector) -> Result<Self, Error> {
+        Self::builder(connector).connect().await
+    }
+
+    /// What has defaults: routes, client id, limits, time limits.
+    pub fn builder(connector: impl Connector) -> RouteClientBuilder {
+        RouteClientBuilder { settings: ClientSettings::new(Arc::new(connector)), routes: RouteTable::new() }
+    }
+
+    fn of(client: Arc<Client>) -> Self {
+        let peer = Peer::of_client(client.clone());
+        Self { client, peer }
+    }
+
+    /// The id by which the server knows this client.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.peer.client_id()
+    }
+
+    /// A link is open at this moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.peer.is_connected()
+    }
+
+    /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
+    /// server is told. Calls that still wait end with an error, and so do later ones.
+    pub async fn close(&self) {
+        self.client.close().await;
+    }
+
+    /// Waits until the client is over: closed, or pushed out by another connection with its id. Cancel safe.
+    pub async fn closed(&self) {
+        self.client.ended().await;
+    }
+}
+
+impl fmt::Debug for RouteClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteClient").field("client_id", &self.client_id()).finish_non_exhaustive()
+    }
+}
+
+/// Collects what a [`RouteClient`] is to be.
+#[must_use = "a builder does nothing before `connect` or `start`"]
+pub struct RouteClientBuilder {
+    settings: ClientSettings,
+    routes: RouteTable,
+}
+
+impl RouteClientBuilder {
+    /// Handlers for the server's calls. Default: none.
+    pub fn routes(mut self, routes: RouteTable) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// As [`RouteClient::connect`]; and [`Error::DuplicateRoute`].
+    pub async fn connect(self) -> Result<RouteClient, Error> {
+        let handlers = Handlers::checked(self.routes)?;
+        Ok(RouteClient::of(self.settings.connect(handlers).await?))
+    }
+
+    /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateRoute`].
+    pub fn start(self) -> Result<RouteClient, Error> {
+        let handlers = Handlers::checked(self.routes)?;
+        Ok(RouteClient::of(self.settings.start(handlers)))
+    }
+}
+
+super::client_settings!(RouteClientBuilder);
+
+impl fmt::Debug for RouteClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteClientBuilder")
+            .field("connector", &self.settings.connector)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IntoCaller for RouteClient {
+    type Caller = Peer;
+
+    fn into_caller(self) -> Peer {
+        self.peer
+    }
+}
+
+impl IntoCaller for &RouteClient {
+    type Caller = Peer;
+
+    fn into_caller(self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+/// A server is called back through whichever client is connected.
+impl IntoCaller for &RouteServerHandle {
+    type Caller = AnyPeer;
+
+    fn into_caller(self) -> AnyPeer {
+        self.any_peer()
+    }
+}
+
+/// The calls without a macro, for whoever stands for one peer.
+macro_rules! untyped_calls {
+    ($($who:ty, $caller:expr;)*) => {$(
+        impl $who {
+            /// Sends `value` as JSON to the handler of `route` and waits for its answer.
+            ///
+            /// # Errors
+            /// See [`Error`]; [`Error::outcome`] says whether the handler may have run.
+            #[cfg(feature = "json")]
+            pub async fn request<A, T>(&self, route: &str, value: &A) -> Result<T, Error>
+            where
+                A: serde::Serialize + ?Sized + Sync,
+                T: serde::de::DeserializeOwned + Send,
+            {
+                self.request_with(route, &crate::JsonSerializer, value).await
+            }
+
+            /// As `request`, in the format of `serializer`.
+            ///
+            /// # Errors
+            /// See [`Error`].
+            pub async fn request_with<S, A, T>(&self, route: &str, serializer: &S, value: &A) -> Result<T, Error>
+            where
+                S: Dump<A> + for<'de> Load<'de, T>,
+                A: ?Sized + Sync,
+                T: Send,
+            {
+                let caller = $caller(self);
+                let options = CallOptions::new();
+                let outcome = Caller::request::<_, _, _, NoServiceError>(&caller, &options, route, serializer, value);
+                Ok(outcome.await?)
+            }
+
+            /// Sends `value` as JSON to the handler of `route` and waits for no answer: done when it is accepted.
+            ///
+            /// # Errors
+            /// See [`Error`]. What the handler makes of it is not told.
+            #[cfg(feature = "json")]
+            pub async fn throw<A>(&self, route: &str, value: &A) -> Result<(), Error>
+            where
+                A: serde::Serialize + ?Sized + Sync,
+            {
+                self.throw_with(route, &crate::JsonSerializer, value).await
+            }
+
+            /// As `throw`, in the format of `serializer`.
+            ///
+            /// # Errors
+            /// See [`Error`].
+            pub async fn throw_with<S, A>(&self, route: &str, serializer: &S, value: &A) -> Result<(), Error>
+            where
+                S: Dump<A>,
+                A: ?Sized + Sync,
+            {
+                let caller = $caller(self);
+                Ok(Caller::throw(&caller, &CallOptions::new(), route, serializer, value).await?)
+            }
+        }
+    )*};
+}
+
+untyped_calls! {
+    RouteClient, IntoCaller::into_caller;
+    RouteServerHandle, RouteServerHandle::any_peer;
+    Peer, Peer::clone;
+    AnyPeer, AnyPeer::clone;
+}
+
+impl AllPeers {
+    /// Sends `value` as JSON to every connected client; each one's id and how its call ended.
+    #[cfg(feature = "json")]
+    pub async fn request<A, T>(&self, route: &str, value: &A) -> Vec<(String, Result<T, Error>)>
+    where
+        A: serde::Serialize + ?Sized + Sync,
+        T: serde::de::DeserializeOwned + Send,
+    {
+        self.request_with(route, &crate::JsonSerializer, value).await
+    }
+
+    /// As `request`, in the format of `serializer`.
+    pub async fn request_with<S, A, T>(
+        &self,
+        route: &str,
+        serializer: &S,
+        value: &A,
+    ) -> Vec<(String, Result<T, Error>)>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+    {
+        let options = CallOptions::new();
+        let outcomes =
+            Caller::request::<_, _, _, NoServiceError>(self, &options, route, serializer, value).await;
+        outcomes.into_iter().map(|(id, outcome)| (id, outcome.map_err(Error::from))).collect()
+    }
+
+    /// Throws `value` as JSON to every connected client.
+    #[cfg(feature = "json")]
+    pub async fn throw<A>(&self, route: &str, value: &A) -> Vec<(String, Result<(), Error>)>
+    where
+        A: serde::Serialize + ?Sized + Sync,
+    {
+        self.throw_with(route, &crate::JsonSerializer, value).await
+    }
+
+    /// As `throw`, in the format of `serializer`.
+    pub async fn throw_with<S, A>(
+        &self,
+        route: &str,
+        serializer: &S,
+        value: &A,
+    ) -> Vec<(String, Result<(), Error>)>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let outcomes = Caller::throw(self, &CallOptions::new(), route, serializer, value).await;
+        outcomes.into_iter().map(|(id, outcome)| (id, outcome.map_err(Error::from))).collect()
+    }
+}

@@ -1,0 +1,333 @@
+//! The listening side: connections become peers, by client id.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::caller::CallOptions;
+use super::client::REPLACED;
+use crate::connector::{Connector, Incoming, Link, LinkError, Listener};
+use crate::driver::drive;
+use crate::error::{Error, Reason};
+use crate::exchange::Exchange;
+use crate::limits::Limits;
+use crate::route::Handlers;
+use crate::session::Goodbye;
+use crate::wire::hello::{self, ClientHello, ServerHello};
+
+/// After an attempt to accept failed (no more file handles, say), the next comes so much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a server listens, as its builder collected it.
+pub(crate) struct ServerSettings {
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) limits: Limits,
+    pub(crate) grace: Duration,
+}
+
+impl ServerSettings {
+    pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
+        Self { connector, limits: Limits::default(), grace: Duration::from_secs(10) }
+    }
+
+    pub(crate) async fn start(self, handlers: Handlers) -> Result<Arc<Running>, Error> {
+        let address = self.connector.address();
+        let listener = self.connector.listen(&self.limits).await;
+        let listener = listener.map_err(|source| Error::Listen { address, source: Arc::new(source) })?;
+        let state = listener.dump_state();
+        let server = Arc::new(Server {
+            handlers: Arc::new(handlers),
+            limits: self.limits,
+            known: Mutex::new(HashMap::new()),
+            arrived: Notify::new(),
+            connections: Mutex::new(JoinSet::new()),
+            ended: AtomicBool::new(false),
+        });
+        let accepting = tokio::spawn(server.clone().accept(listener)).abort_handle();
+        let forgetting = tokio::spawn(server.clone().forget()).abort_handle();
+        Ok(Arc::new(Running { server, tasks: [accepting, forgetting], state, grace: self.grace }))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The table is changed in single steps; a panic leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who is there and who was.
+pub(crate) struct Server {
+    handlers: Arc<Handlers>,
+    limits: Limits,
+    known: Mutex<HashMap<String, Known>>,
+    /// A client came, or the server ended.
+    arrived: Notify,
+    /// Handshakes and links.
+    connections: Mutex<JoinSet<()>>,
+    /// No client will come any more.
+    ended: AtomicBool,
+}
+
+struct Known {
+    exchange: Arc<Exchange>,
+    /// When its last link ended; `None` while it has one.
+    gone: Option<Instant>,
+}
+
+impl Server {
+    // Finding peers ---------------------------------------------------------------------------------------------
+
+    pub(crate) fn connected(&self) -> Vec<Arc<Exchange>> {
+        let known = lock(&self.known);
+        let here = known.values().filter(|known| known.exchange.session().is_linked());
+        here.map(|known| known.exchange.clone()).collect()
+    }
+
+    /// A client by id, once it has been here. After the server ended, one that answers every call with that.
+    pub(crate) async fn by_id(&self, client_id: &str) -> Arc<Exchange> {
+        let found = self.find(|| lock(&self.known).get(client_id).map(|known| known.exchange.clone())).await;
+        found.unwrap_or_else(|reason| {
+            let exchange = Exchange::new(client_id.to_owned(), self.handlers.clone(), self.limits.clone());
+            exchange.close(reason);
+            exchange
+        })
+    }
+
+    /// A connected client, by chance; and what is left of the call's time.
+    pub(crate) async fn any(&self, options: &CallOptions) -> Result<(Arc<Exchange>, CallOptions), Error> {
+        let choose = || {
+            let connected = self.connected();
+            (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
+        };
+        let (found, options) = options.spend(self.find(choose)).await?;
+        Ok((found.map_err(Error::NotSent)?, options))
+    }
+
+    /// Looks until there is something, whenever a client came.
+    async fn find<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, Reason> {
+        loop {
+            let mut arrived = pin!(self.arrived.notified());
+            arrived.as_mut().enable();
+            if let Some(found) = look() {
+                return Ok(found);
+            }
+            if self.ended.load(Ordering::Relaxed) {
+                return Err(Reason::Closed);
+            }
+            arrived.await;
+        }
+    }
+
+    // Letting them in -------------------------------------------------------------------------------------------
+
+    async fn accept(self: Arc<Self>, mut listener: Box<dyn Listener>) {
+        let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        loop {
+            // Never closed, so there is always a permit to come.
+            let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok(incoming) => {
+                    let server = self.clone();
+                    let mut connections = lock(&self.connections);
+                    connections.spawn(async move { server.connection(incoming, permit).await });
+                    while connections.try_join_next().is_some() {}
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, incoming: Box<dyn Incoming>, permit: tokio::sync::OwnedSemaphorePermit) {
+        let address = incoming.address();
+        let shaken = timeout(self.limits.handshake_time, self.handshake(incoming)).await;
+        drop(permit);
+        match shaken {
+            Ok(Ok(Some((exchange, link)))) => self.serve(&exchange, link).await,
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
+            Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
+        }
+    }
+
+    async fn handshake(
+        &self,
+        mut incoming: Box<dyn Incoming>,
+    ) -> Result<Option<(Arc<Exchange>, Link)>, LinkError> {
+        let address = incoming.address();
+        let refused = match hello::decode::<ClientHello>(&incoming.hello().await?) {
+            Ok(hello) => match self.admit(hello.client_id) {
+                Ok(exchange) => {
+                    let hello = hello::text(&ServerHello::default())?;
+                    return Ok(Some((exchange, incoming.accept(&hello).await?)));
+                }
+                Err(reason) => reason,
+            },
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(address, reason = refused, "refused a connection");
+        incoming.refuse(&refused).await;
+        Ok(None)
+    }
+
+    /// The place of this client: the one it had, or a new one.
+    fn admit(&self, client_id: String) -> Result<Arc<Exchange>, String> {
+        let mut known = lock(&self.known);
+        if let Some(known) = known.get(&client_id) {
+            return Ok(known.exchange.clone());
+        }
+        if known.len() >= self.limits.peers {
+            let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
+            let Some(id) = longest_gone.map(|(_, id)| id.clone()) else {
+                return Err(format!("the server has its {} clients, see `Limits::peers`", self.limits.peers));
+            };
+            if let Some(forgotten) = known.remove(&id) {
+                forgotten.exchange.close(Reason::Forgotten);
+            }
+        }
+        let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
+        known.insert(client_id, Known { exchange: exchange.clone(), gone: None });
+        Ok(exchange)
+    }
+
+    async fn serve(&self, exchange: &Arc<Exchange>, link: Link) {
+        let number = exchange.newest_link.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_newest = || exchange.newest_link.load(Ordering::Relaxed) == number;
+        let takeover = Goodbye { reason: Some(REPLACED.to_owned()), at_once: true };
+        if exchange.session().is_linked() {
+            tracing::info!(client_id = exchange.client_id(), "a newer connection takes over");
+            exchange.end_link(takeover.clone());
+        }
+        let slot = exchange.link_slot.lock().await;
+        if !is_newest() {
+            // A newer one came while this one waited for its turn; it did not see this one.
+            exchange.end_link(takeover);
+        }
+        self.set_gone(exchange, None);
+        tracing::info!(client_id = exchange.client_id(), address = %link.address, "a client connected");
+        drive(exchange, link, || self.arrived.notify_waiters()).await;
+        drop(slot);
+        if is_newest() {
+            self.set_gone(exchange, Some(Instant::now()));
+        }
+    }
+
+    fn set_gone(&self, exchange: &Exchange, gone: Option<Instant>) {
+        if let Some(known) = lock(&self.known).get_mut(exchange.client_id()) {
+            known.gone = gone;
+        }
+    }
+
+    /// Forgets clients that are gone for long.
+    async fn forget(self: Arc<Self>) {
+        let time = self.limits.forget_time;
+        loop {
+            tokio::time::sleep((time / 4).max(Duration::from_millis(10))).await;
+            let mut forgotten = Vec::new();
+            lock(&self.known).retain(|_, known| {
+                let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);
+                if !keep {
+                    forgotten.push(known.exchange.clone());
+                }
+                keep
+            });
+            for exchange in forgotten {
+                tracing::debug!(client_id = exchange.client_id(), "forgot a client");
+                exchange.close(Reason::Forgotten);
+            }
+        }
+    }
+}
+
+/// A server while somebody holds it. Dropping the last handle ends it on the spot; `stop` ends it in order.
+pub(crate) struct Running {
+    pub(crate) server: Arc<Server>,
+    /// The one that accepts, which holds the listener, and the one that forgets.
+    tasks: [AbortHandle; 2],
+    pub(crate) state: String,
+    grace: Duration,
+}
+
+impl Running {
+    pub(crate) async fn stop(&self) {
+        let deadline = Instant::now() + self.grace;
+        self.accept_no_more();
+        let all =
+            || -> Vec<_> { lock(&self.server.known).values().map(|known| known.exchange.clone()).collect() };
+        for exchange in all() {
+            exchange.session().drain();
+        }
+        let _ = timeout_at(deadline, async {
+            for exchange in all() {
+                exchange.wait_until(|session| session.no_jobs()).await;
+            }
+            for exchange in all() {
+                exchange.session().refuse_calls(Reason::Closed);
+                exchange.wait_until(|session| session.is_idle() || !session.is_linked()).await;
+                exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
+            }
+            for exchange in all() {
+                exchange.wait_until(|session| !session.is_linked()).await;
+            }
+        })
+        .await;
+        self.end();
+    }
+
+    fn accept_no_more(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    fn end(&self) {
+        self.accept_no_more();
+        lock(&self.server.connections).abort_all();
+        self.server.ended.store(true, Ordering::Relaxed);
+        for (_, known) in lock(&self.server.known).drain() {
+            known.exchange.abort_jobs();
+            known.exchange.close(Reason::Closed);
+        }
+        self.server.arrived.notify_waiters();
+    }
+
+    /// Runs until the system wants the process to end, then stops in order.
+    pub(crate) async fn run(&self) -> Result<(), Error> {
+        let asked = super::shutdown::requested().await;
+        self.stop().await;
+        asked.map_err(|error: io::Error| Error::Signals(Arc::new(error)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits for all, side by side.
+pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut outcomes: Vec<_> = waiting.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut ready = true;
+        for (slot, outcome) in waiting.iter_mut().zip(&mut outcomes) {
+            let Some(future) = slot else { continue };
+            match future.as_mut().poll(cx) {
+                Poll::Ready(value) => (*slot, *outcome) = (None, Some(value)),
+                Poll::Pending => ready = false,
+            }
+        }
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outcomes.into_iter().flatten().collect()
+}

@@ -1,0 +1,400 @@
+//! Entities with one handler and no routes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::caller::{self, CallOptions};
+use super::client::{Client, ClientSettings};
+use super::server::{Running, Server, ServerSettings};
+use crate::connector::Connector;
+use crate::error::{CallError, Error, NoServiceError};
+use crate::exchange::Exchange;
+use crate::limits::Limits;
+use crate::route::{Handler, Handlers, Route};
+use crate::serializer::{Dump, Load, Serializer};
+
+#[cfg(feature = "json")]
+use crate::JsonSerializer;
+
+/// Stands where a format is still to be chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSerializer;
+
+/// One handler for everything, and calls to the clients that connect. The counterpart of [`SimpleClient`].
+///
+/// ```no_run
+/// # #[cfg(all(feature = "tcp", feature = "json"))]
+/// # async fn example() -> Result<(), communica::Error> {
+/// use communica::{SimpleServer, TcpConnector};
+///
+/// let connector = TcpConnector::new("localhost", 16161);
+/// SimpleServer::new(connector, |text: String| format!("Thanks for your {text:?}!")).run().await
+/// # }
+/// ```
+#[must_use = "a server does nothing before `run` or `start`"]
+pub struct SimpleServer<S> {
+    settings: ServerSettings,
+    handler: Route,
+    serializer: S,
+}
+
+#[cfg(feature = "json")]
+impl SimpleServer<JsonSerializer> {
+    /// A server that will listen on `connector` and answer with `handler`, in JSON.
+    pub fn new<M>(connector: impl Connector, handler: impl Handler<JsonSerializer, M>) -> Self {
+        Self::with_serializer(connector, handler, JsonSerializer)
+    }
+}
+
+impl<S: Serializer> SimpleServer<S> {
+    /// The same in the format of `serializer`.
+    pub fn with_serializer<M>(connector: impl Connector, handler: impl Handler<S, M>, serializer: S) -> Self {
+        let handler = handler.bind(serializer.clone());
+        Self { settings: ServerSettings::new(Arc::new(connector)), handler, serializer }
+    }
+
+    /// What it accepts and keeps. Default: see [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// How long `stop` waits for handlers that run and messages that wait. Default: 10 s.
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.settings.grace = time;
+        self
+    }
+
+    /// Starts to listen. The server runs until the handle is stopped or its last clone is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Listen`].
+    pub async fn start(self) -> Result<SimpleServerHandle<S>, Error> {
+        let running = self.settings.start(Handlers::Simple(Some(self.handler))).await?;
+        Ok(SimpleServerHandle { running, serializer: self.serializer })
+    }
+
+    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`SimpleServerHandle::stop`].
+    ///
+    /// # Errors
+    /// [`Error::Listen`] and [`Error::Signals`].
+    pub async fn run(self) -> Result<(), Error> {
+        self.start().await?.running.run().await
+    }
+}
+
+impl<S> fmt::Debug for SimpleServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimpleServer").field("connector", &self.settings.connector).finish_non_exhaustive()
+    }
+}
+
+/// A running [`SimpleServer`]. Cheap to clone; when the last clone is dropped the server ends on the spot, its
+/// connections with it.
+#[derive(Clone)]
+#[must_use = "the server ends when its handle is dropped"]
+pub struct SimpleServerHandle<S> {
+    running: Arc<Running>,
+    serializer: S,
+}
+
+impl<S: Serializer> SimpleServerHandle<S> {
+    /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe.
+    pub async fn peer(&self, client_id: &str) -> SimplePeer<S> {
+        self.as_peer(Whom::One(self.running.server.by_id(client_id).await))
+    }
+
+    /// Whichever client is connected: each call goes to one of them, by chance.
+    pub fn any_peer(&self) -> SimplePeer<S> {
+        self.as_peer(Whom::Any(self.running.server.clone()))
+    }
+
+    /// The clients that are connected now.
+    pub fn peers(&self) -> Vec<SimplePeer<S>> {
+        self.running.server.connected().into_iter().map(|peer| self.as_peer(Whom::One(peer))).collect()
+    }
+
+    fn as_peer(&self, whom: Whom) -> SimplePeer<S> {
+        SimplePeer { whom, serializer: self.serializer.clone() }
+    }
+
+    /// Calls whichever client is connected; waits for one if there is none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn request<A, T>(&self, value: &A) -> Result<T, Error>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+    {
+        self.any_peer().request(value).await
+    }
+
+    /// Throws to whichever client is connected; waits for one if there is none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn throw<A>(&self, value: &A) -> Result<(), Error>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        self.any_peer().throw(value).await
+    }
+
+    /// Calls every client that is connected; each one's id and how its call ended.
+    pub async fn request_all<A, T>(&self, value: &A) -> Vec<(String, Result<T, Error>)>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+    {
+        let peers = self.running.server.connected();
+        let outcomes =
+            super::server::all(peers.iter().map(|peer| request(peer, &self.serializer, value))).await;
+        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+    }
+
+    /// Throws to every client that is connected.
+    pub async fn throw_all<A>(&self, value: &A) -> Vec<(String, Result<(), Error>)>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let (peers, options) = (self.running.server.connected(), CallOptions::new());
+        let throws = peers.iter().map(|peer| caller::throw(peer, &options, None, &self.serializer, value));
+        let outcomes = super::server::all(throws).await;
+        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+    }
+
+    /// State of a connector that reaches this server, for a child process. Unlike the connector's own it holds what
+    /// the system chose, such as the port where 0 was asked for.
+    pub fn dump_state(&self) -> String {
+        self.running.state.clone()
+    }
+
+    /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
+    /// time; then tells the clients and closes.
+    pub async fn stop(&self) {
+        self.running.stop().await;
+    }
+}
+
+impl<S> fmt::Debug for SimpleServerHandle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimpleServerHandle").field("state", &self.running.state).finish_non_exhaustive()
+    }
+}
+
+/// The other end of a Simple entity: one peer, or whichever is connected.
+#[derive(Clone)]
+pub struct SimplePeer<S> {
+    whom: Whom,
+    serializer: S,
+}
+
+#[derive(Clone)]
+enum Whom {
+    One(Arc<Exchange>),
+    Any(Arc<Server>),
+}
+
+impl<S: Serializer> SimplePeer<S> {
+    /// Id of the client; `None` for whichever is connected.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.whom {
+            Whom::One(exchange) => Some(exchange.client_id()),
+            Whom::Any(_) => None,
+        }
+    }
+
+    /// Sends `value` to the peer's handler and waits for its answer.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::outcome`] says whether the handler may have run.
+    pub async fn request<A, T>(&self, value: &A) -> Result<T, Error>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+    {
+        let exchange = self.exchange().await?;
+        request(&exchange, &self.serializer, value).await
+    }
+
+    /// Sends `value` to the peer's handler and waits for no answer: done when it is accepted.
+    ///
+    /// # Errors
+    /// See [`Error`]. What the handler makes of it is not told.
+    pub async fn throw<A>(&self, value: &A) -> Result<(), Error>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let exchange = self.exchange().await?;
+        caller::throw(&exchange, &CallOptions::new(), None, &self.serializer, value).await
+    }
+
+    async fn exchange(&self) -> Result<Arc<Exchange>, Error> {
+        match &self.whom {
+            Whom::One(exchange) => Ok(exchange.clone()),
+            Whom::Any(server) => Ok(server.any(&CallOptions::new()).await?.0),
+        }
+    }
+}
+
+async fn request<S, A, T>(exchange: &Exchange, serializer: &S, value: &A) -> Result<T, Error>
+where
+    S: Dump<A> + for<'de> Load<'de, T>,
+    A: ?Sized + Sync,
+{
+    let outcome = caller::request(exchange, &CallOptions::new(), None, serializer, value).await;
+    outcome.map_err(|error: CallError<NoServiceError>| error.into())
+}
+
+impl<S> fmt::Debug for SimplePeer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = match &self.whom {
+            Whom::One(exchange) => exchange.client_id(),
+            Whom::Any(_) => "any",
+        };
+        f.debug_struct("SimplePeer").field("client_id", &id).finish_non_exhaustive()
+    }
+}
+
+/// Connects to a [`SimpleServer`], calls it, and can answer its calls with one handler. Cheap to clone: all clones
+/// share the connection. It reconnects by itself, under the same client id.
+#[derive(Clone)]
+pub struct SimpleClient<S> {
+    client: Arc<Client>,
+    serializer: S,
+}
+
+#[cfg(feature = "json")]
+impl SimpleClient<JsonSerializer> {
+    /// Connects, with the defaults of [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// [`Error::Connect`] after 30 s without a connection, [`Error::Refused`] when the server turns it away.
+    pub async fn connect(connector: impl Connector) -> Result<Self, Error> {
+        Self::builder(connector).connect().await
+    }
+
+    /// What has defaults: format, handler, client id, limits, time limits.
+    pub fn builder(connector: impl Connector) -> SimpleClientBuilder<JsonSerializer> {
+        SimpleClient::<NoSerializer>::builder_with(connector, JsonSerializer)
+    }
+}
+
+impl SimpleClient<NoSerializer> {
+    /// What has defaults, in the format of `serializer`.
+    pub fn builder_with<S: Serializer>(connector: impl Connector, serializer: S) -> SimpleClientBuilder<S> {
+        SimpleClientBuilder { settings: ClientSettings::new(Arc::new(connector)), handler: None, serializer }
+    }
+}
+
+impl<S: Serializer> SimpleClient<S> {
+    /// The id by which the server knows this client.
+    pub fn client_id(&self) -> &str {
+        self.client.exchange.client_id()
+    }
+
+    /// A link is open at this moment.
+    pub fn is_connected(&self) -> bool {
+        self.client.exchange.session().is_linked()
+    }
+
+    /// Sends `value` to the server's handler and waits for its answer.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::outcome`] says whether the handler may have run.
+    pub async fn request<A, T>(&self, value: &A) -> Result<T, Error>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        T: Send,
+    {
+        request(&self.client.exchange, &self.serializer, value).await
+    }
+
+    /// Sends `value` to the server's handler and waits for no answer: done when it is accepted.
+    ///
+    /// # Errors
+    /// See [`Error`]. What the handler makes of it is not told.
+    pub async fn throw<A>(&self, value: &A) -> Result<(), Error>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        caller::throw(&self.client.exchange, &CallOptions::new(), None, &self.serializer, value).await
+    }
+
+    /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
+    /// server is told. Calls that still wait end with an error, and so do later ones.
+    pub async fn close(&self) {
+        self.client.close().await;
+    }
+
+    /// Waits until the client is over: closed, or pushed out by another connection with its id. Cancel safe.
+    pub async fn closed(&self) {
+        self.client.ended().await;
+    }
+}
+
+impl<S> fmt::Debug for SimpleClient<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.client.exchange.client_id();
+        f.debug_struct("SimpleClient").field("client_id", &id).finish_non_exhaustive()
+    }
+}
+
+/// Collects what a [`SimpleClient`] is to be.
+#[must_use = "a builder does nothing before `connect` or `start`"]
+pub struct SimpleClientBuilder<S> {
+    settings: ClientSettings,
+    handler: Option<Route>,
+    serializer: S,
+}
+
+impl<S: Serializer> SimpleClientBuilder<S> {
+    /// The format. A handler that was given before is dropped, as it speaks the other one.
+    pub fn serializer<N: Serializer>(self, serializer: N) -> SimpleClientBuilder<N> {
+        SimpleClientBuilder { settings: self.settings, handler: None, serializer }
+    }
+
+    /// The handler for the server's calls. Default: none, and such calls are answered with a `RespError`.
+    pub fn handler<M>(mut self, handler: impl Handler<S, M>) -> Self {
+        self.handler = Some(handler.bind(self.serializer.clone()));
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] and [`Error::Refused`].
+    pub async fn connect(self) -> Result<SimpleClient<S>, Error> {
+        let client = self.settings.connect(Handlers::Simple(self.handler)).await?;
+        Ok(SimpleClient { client, serializer: self.serializer })
+    }
+
+    /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
+    pub fn start(self) -> SimpleClient<S> {
+        SimpleClient {
+            client: self.settings.start(Handlers::Simple(self.handler)),
+            serializer: self.serializer,
+        }
+    }
+}
+
+super::client_settings!(SimpleClientBuilder<S>);
+
+impl<S> fmt::Debug for SimpleClientBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimpleClientBuilder")
+            .field("connector", &self.settings.connector)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,396 @@
+//! What can go wrong, by what it means for the call: not sent, perhaps run, or answered with an error.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+pub use crate::wire::{Fault, FaultKind, WireError};
+
+/// How a call, a connect or a start failed.
+///
+/// For a call, [`outcome`](Self::outcome) says which of three things is true: it was never sent, it may have run, or
+/// the peer answered with an error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The message never left this process, or at least no peer got the whole of it. Calling again is safe.
+    #[error("not sent: {0}")]
+    NotSent(Reason),
+    /// The message was sent and no answer came. The handler may have run.
+    #[error("sent, but the answer did not come, so it may have run: {0}")]
+    MayHaveRun(Reason),
+    /// The peer says that the requester is to blame; also the answer to an unknown route.
+    #[error(transparent)]
+    Req(ReqError),
+    /// The peer says that it is to blame itself.
+    #[error(transparent)]
+    Resp(RespError),
+    /// The handler panicked or raised something unforeseen.
+    #[error(transparent)]
+    Unknown(UnknownError),
+    /// A value could not be dumped or loaded; [`SerializerError::side`] says where.
+    #[error(transparent)]
+    Serializer(SerializerError),
+    /// No connection within the time that was given, or the connector cannot be used.
+    #[error("could not connect to {address}: {reason}")]
+    Connect {
+        /// Where to.
+        address: String,
+        /// What the last attempt said.
+        reason: String,
+    },
+    /// The server refused this client in the handshake.
+    #[error("{address} refused the connection: {reason}")]
+    Refused {
+        /// Where to.
+        address: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The server cannot listen.
+    #[error("could not listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The system does not tell when this process is to end, so `run` cannot wait for it.
+    #[error("could not wait for the signal to stop: {0}")]
+    Signals(Arc<io::Error>),
+    /// Two handlers have one name.
+    #[error("the route `{route}` is defined twice: at {first} and at {second}")]
+    DuplicateRoute {
+        /// Its name.
+        route: String,
+        /// File, line and column.
+        first: String,
+        /// File, line and column.
+        second: String,
+    },
+}
+
+/// Which of three things is true of a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// No handler ran, and none will.
+    NotSent,
+    /// It was sent; whether the handler ran is not known.
+    MayHaveRun,
+    /// The peer answered, with an error.
+    Answered,
+}
+
+/// Why a call ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The link to the peer ended.
+    #[error("the connection ended: {0}")]
+    Disconnected(String),
+    /// The time given with the call is over.
+    #[error("no answer within {0:?}")]
+    TimedOut(std::time::Duration),
+    /// This side was closed or stopped.
+    #[error("this side was closed")]
+    Closed,
+    /// Another connection came with the same client id and took over.
+    #[error("another connection with the same client id took over")]
+    Replaced,
+    /// The server has not heard from this client for so long that it forgot it.
+    #[error("the client was gone for too long and was forgotten")]
+    Forgotten,
+    /// The message is larger than `Limits::message_size`.
+    #[error(
+        "the message has {size} bytes where {limit} are allowed: raise `Limits::message_size` on both sides"
+    )]
+    TooLarge {
+        /// Bytes of its payload.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+}
+
+impl Error {
+    /// Which of three things is true of the call; for errors of connecting and starting, [`Outcome::NotSent`].
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::MayHaveRun(_) => Outcome::MayHaveRun,
+            Self::Req(_) | Self::Resp(_) | Self::Unknown(_) => Outcome::Answered,
+            Self::Serializer(error) => match error.side {
+                SerializerSide::Request => Outcome::NotSent,
+                SerializerSide::Result | SerializerSide::Peer => Outcome::Answered,
+            },
+            _ => Outcome::NotSent,
+        }
+    }
+
+    /// The code that the peer gave its error.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Self::Req(error) => error.code(),
+            Self::Resp(error) => error.code(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault.kind() {
+            FaultKind::Req => Self::Req(ReqError(fault)),
+            FaultKind::Resp => Self::Resp(RespError(fault)),
+            FaultKind::Unknown => Self::Unknown(UnknownError(fault)),
+            FaultKind::Serializer => Self::Serializer(SerializerError {
+                side: SerializerSide::Peer,
+                message: fault.into_message(),
+            }),
+        }
+    }
+}
+
+/// An error of a call inside a handler becomes its answer with `?`: the caller learns that this side failed it.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        Self::new(FaultKind::Resp, error.to_string(), code)
+    }
+}
+
+macro_rules! coded_error {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub(crate) Fault);
+
+        impl $name {
+            /// What happened, in words, and a code of your choice, or `None`.
+            #[must_use]
+            pub fn new(message: impl Into<String>, code: impl Into<Option<i64>>) -> Self {
+                Self(Fault::new(FaultKind::$kind, message, code.into()))
+            }
+
+            /// What happened, in words.
+            #[must_use]
+            pub fn message(&self) -> &str {
+                self.0.message()
+            }
+
+            /// The code that the failing side gave it.
+            #[must_use]
+            pub fn code(&self) -> Option<i64> {
+                self.0.code()
+            }
+
+            /// The whole of it, with variant and data of a typed error.
+            #[must_use]
+            pub fn fault(&self) -> &Fault {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.code() {
+                    Some(code) => write!(f, "{}: {} (code {code})", stringify!($name), self.message()),
+                    None => write!(f, "{}: {}", stringify!($name), self.message()),
+                }
+            }
+        }
+
+        impl std::error::Error for $name {}
+
+        impl From<$name> for Fault {
+            fn from(error: $name) -> Self {
+                error.0
+            }
+        }
+    };
+}
+
+coded_error! {
+    /// The requester's fault, said by a handler. As `ReqError` in Python.
+    ReqError, Req
+}
+coded_error! {
+    /// The responder's fault, said by a handler. As `RespError` in Python.
+    RespError, Resp
+}
+
+/// A handler failed in a way it did not foresee: a panic here, an exception in Python. As `UnknownError` in Python.
+#[derive(Clone, Debug)]
+pub struct UnknownError(pub(crate) Fault);
+
+impl UnknownError {
+    /// What the responder knows of it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.0.message()
+    }
+}
+
+impl fmt::Display for UnknownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnknownError: {}", self.message())
+    }
+}
+
+impl std::error::Error for UnknownError {}
+
+/// Where a value could not be dumped or loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SerializerSide {
+    /// Here, before the message was sent.
+    Request,
+    /// Here, loading the result: the handler has run.
+    Result,
+    /// At the peer, loading what was sent: the handler has not run.
+    Peer,
+}
+
+/// A value has no form in the format, or bytes are not the value that was expected. As `SerializerError` in Python.
+#[derive(Clone, Debug)]
+pub struct SerializerError {
+    side: SerializerSide,
+    message: String,
+}
+
+impl SerializerError {
+    /// For serializers: what is wrong, in words.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { side: SerializerSide::Request, message: message.into() }
+    }
+
+    pub(crate) fn in_result(self) -> Self {
+        Self { side: SerializerSide::Result, ..self }
+    }
+
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub fn side(&self) -> SerializerSide {
+        self.side
+    }
+}
+
+impl fmt::Display for SerializerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.side {
+            SerializerSide::Request => "the value could not be sent",
+            SerializerSide::Result => "the result could not be loaded",
+            SerializerSide::Peer => "the peer could not load what was sent",
+        };
+        write!(f, "SerializerError: {what}: {}", self.message)
+    }
+}
+
+impl std::error::Error for SerializerError {}
+
+/// How a typed call failed: the service's own error, or anything else.
+#[derive(Clone, Debug)]
+pub enum CallError<E = NoServiceError> {
+    /// What the method returned as its error, as the variant it was.
+    Service(E),
+    /// Everything else; [`Error::outcome`] says whether the call may have run.
+    Failed(Error),
+}
+
+impl<E> CallError<E> {
+    /// Which of three things is true of the call.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Service(_) => Outcome::Answered,
+            Self::Failed(error) => error.outcome(),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(error) => error.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+
+impl<E> From<Error> for CallError<E> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Service(never) => match never {},
+            CallError::Failed(error) => error,
+        }
+    }
+}
+
+/// A failed call inside a handler becomes its answer with `?`. A typed error of another service stays what it says,
+/// but is no variant of this one's.
+impl<E: ServiceError> From<CallError<E>> for Fault {
+    fn from(error: CallError<E>) -> Self {
+        match error {
+            CallError::Service(error) => {
+                let fault = error.into_fault();
+                Self::new(FaultKind::Resp, fault.message(), fault.code())
+            }
+            CallError::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// An error that a service's method returns and its caller gets back as the variant it was. Derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error a service can return",
+    label = "put `#[derive(communica::ServiceError)]` on this type",
+    note = "the error of a service's method travels to the caller and comes back as the variant it was"
+)]
+pub trait ServiceError: Sized + Send + 'static {
+    /// The form in which it crosses the wire.
+    fn into_fault(self) -> Fault;
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// Gives the fault back when it is none of this type's variants.
+    fn from_fault(fault: Fault) -> Result<Self, Fault>;
+}
+
+/// The error of a method that returns none: it has no values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoServiceError {}
+
+impl fmt::Display for NoServiceError {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl std::error::Error for NoServiceError {}
+
+impl ServiceError for NoServiceError {
+    fn into_fault(self) -> Fault {
+        match self {}
+    }
+
+    fn from_fault(fault: Fault) -> Result<Self, Fault> {
+        Err(fault)
+    }
+}

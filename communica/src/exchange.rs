@@ -1,0 +1,425 @@
+//! One peer's session, shared: callers put messages in, handlers put answers in, the driver carries both.
+//!
+//! Locks: `writer` before `session`; both are held for moments and never over an await. No user code runs under
+//! either.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::connector::{BoxFuture, LinkTx};
+use crate::context::Context;
+use crate::entity::Peer;
+use crate::error::{Error, Fault, FaultKind, Reason};
+use crate::limits::Limits;
+use crate::route::{Handlers, Ran};
+use crate::serializer::Payload;
+use crate::session::{Answer, CallEnd, CallId, Goodbye, Refused, Session};
+use crate::wire::{Batch, Message, Metadata, Part, put_close};
+
+/// Answers wait for their batch for so long, and no longer, while other handlers of it run.
+const ANSWERS_WAIT: Duration = Duration::from_micros(100);
+
+/// Everything about one peer that outlives its links.
+pub(crate) struct Exchange {
+    client_id: String,
+    handlers: Arc<Handlers>,
+    pub(crate) limits: Limits,
+    session: Mutex<Session<Waker>>,
+    writer: Mutex<Option<Writer>>,
+    /// Room for callers that found the outbox full.
+    room: Notify,
+    /// The link came or went, or the last handler finished.
+    pub(crate) changed: Notify,
+    /// Handlers that were not done at once.
+    jobs: Mutex<JoinSet<()>>,
+    /// Held by the driver of the current link.
+    pub(crate) link_slot: tokio::sync::Mutex<()>,
+    /// Counts the links that came; the newest is the one that counts.
+    pub(crate) newest_link: AtomicU64,
+}
+
+/// The outgoing half of the current link and what it did not take yet.
+pub(crate) struct Writer {
+    tx: Box<dyn LinkTx>,
+    batch: Batch,
+    failed: Option<io::Error>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // User code never runs under these locks, so what a panic elsewhere left behind is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+impl Exchange {
+    pub(crate) fn new(client_id: String, handlers: Arc<Handlers>, limits: Limits) -> Arc<Self> {
+        // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
+        let session = Session::new(crate::random::hex(8), &limits);
+        Arc::new(Self {
+            client_id,
+            handlers,
+            limits,
+            session: Mutex::new(session),
+            writer: Mutex::new(None),
+            room: Notify::new(),
+            changed: Notify::new(),
+            jobs: Mutex::new(JoinSet::new()),
+            link_slot: tokio::sync::Mutex::new(()),
+            newest_link: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session<Waker>> {
+        lock(&self.session)
+    }
+
+    // Calls -----------------------------------------------------------------------------------------------------
+
+    /// Sends a request and waits for how it ends. Dropping the future gives the call up: if its message did not go
+    /// out yet, it never will.
+    pub(crate) async fn request(
+        &self,
+        route: Option<&str>,
+        payload: Payload,
+        timeout: Option<Duration>,
+    ) -> CallEnd {
+        let Some(time) = timeout else { return self.request_untimed(route, payload, &mut None).await };
+        let mut unsent = None;
+        let waited = tokio::time::timeout(time, self.request_untimed(route, payload, &mut unsent)).await;
+        waited.unwrap_or_else(|_| {
+            let reason = Reason::TimedOut(time);
+            // `None`: it was not even accepted.
+            CallEnd::Lost(if unsent.unwrap_or(true) {
+                Error::NotSent(reason)
+            } else {
+                Error::MayHaveRun(reason)
+            })
+        })
+    }
+
+    /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
+    async fn request_untimed(
+        &self,
+        route: Option<&str>,
+        payload: Payload,
+        unsent: &mut Option<bool>,
+    ) -> CallEnd {
+        let mut payload = Some(payload);
+        let requested = match self.accepted(|session| session.request(route, &mut payload)).await {
+            Ok(requested) => requested,
+            Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
+        };
+        let call = requested.call;
+        let mut pending = Pending { exchange: self, call: Some(call), unsent };
+        wake(requested.wake);
+        if requested.alone && !self.flush_now() {
+            let driver = self.session().call_driver();
+            wake(driver);
+        }
+        let end = poll_fn(|cx| match self.session().poll_call(call, || cx.waker().clone()) {
+            Some(end) => Poll::Ready(end),
+            None => Poll::Pending,
+        })
+        .await;
+        pending.call = None;
+        end
+    }
+
+    /// Sends a throw. Done when the message is accepted.
+    pub(crate) async fn throw(
+        &self,
+        route: Option<&str>,
+        payload: Payload,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let mut payload = Some(payload);
+        let accepted = self.accepted(|session| session.throw(route, &mut payload));
+        let accepted = match timeout {
+            None => accepted.await,
+            Some(time) => tokio::time::timeout(time, accepted).await.unwrap_or(Err(Reason::TimedOut(time))),
+        };
+        wake(accepted.map_err(Error::NotSent)?);
+        Ok(())
+    }
+
+    /// Tries until there is room.
+    async fn accepted<T>(
+        &self,
+        mut send: impl FnMut(&mut Session<Waker>) -> Result<T, Refused>,
+    ) -> Result<T, Reason> {
+        loop {
+            let first = send(&mut self.session());
+            match first {
+                Ok(accepted) => return Ok(accepted),
+                Err(Refused::For(reason)) => return Err(reason),
+                Err(Refused::Full) => {}
+            }
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            // Room may have come between the two looks; then nobody would say so again.
+            let second = send(&mut self.session());
+            match second {
+                Ok(accepted) => return Ok(accepted),
+                Err(Refused::For(reason)) => return Err(reason),
+                Err(Refused::Full) => room.await,
+            }
+        }
+    }
+
+    // Jobs ------------------------------------------------------------------------------------------------------
+
+    /// Starts what may start, in the order it came. True if there are answers to flush.
+    pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
+        let (mut mine, mut answered) = (false, false);
+        let mut answers = Vec::new();
+        loop {
+            self.session().start_jobs(&mut mine, batch);
+            if batch.is_empty() {
+                return answered;
+            }
+            let mut since = None;
+            for message in batch.drain(..) {
+                let Some(answer) = self.start(message) else { continue };
+                answers.push(answer);
+                // Do not hold the first answers back for the last handler of the batch.
+                if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
+                    self.finish(&mut answers);
+                    self.flush_now();
+                    since = None;
+                }
+            }
+            answered |= !answers.is_empty();
+            self.finish(&mut answers);
+        }
+    }
+
+    /// Runs the handler until it waits for something. An answer that is there at once is returned.
+    fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
+        let Message { metadata, payload } = message;
+        let route = match self.handlers.find(metadata.route().as_deref()) {
+            Ok(route) => route,
+            Err(fault) => return Some((metadata, Err(fault))),
+        };
+        let context = Context::new(Peer::of(self.clone()), metadata.clone());
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            match route.run(context, payload) {
+                Ran::Ready(answer) => Ran::Ready(answer),
+                // Many async handlers never wait: a first look costs less than a task.
+                Ran::Later(mut future) => {
+                    match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                        Poll::Ready(answer) => Ran::Ready(answer),
+                        Poll::Pending => Ran::Later(future),
+                    }
+                }
+            }
+        }));
+        match ran {
+            Ok(Ran::Ready(answer)) => Some((metadata, answer)),
+            Ok(Ran::Later(future)) => {
+                self.spawn(metadata.detached(), future);
+                None
+            }
+            Err(panic) => Some((metadata, Err(panicked(&*panic)))),
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, metadata: Metadata, mut future: BoxFuture<'static, Answer>) {
+        let exchange = self.clone();
+        let job = async move {
+            let answer = poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+                polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+            })
+            .await;
+            exchange.finish(&mut vec![(metadata, answer)]);
+            exchange.start_jobs(&mut Vec::new());
+            let driver = exchange.session().call_driver();
+            wake(driver);
+        };
+        let mut jobs = lock(&self.jobs);
+        while jobs.try_join_next().is_some() {}
+        jobs.spawn(job);
+    }
+
+    fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
+        let mut session = self.session();
+        session.jobs_done(answers.len());
+        for (metadata, answer) in answers.drain(..) {
+            session.answer(&metadata, answer);
+        }
+        let at_rest = session.no_jobs();
+        drop(session);
+        if at_rest {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Stops the handlers that still run. Their callers get no answer.
+    pub(crate) fn abort_jobs(&self) {
+        lock(&self.jobs).abort_all();
+    }
+
+    // The link --------------------------------------------------------------------------------------------------
+
+    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>) {
+        let mut slot = lock(&self.writer);
+        *slot = Some(Writer { tx, batch: Batch::default(), failed: None });
+        self.session().link_up();
+    }
+
+    /// Takes the link's half back, with what it did not send.
+    pub(crate) fn detach(&self) -> Batch {
+        lock(&self.writer).take().map(|writer| writer.batch).unwrap_or_default()
+    }
+
+    /// Hands everything queued to the link, as far as it takes it. `Ready` means that nothing is left.
+    pub(crate) fn poll_flush(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        slot.as_mut().map_or(Poll::Ready(Ok(())), |writer| self.poll_writer(writer, cx))
+    }
+
+    /// The same without waiting for whoever is at it. False if the driver has to see to the rest.
+    fn flush_now(&self) -> bool {
+        let mut slot = match self.writer.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let Some(writer) = slot.as_mut() else { return false };
+        match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                writer.failed = Some(error);
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = writer.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            if writer.batch.is_empty() {
+                let mut session = self.session();
+                let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
+                let idle = writer.batch.is_empty() && session.is_idle();
+                drop(session);
+                if made_room {
+                    self.room.notify_waiters();
+                }
+                if idle {
+                    self.changed.notify_waiters();
+                }
+                if writer.batch.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            match writer.tx.poll_send(cx, &mut writer.batch) {
+                Poll::Ready(Ok(())) => self.session().filled_was_sent(),
+                other => return other,
+            }
+        }
+    }
+
+    /// Bytes that the link was given and did not take.
+    pub(crate) fn stuck_bytes(&self) -> usize {
+        lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch))
+    }
+
+    /// Sends a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
+    /// says; `None` to go on with what was begun.
+    pub(crate) fn poll_last_words(
+        &self,
+        cx: &mut TaskContext<'_>,
+        reason: Option<&str>,
+    ) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return Poll::Ready(Ok(())) };
+        if reason.is_some() {
+            let mut frame = BytesMut::new();
+            put_close(&mut frame, reason);
+            writer.batch.push(Part::new(None, frame.freeze(), None));
+        }
+        writer.tx.poll_send(cx, &mut writer.batch)
+    }
+
+    pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.tx.poll_close(cx))
+    }
+
+    /// What the link took is sent, the rest waits for the next; calls that were sent end.
+    pub(crate) fn link_lost(&self, why: &str) {
+        let batch = self.detach();
+        let wakers = self.session().link_lost(batch, why);
+        wake(wakers);
+        self.changed.notify_waiters();
+    }
+
+    /// Asks the driver to end the link.
+    pub(crate) fn end_link(&self, goodbye: Goodbye) {
+        let driver = self.session().end_link(goodbye);
+        wake(driver);
+    }
+
+    /// Ends every call and accepts no more.
+    pub(crate) fn close(&self, reason: Reason) {
+        let wakers = self.session().close(reason);
+        wake(wakers);
+        self.room.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until `done` says so, looking whenever something changed.
+    pub(crate) async fn wait_until(&self, done: impl Fn(&Session<Waker>) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if done(&self.session()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Gives the call up when its future is dropped before it ended.
+struct Pending<'a> {
+    exchange: &'a Exchange,
+    call: Option<CallId>,
+    unsent: &'a mut Option<bool>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            *self.unsent = Some(self.exchange.session().abandon(call));
+        }
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no message");
+    tracing::error!(panic = text, "a handler panicked");
+    Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
+}

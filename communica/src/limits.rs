@@ -1,0 +1,150 @@
+//! Every bound in one place: what a peer or a caller may make grow, and how long a silence may last.
+
+use std::time::Duration;
+
+use crate::wire::WireLimits;
+
+/// What one side accepts and keeps. Defaults suit a handful of processes that trust each other; each has a setting.
+///
+/// | setting | default | what happens at it |
+/// |---|---|---|
+/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
+/// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of this size, small messages between |
+/// | [`running`](Self::running) | 1,024 | handlers of one peer that wait for something; more messages wait their turn |
+/// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
+/// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted |
+/// | [`peers`](Self::peers) | 10,000 | a new client is refused, with the reason |
+/// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
+/// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
+/// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
+/// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
+///
+/// The hello is at most 64 KiB and a message's metadata at most 64 KiB.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub(crate) message_size: usize,
+    pub(crate) chunk_size: usize,
+    pub(crate) running: usize,
+    pub(crate) waiting: Quota,
+    pub(crate) queued: Quota,
+    pub(crate) peers: usize,
+    pub(crate) handshakes: usize,
+    pub(crate) handshake_time: Duration,
+    pub(crate) stall_time: Duration,
+    pub(crate) forget_time: Duration,
+}
+
+/// A bound on a queue, by number and by size, whichever is met first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Quota {
+    pub(crate) fn is_met_by(self, messages: usize, bytes: usize) -> bool {
+        messages >= self.messages || bytes >= self.bytes
+    }
+
+    pub(crate) fn times(self, factor: usize) -> Self {
+        Self { messages: self.messages.saturating_mul(factor), bytes: self.bytes.saturating_mul(factor) }
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        let queue = Quota { messages: 16_384, bytes: 64 * MIB };
+        Self {
+            message_size: 128 * MIB,
+            chunk_size: MIB,
+            running: 1024,
+            waiting: queue,
+            queued: queue,
+            peers: 10_000,
+            handshakes: 256,
+            handshake_time: Duration::from_secs(10),
+            stall_time: Duration::from_secs(60),
+            forget_time: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes of one message's payload, in both directions. At most 2 GiB.
+    #[must_use]
+    pub fn message_size(self, bytes: usize) -> Self {
+        Self { message_size: bytes.min(2048 * MIB), ..self }
+    }
+
+    /// A payload above this many bytes goes out in pieces of this size, so that small messages need not wait for it.
+    /// Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
+    #[must_use]
+    pub fn chunk_size(self, bytes: usize) -> Self {
+        Self { chunk_size: bytes.clamp(1024, 1024 * MIB), ..self }
+    }
+
+    /// Handlers of one peer that were started and wait for something. At least 1.
+    #[must_use]
+    pub fn running(self, handlers: usize) -> Self {
+        Self { running: handlers.max(1), ..self }
+    }
+
+    /// Messages of one peer that wait for a handler to end, by number and by bytes.
+    ///
+    /// At this bound no more is read from the peer, so that its sending slows down. Only while this side itself
+    /// waits for an answer of that peer reading goes on, because the answer may stand behind those messages; at four
+    /// times the bound the link is closed, with the reason in the log and in the close notify.
+    #[must_use]
+    pub fn waiting(self, messages: usize, bytes: usize) -> Self {
+        Self { waiting: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
+    }
+
+    /// Messages to one peer that are accepted and not yet handed to its link, by number and by bytes. At this bound
+    /// `request` and `throw` wait for room, and no more is read from that peer, as with [`waiting`](Self::waiting).
+    #[must_use]
+    pub fn queued(self, messages: usize, bytes: usize) -> Self {
+        Self { queued: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
+    }
+
+    /// Clients a server knows, connected or not.
+    #[must_use]
+    pub fn peers(self, clients: usize) -> Self {
+        Self { peers: clients.max(1), ..self }
+    }
+
+    /// Connections of a server that have not said their hello yet.
+    #[must_use]
+    pub fn handshakes(self, connections: usize) -> Self {
+        Self { handshakes: connections.max(1), ..self }
+    }
+
+    /// How long a peer may take for its hello.
+    #[must_use]
+    pub fn handshake_time(self, time: Duration) -> Self {
+        Self { handshake_time: time, ..self }
+    }
+
+    /// How long a link may take nothing of what waits to be sent before it counts as lost.
+    #[must_use]
+    pub fn stall_time(self, time: Duration) -> Self {
+        Self { stall_time: time, ..self }
+    }
+
+    /// How long a server remembers a client whose link is gone, with its place and what waits to be sent to it.
+    #[must_use]
+    pub fn forget_time(self, time: Duration) -> Self {
+        Self { forget_time: time, ..self }
+    }
+
+    pub(crate) fn wire(&self) -> WireLimits {
+        WireLimits { message: self.message_size, metadata: 64 * 1024 }
+    }
+}

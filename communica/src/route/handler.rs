@@ -1,0 +1,146 @@
+//! Functions and closures → routes.
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+use super::{Ran, Route};
+use crate::context::Context;
+use crate::error::{Fault, FaultKind, SerializerError};
+use crate::serializer::{Dump, Load, Serializer};
+use crate::session::Answer;
+
+/// What can handle requests: a function or closure, plain or async, of one value or of a [`Context`] and one value.
+///
+/// A plain one runs where messages are read, so it should be done within microseconds; let anything that computes or
+/// blocks for longer be async (and use `tokio::task::spawn_blocking` inside). `M` is worked out by the compiler. If
+/// it says that it cannot (the error type of a `Result` is itself serializable), convert the error with
+/// `.map_err(Fault::from)`.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot handle requests in {S}",
+    label = "not a handler",
+    note = "a handler takes one value that can be loaded, or `Context` and one value",
+    note = "it gives, at once or as a future that is Send, a value that can be dumped or `Result<value, E>` with `E: Into<Fault>`"
+)]
+pub trait Handler<S, M>: Send + Sync + 'static {
+    #[doc(hidden)]
+    #[track_caller]
+    fn bind(self, serializer: S) -> Route;
+}
+
+impl<S, F, I, R, K> Handler<S, (I, K)> for F
+where
+    S: Serializer + for<'de> Load<'de, I>,
+    F: Fn(I) -> R + Send + Sync + 'static,
+    R: Reply<S, K>,
+{
+    fn bind(self, serializer: S) -> Route {
+        Route::new(move |_, payload| match load(&serializer, &payload) {
+            Ok(input) => self(input).ran(&serializer),
+            Err(fault) => Ran::Ready(Err(fault)),
+        })
+    }
+}
+
+impl<S, F, I, R, K> Handler<S, (Context, I, K)> for F
+where
+    S: Serializer + for<'de> Load<'de, I>,
+    F: Fn(Context, I) -> R + Send + Sync + 'static,
+    R: Reply<S, K>,
+{
+    fn bind(self, serializer: S) -> Route {
+        Route::new(move |context, payload| match load(&serializer, &payload) {
+            Ok(input) => self(context, input).ran(&serializer),
+            Err(fault) => Ran::Ready(Err(fault)),
+        })
+    }
+}
+
+/// What a handler may give back; `K` is one of the markers in [`reply`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing a handler can answer with in {S}",
+    label = "cannot be an answer",
+    note = "give a value that can be dumped, or `Result<value, E>` with `E: Into<Fault>`, at once or as a future that is Send"
+)]
+pub trait Reply<S, K> {
+    #[doc(hidden)]
+    fn ran(self, serializer: &S) -> Ran;
+}
+
+/// Kinds of replies, so that the compiler can tell them apart.
+pub mod reply {
+    /// A value, at once.
+    #[derive(Debug)]
+    pub enum Value {}
+    /// A `Result`, at once.
+    #[derive(Debug)]
+    pub enum Fallible {}
+    /// A future of a value.
+    #[derive(Debug)]
+    pub enum LaterValue {}
+    /// A future of a `Result`.
+    #[derive(Debug)]
+    pub enum LaterFallible {}
+}
+
+impl<S: Dump<T>, T> Reply<S, reply::Value> for T {
+    fn ran(self, serializer: &S) -> Ran {
+        Ran::Ready(dump(serializer, &self))
+    }
+}
+
+impl<S: Dump<T>, T, E: Into<Fault>> Reply<S, reply::Fallible> for Result<T, E> {
+    fn ran(self, serializer: &S) -> Ran {
+        Ran::Ready(dump_result(serializer, self))
+    }
+}
+
+impl<S, F> Reply<S, reply::LaterValue> for F
+where
+    F: Future + Send + 'static,
+    S: Dump<F::Output>,
+{
+    fn ran(self, serializer: &S) -> Ran {
+        let serializer = serializer.clone();
+        Ran::Later(Box::pin(async move { dump(&serializer, &self.await) }))
+    }
+}
+
+impl<S, F, T, E> Reply<S, reply::LaterFallible> for F
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    S: Dump<T>,
+    E: Into<Fault>,
+{
+    fn ran(self, serializer: &S) -> Ran {
+        let serializer = serializer.clone();
+        Ran::Later(Box::pin(async move { dump_result(&serializer, self.await) }))
+    }
+}
+
+/// A payload that cannot be loaded is the sender's business: it gets a `SerializerError`.
+pub(crate) fn load<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault> {
+    serializer.load(payload).map_err(|error| Fault::new(FaultKind::Serializer, unloadable::<S>(&error), None))
+}
+
+fn unloadable<S: Serializer>(error: &SerializerError) -> String {
+    format!("not the {} that was expected: {}", S::NAME, error.message())
+}
+
+/// A result that cannot be dumped is this side's fault.
+pub(crate) fn dump<S: Dump<T>, T: ?Sized>(serializer: &S, value: &T) -> Answer {
+    serializer.dump(value).map_err(|error| {
+        Fault::new(
+            FaultKind::Resp,
+            format!("the result has no form in {}: {}", S::NAME, error.message()),
+            None,
+        )
+    })
+}
+
+pub(crate) fn dump_result<S: Dump<T>, T, E: Into<Fault>>(serializer: &S, result: Result<T, E>) -> Answer {
+    match result {
+        Ok(value) => dump(serializer, &value),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,182 @@
+//! Names → handlers. Types end here: bytes in, bytes out.
+
+pub(crate) mod handler;
+
+pub use handler::{Handler, Reply, reply};
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::connector::BoxFuture;
+use crate::context::Context;
+use crate::error::{Error, Fault, FaultKind};
+use crate::serializer::Serializer;
+use crate::session::Answer;
+
+/// What a handler gave back: the answer, or the future that will have it.
+pub enum Ran {
+    Ready(Answer),
+    Later(BoxFuture<'static, Answer>),
+}
+
+/// A handler whose types are hidden: takes a payload, gives a payload.
+#[derive(Clone)]
+pub struct Route {
+    run: Arc<dyn Fn(Context, Bytes) -> Ran + Send + Sync>,
+    /// Where it was defined, for the error about a second one.
+    place: &'static Location<'static>,
+}
+
+impl Route {
+    #[track_caller]
+    pub(crate) fn new(run: impl Fn(Context, Bytes) -> Ran + Send + Sync + 'static) -> Self {
+        Self { run: Arc::new(run), place: Location::caller() }
+    }
+
+    pub(crate) fn run(&self, context: Context, payload: Bytes) -> Ran {
+        (self.run)(context, payload)
+    }
+}
+
+/// Handlers by exact name, each with a format of its own. For both sides: servers answer clients with it, and
+/// clients answer their server.
+///
+/// ```
+/// # #[cfg(feature = "json")] {
+/// use communica::{ReqError, RouteTable};
+///
+/// let routes = RouteTable::new()
+///     .route("upper", |text: String| text.to_uppercase())
+///     .route("halve", |number: i64| async move {
+///         if number % 2 == 0 { Ok(number / 2) } else { Err(ReqError::new("odd numbers have no half", 400)) }
+///     });
+/// # drop(routes);
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct RouteTable {
+    routes: HashMap<String, Route>,
+    /// The first name that was given twice, and the places.
+    conflict: Option<Box<Conflict>>,
+}
+
+#[derive(Clone)]
+struct Conflict {
+    route: String,
+    first: &'static Location<'static>,
+    second: &'static Location<'static>,
+}
+
+impl RouteTable {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a handler that speaks JSON: a function or closure, plain or async, that takes one value (or a
+    /// [`Context`] and one value) and gives one, or a `Result` with an error that converts into [`Fault`].
+    ///
+    /// A name that is taken is reported when the table is put to use: `start`, `run` and `connect` then fail with
+    /// [`Error::DuplicateRoute`], which names both places.
+    #[cfg(feature = "json")]
+    #[must_use]
+    #[track_caller]
+    pub fn route<M>(self, name: impl Into<String>, handler: impl Handler<crate::JsonSerializer, M>) -> Self {
+        self.route_with(name, crate::JsonSerializer, handler)
+    }
+
+    /// Adds a handler that speaks `serializer`'s format. Otherwise as `route`.
+    #[must_use]
+    #[track_caller]
+    pub fn route_with<S: Serializer, M>(
+        mut self,
+        name: impl Into<String>,
+        serializer: S,
+        handler: impl Handler<S, M>,
+    ) -> Self {
+        self.insert(name.into(), handler.bind(serializer));
+        self
+    }
+
+    /// This table's routes and the other's. A name that is in both is reported as in `route`.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        for (name, route) in other.routes {
+            self.insert(name, route);
+        }
+        self.conflict = self.conflict.or(other.conflict);
+        self
+    }
+
+    /// The names, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.routes.keys().map(String::as_str)
+    }
+
+    pub(crate) fn insert(&mut self, name: String, route: Route) {
+        match self.routes.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(route);
+            }
+            Entry::Occupied(taken) => {
+                let (first, second) = (taken.get().place, route.place);
+                let conflict = Conflict { route: taken.key().clone(), first, second };
+                self.conflict.get_or_insert(Box::new(conflict));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.names().collect();
+        names.sort_unstable();
+        f.debug_tuple("RouteTable").field(&names).finish()
+    }
+}
+
+/// What one side answers with.
+pub(crate) enum Handlers {
+    /// A Simple entity's: one, without a name, or none.
+    Simple(Option<Route>),
+    /// A Route entity's.
+    Table(RouteTable),
+}
+
+impl Handlers {
+    pub(crate) fn checked(table: RouteTable) -> Result<Self, Error> {
+        match table.conflict {
+            Some(conflict) => Err(Error::DuplicateRoute {
+                route: conflict.route,
+                first: conflict.first.to_string(),
+                second: conflict.second.to_string(),
+            }),
+            None => Ok(Self::Table(table)),
+        }
+    }
+
+    /// The handler for a message, or what its sender is answered.
+    pub(crate) fn find(&self, route: Option<&str>) -> Result<&Route, Fault> {
+        let fault = |kind, message: String| Err(Fault::new(kind, message, None));
+        match (self, route) {
+            (Self::Simple(Some(route)), _) => Ok(route),
+            (Self::Simple(None), _) => {
+                fault(FaultKind::Resp, "this side of the connection has no handler for requests".to_owned())
+            }
+            (Self::Table(_), None) => fault(
+                FaultKind::Req,
+                "the request names no route, and this side has its handlers by route".to_owned(),
+            ),
+            (Self::Table(table), Some(name)) => match table.routes.get(name) {
+                Some(route) => Ok(route),
+                None => fault(FaultKind::Req, format!("Route \"{name}\" is not defined")),
+            },
+        }
+    }
+}

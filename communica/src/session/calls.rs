@@ -1,0 +1,169 @@
+//! Outgoing calls: an id out, an answer in, and who waits for it.
+
+use bytes::Bytes;
+
+use crate::error::{Error, Fault};
+
+/// A place in the table and the serial number of the call that has it, so that a place can be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CallId {
+    place: u32,
+    serial: u64,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum CallEnd {
+    Value(Bytes),
+    Fault(Fault),
+    Lost(Error),
+}
+
+/// Calls that were made and not yet given up or fetched.
+pub(crate) struct Calls<W> {
+    /// Unlike that of any other session, so that an answer to an earlier process is never taken for one of ours.
+    prefix: String,
+    places: Vec<Place<W>>,
+    free: Vec<u32>,
+    next_serial: u64,
+    waiting: usize,
+}
+
+struct Place<W> {
+    serial: u64,
+    state: State<W>,
+}
+
+enum State<W> {
+    Free,
+    /// `seq`: number of its message in the outbox.
+    Waiting {
+        seq: u64,
+        waiter: Option<W>,
+    },
+    Ended(CallEnd),
+}
+
+impl<W> Calls<W> {
+    pub(super) fn new(prefix: String) -> Self {
+        Self { prefix, places: Vec::new(), free: Vec::new(), next_serial: 0, waiting: 0 }
+    }
+
+    /// A new call whose request is message `seq`.
+    pub(super) fn open(&mut self, seq: u64) -> CallId {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.waiting += 1;
+        let state = State::Waiting { seq, waiter: None };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place as usize] = Place { serial, state };
+                place
+            }
+            None => {
+                self.places.push(Place { serial, state });
+                // A message per call would fill memory long before.
+                u32::try_from(self.places.len() - 1).expect("fewer than 2^32 calls at once")
+            }
+        };
+        CallId { place, serial }
+    }
+
+    /// The id as it goes over the wire: prefix, place, serial.
+    pub(super) fn write_id(&self, call: CallId, text: &mut String) {
+        text.push_str(&self.prefix);
+        push_hex(u64::from(call.place), text);
+        text.push('-');
+        push_hex(call.serial, text);
+    }
+
+    /// The waiting call that an id belongs to.
+    pub(super) fn find(&self, id: &str) -> Option<CallId> {
+        let (place, serial) = id.strip_prefix(self.prefix.as_str())?.split_once('-')?;
+        let call = CallId {
+            place: u32::from_str_radix(place, 16).ok()?,
+            serial: u64::from_str_radix(serial, 16).ok()?,
+        };
+        let found = self.places.get(call.place as usize)?;
+        (found.serial == call.serial && matches!(found.state, State::Waiting { .. })).then_some(call)
+    }
+
+    /// The call ended; returns who waits for it.
+    pub(super) fn end(&mut self, call: CallId, end: CallEnd) -> Option<W> {
+        let place = self.places.get_mut(call.place as usize)?;
+        if place.serial != call.serial || !matches!(place.state, State::Waiting { .. }) {
+            return None;
+        }
+        self.waiting -= 1;
+        match std::mem::replace(&mut place.state, State::Ended(end)) {
+            State::Waiting { waiter, .. } => waiter,
+            _ => None,
+        }
+    }
+
+    /// Ends every waiting call whose message number fits.
+    pub(super) fn end_where(&mut self, fits: impl Fn(u64) -> bool, end: impl Fn() -> CallEnd) -> Vec<W> {
+        let mut wake = Vec::new();
+        for place in &mut self.places {
+            match &mut place.state {
+                State::Waiting { seq, waiter } if fits(*seq) => {
+                    wake.extend(waiter.take());
+                    place.state = State::Ended(end());
+                    self.waiting -= 1;
+                }
+                _ => {}
+            }
+        }
+        wake
+    }
+
+    /// How the call ended, which frees its place; or keeps `waiter`.
+    pub(super) fn poll(&mut self, call: CallId, new_waiter: impl FnOnce() -> W) -> Option<CallEnd> {
+        let place = self.places.get_mut(call.place as usize)?;
+        if place.serial != call.serial {
+            return None;
+        }
+        match std::mem::replace(&mut place.state, State::Free) {
+            State::Ended(end) => {
+                self.free.push(call.place);
+                Some(end)
+            }
+            State::Waiting { seq, .. } => {
+                place.state = State::Waiting { seq, waiter: Some(new_waiter()) };
+                None
+            }
+            State::Free => None,
+        }
+    }
+
+    /// Nobody waits any more. Returns the number of its message if no answer came.
+    pub(super) fn forget(&mut self, call: CallId) -> Option<u64> {
+        let place = self.places.get_mut(call.place as usize)?;
+        if place.serial != call.serial {
+            return None;
+        }
+        match std::mem::replace(&mut place.state, State::Free) {
+            State::Free => None,
+            State::Ended(_) => {
+                self.free.push(call.place);
+                None
+            }
+            State::Waiting { seq, .. } => {
+                self.free.push(call.place);
+                self.waiting -= 1;
+                Some(seq)
+            }
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+fn push_hex(number: u64, out: &mut String) {
+    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.push(char::from(b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));
+    }
+}

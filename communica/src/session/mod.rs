@@ -1,0 +1,376 @@
+//! Who waits for what with one peer: messages in, events out. No tokio, no sockets, no clock.
+//!
+//! A session outlives its links. What callers and handlers have to say is queued in the [`outbox`] and handed to
+//! whatever link is there; [`calls`] wait for answers, [`jobs`] wait for their handler. `W` wakes somebody: a task
+//! in production, a number in tests. Methods that make work for the driver return the `W` to wake, once unlocked.
+
+mod calls;
+mod jobs;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use calls::{CallEnd, CallId};
+
+use crate::error::{Error, Fault, FaultKind, Reason};
+use crate::limits::{Limits, Quota};
+use crate::serializer::Payload;
+use crate::wire::{Batch, Kind, Message, Metadata};
+use calls::Calls;
+use jobs::Jobs;
+use outbox::Outbox;
+
+/// What a handler made of a request.
+pub(crate) type Answer = Result<Payload, Fault>;
+
+pub(crate) struct Session<W> {
+    calls: Calls<W>,
+    outbox: Outbox,
+    jobs: Jobs,
+    limits: Bounds,
+    /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
+    closed: Option<Reason>,
+    /// No requests and throws from the peer any more.
+    draining: bool,
+    /// There is a link.
+    linked: bool,
+    /// Its driver, once that has looked for the first time.
+    driver: Option<W>,
+    /// The driver was woken and did not look yet.
+    driver_called: bool,
+    /// The driver should end the link.
+    goodbye: Option<Goodbye>,
+    /// The driver stopped reading until something changes.
+    paused: bool,
+    /// Memory to write ids in.
+    id_text: String,
+}
+
+struct Bounds {
+    message_size: usize,
+    waiting: Quota,
+    queued: Quota,
+}
+
+/// Why a message was not accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// No room now; wait for some and try again.
+    Full,
+    /// Never.
+    For(Reason),
+}
+
+/// A request that was accepted.
+#[derive(Debug)]
+pub(crate) struct Requested<W> {
+    pub(crate) call: CallId,
+    /// It is the only thing under way: worth handing to the link at once, without waking the driver.
+    pub(crate) alone: bool,
+    /// The driver to wake.
+    pub(crate) wake: Option<W>,
+}
+
+/// What a message meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event<W> {
+    /// A call has its answer; wake who waits.
+    Answered(Option<W>),
+    /// A handler has to be found and run, see [`Session::start_jobs`].
+    Queued,
+    /// Nobody needs it. For the log.
+    Dropped(&'static str),
+}
+
+/// How a link should end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    /// What the peer is told.
+    pub(crate) reason: Option<String>,
+    /// Not after everything queued went out, but now.
+    pub(crate) at_once: bool,
+}
+
+/// May more be read from the peer?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intake {
+    Open,
+    /// Not before something of what came was worked off.
+    Paused,
+    /// It sent four times what may wait, and reading could not stop because this side waits for its answers.
+    Overrun,
+}
+
+impl<W: Clone> Session<W> {
+    /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable.
+    pub(crate) fn new(prefix: String, limits: &Limits) -> Self {
+        Self {
+            calls: Calls::new(prefix),
+            outbox: Outbox::new(limits.chunk_size),
+            jobs: Jobs::new(limits.running),
+            limits: Bounds {
+                message_size: limits.message_size,
+                waiting: limits.waiting,
+                queued: limits.queued,
+            },
+            closed: None,
+            draining: false,
+            linked: false,
+            driver: None,
+            driver_called: false,
+            goodbye: None,
+            paused: false,
+            id_text: String::new(),
+        }
+    }
+
+    // What this side has to say ---------------------------------------------------------------------------------
+
+    /// Queues a request; the payload is taken if it was accepted.
+    pub(crate) fn request(
+        &mut self,
+        route: Option<&str>,
+        payload: &mut Option<Payload>,
+    ) -> Result<Requested<W>, Refused> {
+        let payload = self.admit(payload)?;
+        let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && !self.paused;
+        let call = self.calls.open(self.outbox.next_seq());
+        self.id_text.clear();
+        self.calls.write_id(call, &mut self.id_text);
+        self.outbox.push_request(&self.id_text, Kind::Request, route, payload);
+        let wake = if alone { None } else { self.call_driver() };
+        Ok(Requested { call, alone, wake })
+    }
+
+    /// Queues a throw; the payload is taken if it was accepted. Returns the driver to wake.
+    pub(crate) fn throw(
+        &mut self,
+        route: Option<&str>,
+        payload: &mut Option<Payload>,
+    ) -> Result<Option<W>, Refused> {
+        let payload = self.admit(payload)?;
+        self.outbox.push_request("", Kind::Throw, route, payload);
+        Ok(self.call_driver())
+    }
+
+    /// Takes the payload if it may be queued now.
+    fn admit(&self, payload: &mut Option<Payload>) -> Result<Payload, Refused> {
+        if let Some(reason) = &self.closed {
+            return Err(Refused::For(reason.clone()));
+        }
+        let size = payload.as_ref().map_or(0, |payload| payload.len());
+        let limit = self.limits.message_size;
+        if size > limit {
+            return Err(Refused::For(Reason::TooLarge { size, limit }));
+        }
+        if self.outbox.meets(self.limits.queued) {
+            return Err(Refused::Full);
+        }
+        Ok(payload.take().unwrap_or_else(|| Vec::new().into()))
+    }
+
+    /// Queues the answer to a request; does nothing for a throw, and logs what went wrong there. Whoever answered
+    /// flushes, or wakes the driver.
+    pub(crate) fn answer(&mut self, request: &Metadata, answer: Answer) {
+        if request.kind() != Kind::Request {
+            if let Err(fault) = answer {
+                let route = request.route();
+                tracing::warn!(
+                    route = route.as_deref(),
+                    message = fault.message(),
+                    "the handler of a throw failed"
+                );
+            }
+            return;
+        }
+        let limit = self.limits.message_size;
+        let answer = answer.and_then(|payload| match payload.len() {
+            size if size > limit => Err(Fault::new(
+                FaultKind::Resp,
+                format!("the result has {size} bytes where the responder may send {limit}"),
+                None,
+            )),
+            _ => Ok(payload),
+        });
+        match answer {
+            Ok(payload) => self.outbox.push_answer(request, Kind::Result, payload),
+            Err(fault) => self.outbox.push_answer(request, fault.kind().kind(), fault.to_bytes().into()),
+        }
+    }
+
+    // Calls -----------------------------------------------------------------------------------------------------
+
+    /// How the call ended, once; until then `waker` is kept and woken at the end.
+    pub(crate) fn poll_call(&mut self, call: CallId, waker: impl FnOnce() -> W) -> Option<CallEnd> {
+        self.calls.poll(call, waker)
+    }
+
+    /// Nobody waits for this call any more. True if it was not sent and now never will be.
+    pub(crate) fn abandon(&mut self, call: CallId) -> bool {
+        self.calls.forget(call).is_some_and(|seq| self.outbox.withdraw(seq))
+    }
+
+    // What the peer says ----------------------------------------------------------------------------------------
+
+    pub(crate) fn receive(&mut self, message: Message) -> Event<W> {
+        match message.metadata.kind() {
+            Kind::Request | Kind::Throw if self.draining => {
+                let why = "this side is stopping and takes no more requests";
+                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
+                Event::Dropped(why)
+            }
+            Kind::Request | Kind::Throw => {
+                self.jobs.push(message);
+                Event::Queued
+            }
+            Kind::Result => self.answered(&message.metadata, CallEnd::Value(message.payload.clone())),
+            Kind::Req => self.faulted(FaultKind::Req, &message),
+            Kind::Resp => self.faulted(FaultKind::Resp, &message),
+            Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
+            Kind::Serializer => self.faulted(FaultKind::Serializer, &message),
+            Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
+        }
+    }
+
+    fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
+        self.answered(&message.metadata, CallEnd::Fault(Fault::from_bytes(kind, &message.payload)))
+    }
+
+    fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
+        match self.calls.find(&metadata.id()) {
+            Some(call) => Event::Answered(self.calls.end(call, end)),
+            None => Event::Dropped("an answer came to a call that is over or was never made"),
+        }
+    }
+
+    /// Whether the driver may read on; when it may not, it is woken as soon as that may have changed.
+    pub(crate) fn intake(&mut self) -> Intake {
+        let (waiting, queued) = (self.limits.waiting, self.limits.queued);
+        let full = self.jobs.meets(waiting) || self.outbox.meets(queued);
+        self.paused = full && self.calls.waiting() == 0;
+        if self.paused {
+            Intake::Paused
+        } else if full && (self.jobs.meets(waiting.times(4)) || self.outbox.meets(queued.times(4))) {
+            Intake::Overrun
+        } else {
+            Intake::Open
+        }
+    }
+
+    // Jobs ------------------------------------------------------------------------------------------------------
+
+    /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
+    /// and asks again; meanwhile others get none.
+    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) {
+        self.jobs.start(mine, into);
+    }
+
+    /// This many of the started handlers are done.
+    pub(crate) fn jobs_done(&mut self, count: usize) {
+        self.jobs.done(count);
+    }
+
+    /// Something waits to be handed to the link.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// No handler runs or waits to run.
+    pub(crate) fn no_jobs(&self) -> bool {
+        self.jobs.is_idle()
+    }
+
+    /// Nothing is handled, nothing waits to be handled or to be sent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.jobs.is_idle() && self.outbox.is_empty()
+    }
+
+    // The link --------------------------------------------------------------------------------------------------
+
+    /// Keeps the driver of the current link, which looks at everything from here on. Returns how it should end the
+    /// link, if it should.
+    pub(crate) fn driver_looks(&mut self, driver: impl FnOnce(Option<W>) -> W) -> Option<Goodbye> {
+        self.driver = Some(driver(self.driver.take()));
+        self.driver_called = false;
+        self.goodbye.clone()
+    }
+
+    /// There is a link from now on; its driver will look for the first time soon.
+    pub(crate) fn link_up(&mut self) {
+        self.linked = true;
+    }
+
+    pub(crate) fn is_linked(&self) -> bool {
+        self.linked
+    }
+
+    /// Asks the driver to end the link. Wake the returned.
+    pub(crate) fn end_link(&mut self, goodbye: Goodbye) -> Option<W> {
+        self.goodbye = Some(goodbye);
+        self.call_driver()
+    }
+
+    /// Moves everything that waits into `batch`; of a large message one chunk, if the link cuts messages. True if
+    /// there is room for callers who wait for it.
+    pub(crate) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) -> bool {
+        let was_full = self.outbox.meets(self.limits.queued);
+        self.outbox.fill(batch, in_chunks);
+        was_full && !self.outbox.meets(self.limits.queued)
+    }
+
+    /// All of the last batch went out.
+    pub(crate) fn filled_was_sent(&mut self) {
+        self.outbox.filled_was_sent();
+    }
+
+    /// Queues a close notify as the last thing to send on this link.
+    pub(crate) fn push_close(&mut self, reason: Option<&str>) {
+        self.outbox.push_close(reason);
+    }
+
+    /// The link is gone; `batch` is what it did not take. Unsent messages wait for the next link, calls that were
+    /// sent end. Wake the returned.
+    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str) -> Vec<W> {
+        self.linked = false;
+        self.driver = None;
+        self.driver_called = false;
+        self.paused = false;
+        self.goodbye = None;
+        let unsent = self.outbox.link_lost(batch);
+        let lost = || CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why.to_owned())));
+        self.calls.end_where(|seq| !unsent.contains(&seq), lost)
+    }
+
+    /// Nothing is accepted any more, and what waits ends. Wake the returned.
+    pub(crate) fn close(&mut self, reason: Reason) -> Vec<W> {
+        let reason = self.closed.get_or_insert(reason).clone();
+        let unsent = self.outbox.clear();
+        let not_sent = || CallEnd::Lost(Error::NotSent(reason.clone()));
+        let mut wake = self.calls.end_where(|seq| unsent.contains(&seq), not_sent);
+        wake.extend(self.calls.end_where(|_| true, || CallEnd::Lost(Error::MayHaveRun(reason.clone()))));
+        wake
+    }
+
+    /// Takes no more requests from the peer; those that came are handled.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Accepts no more calls from here; what is queued is still sent.
+    pub(crate) fn refuse_calls(&mut self, reason: Reason) {
+        self.closed.get_or_insert(reason);
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Reason> {
+        self.closed.as_ref()
+    }
+
+    /// The driver, if it has to be woken to see what is there.
+    pub(crate) fn call_driver(&mut self) -> Option<W> {
+        if self.driver_called {
+            return None;
+        }
+        self.driver_called = self.driver.is_some();
+        self.driver.clone()
+    }
+}

@@ -1,0 +1,171 @@
+//! Frames on their way to one link: bytes for a stream, whole messages for a road that carries messages.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+use super::frame::{CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len};
+
+/// What goes out with one `poll_send`, in order.
+///
+/// A stream writes it as bytes: `Batch` is a [`Buf`]. A road that carries whole messages takes them with
+/// [`next_item`](Self::next_item). A link uses one of the two ways, not both.
+#[derive(Default)]
+pub struct Batch {
+    parts: VecDeque<Part>,
+}
+
+/// One or more whole frames; or one frame whose payload stands apart, so that it need not be copied.
+pub(crate) struct Part {
+    /// Number of the first message in here; the others follow without a gap. `None` for what is never repeated:
+    /// chunks (their message starts again) and close notifies.
+    pub(crate) seq: Option<u64>,
+    pub(crate) frames: Bytes,
+    pub(crate) payload: Option<Bytes>,
+    /// Bytes of `frames` and `payload` that went out.
+    sent: usize,
+}
+
+/// One thing to carry, for roads that carry whole messages.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Item {
+    /// A message.
+    Message {
+        /// Its metadata JSON.
+        metadata: Bytes,
+        /// Its payload.
+        payload: Bytes,
+    },
+    /// This side goes away on purpose; nothing follows.
+    Close {
+        /// Why, for the peer's log.
+        reason: Option<String>,
+    },
+}
+
+impl Part {
+    pub(crate) fn new(seq: Option<u64>, frames: Bytes, payload: Option<Bytes>) -> Self {
+        Self { seq, frames, payload, sent: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len() + self.payload.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// The same, cut into one part per message.
+    pub(crate) fn split(mut self) -> impl Iterator<Item = Part> {
+        std::iter::from_fn(move || {
+            let end = frame_end(&self.frames)?;
+            let part = Part {
+                seq: self.seq,
+                frames: self.frames.split_to(end.min(self.frames.len())),
+                payload: self.payload.take(),
+                sent: 0,
+            };
+            self.seq = self.seq.map(|seq| seq + 1);
+            Some(part)
+        })
+    }
+
+    fn rest(&self) -> [&[u8]; 2] {
+        let frames = &self.frames[self.sent.min(self.frames.len())..];
+        let payload = self.payload.as_deref().unwrap_or_default();
+        [frames, &payload[self.sent.saturating_sub(self.frames.len())..]]
+    }
+}
+
+/// Where the frame at the start ends; its payload may stand elsewhere.
+fn frame_end(frames: &[u8]) -> Option<usize> {
+    length_at(frames, 0).map(|length| LENGTH + length)
+}
+
+impl Batch {
+    /// Nothing is left to send.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, part: Part) {
+        if part.len() > 0 {
+            self.parts.push_back(part);
+        }
+    }
+
+    /// Takes the next message or close notify; `None` when nothing is left.
+    pub fn next_item(&mut self) -> Option<Item> {
+        let part = self.parts.front_mut()?;
+        let Some(end) = frame_end(&part.frames) else {
+            self.parts.pop_front();
+            return self.next_item();
+        };
+        let mut frame = part.frames.split_to(end.min(part.frames.len()));
+        part.seq = part.seq.map(|seq| seq + 1);
+        let payload = part.payload.take();
+        if part.frames.is_empty() {
+            self.parts.pop_front();
+        }
+        let code = frame[LENGTH];
+        if code == CLOSE {
+            return Some(Item::Close { reason: close_reason(&frame[LENGTH + 1..]) });
+        }
+        // We wrote this frame, so its lengths hold; and links that take items are given no chunks.
+        let m = length_at(&frame, LENGTH + 1).unwrap_or(4);
+        let metadata_len = metadata_len(m, usize::MAX).unwrap_or(0);
+        frame.advance(FRAME_HEAD);
+        let metadata = frame.split_to(metadata_len);
+        Some(Item::Message { metadata, payload: payload.unwrap_or(frame) })
+    }
+
+    /// What a broken link did not take whole, cut into one part per message. Chunks and close notifies are left out.
+    pub(crate) fn into_unsent(self) -> impl Iterator<Item = Part> {
+        self.parts.into_iter().filter(|part| part.seq.is_some()).flat_map(|part| {
+            let (mut left, single) = (part.sent, part.payload.is_some());
+            part.split().filter(move |message| {
+                let whole = !single && left >= message.len();
+                left = left.saturating_sub(message.len());
+                !whole
+            })
+        })
+    }
+}
+
+impl Buf for Batch {
+    fn remaining(&self) -> usize {
+        self.parts.iter().map(|part| part.len() - part.sent).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| match part.rest() {
+            [&[], payload] => payload,
+            [frames, _] => frames,
+        })
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = self.parts.iter().flat_map(Part::rest).filter(|piece| !piece.is_empty());
+        slices.iter_mut().zip(pieces).map(|(slice, piece)| *slice = IoSlice::new(piece)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(part) = self.parts.front_mut() {
+            let left = part.len() - part.sent;
+            if count < left {
+                part.sent += count;
+                return;
+            }
+            count -= left;
+            self.parts.pop_front();
+        }
+        assert_eq!(count, 0, "a link sent more than it was given");
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({} bytes)", self.remaining())
+    }
+}

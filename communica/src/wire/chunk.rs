@@ -1,0 +1,108 @@
+//! One large message ⇄ its chunks.
+
+use bytes::{Bytes, BytesMut};
+
+use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
+use super::{Message, Metadata, WireError};
+
+/// A large message on its way out, cut on demand so that other messages can go between.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    metadata: Bytes,
+    payload: Bytes,
+    size: usize,
+    next: u32,
+}
+
+impl Chunks {
+    /// `size`: bytes of payload per chunk, at least 1.
+    pub(crate) fn new(metadata: Bytes, payload: Bytes, size: usize) -> Self {
+        Self { metadata, payload, size: size.max(1), next: 0 }
+    }
+
+    fn total(&self) -> u32 {
+        // `Limits` keeps chunk sizes at 1 KiB and more, and payloads in memory: the count fits for 4 TiB.
+        u32::try_from(self.payload.len().div_ceil(self.size).max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes this message holds.
+    pub(crate) fn len(&self) -> usize {
+        self.metadata.len() + self.payload.len()
+    }
+
+    /// Nothing of it was cut off yet.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.next == 0
+    }
+
+    /// Everything was cut off.
+    pub(crate) fn is_done(&self) -> bool {
+        self.next == self.total()
+    }
+
+    /// A new link begins at the first chunk again.
+    pub(crate) fn restart(&mut self) {
+        self.next = 0;
+    }
+
+    /// The next chunk as the head of its frame and its piece, which shares the message's memory.
+    pub(crate) fn cut(&mut self) -> (Bytes, Bytes) {
+        let start = (self.next as usize * self.size).min(self.payload.len());
+        let end = (start + self.size).min(self.payload.len());
+        let metadata = if self.next == 0 { &self.metadata[..] } else { &[] };
+        let mut head = BytesMut::with_capacity(LENGTH + CHUNK_HEAD + metadata.len());
+        put_chunk_head(&mut head, self.next, self.total(), metadata, end - start);
+        self.next += 1;
+        (head.freeze(), self.payload.slice(start..end))
+    }
+
+    /// The message uncut, for a link that carries whole messages.
+    pub(crate) fn whole(&self) -> (Bytes, Bytes) {
+        (self.metadata.clone(), self.payload.clone())
+    }
+}
+
+/// A large message on its way in.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    metadata: Metadata,
+    payload: BytesMut,
+    next: u32,
+    total: u32,
+}
+
+impl Assembly {
+    pub(super) fn new(total: u32, metadata: Metadata) -> Result<Self, WireError> {
+        if total == 0 {
+            return Err(WireError::BadChunk("a message of 0 chunks"));
+        }
+        Ok(Self { metadata: metadata.detached(), payload: BytesMut::new(), next: 0, total })
+    }
+
+    /// Adds a piece; true when it was the last. `limit` is for the whole message.
+    pub(super) fn add(
+        &mut self,
+        index: u32,
+        total: u32,
+        piece: Bytes,
+        limit: usize,
+    ) -> Result<bool, WireError> {
+        if total != self.total {
+            return Err(WireError::BadChunk("the total changed from one chunk to the next"));
+        }
+        if index != self.next {
+            return Err(WireError::BadChunk("a chunk is missing or came twice"));
+        }
+        let size = self.payload.len().saturating_add(piece.len());
+        if size > limit {
+            return Err(WireError::TooLarge { size: size as u64, limit });
+        }
+        self.payload.extend_from_slice(&piece);
+        self.next += 1;
+        Ok(self.next == self.total)
+    }
+
+    pub(super) fn into_message(self) -> Message {
+        Message { metadata: self.metadata, payload: self.payload.freeze() }
+    }
+}

@@ -1,0 +1,123 @@
+//! Bytes in any pieces → whole messages.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::chunk::Assembly;
+use super::frame::{CHUNK, CHUNK_HEAD, CLOSE, LENGTH, MESSAGE, close_reason, length_at, metadata_len};
+use super::{Message, Metadata, WireError, WireLimits};
+
+/// What a stream had to say.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Message(Message),
+    /// The peer goes away on purpose; nothing follows.
+    Close(Option<String>),
+}
+
+/// Cuts a stream into messages and puts chunks together.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    limits: WireLimits,
+    assembly: Option<Assembly>,
+}
+
+impl Decoder {
+    pub(crate) fn new(limits: WireLimits) -> Self {
+        Self { limits, assembly: None }
+    }
+
+    /// Takes the next message out of `input`; `None` when more bytes are needed. After an error the stream has no
+    /// meaning any more.
+    pub(crate) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Received>, WireError> {
+        while let Some(mut frame) = self.frame(input)? {
+            let code = frame.get_u8();
+            match code {
+                MESSAGE => return self.message(frame).map(Some),
+                CHUNK => {
+                    if let Some(message) = self.chunk(frame)? {
+                        return Ok(Some(Received::Message(message)));
+                    }
+                }
+                CLOSE => return Ok(Some(Received::Close(close_reason(&frame)))),
+                unknown => return Err(WireError::UnknownCode(unknown)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many bytes the frame at the start of `input` still lacks; 0 when that is not known yet.
+    pub(crate) fn missing(&self, input: &BytesMut) -> usize {
+        length_at(input, 0).map_or(0, |length| (LENGTH + length).saturating_sub(input.len()))
+    }
+
+    /// One whole frame without its length field.
+    fn frame(&self, input: &mut BytesMut) -> Result<Option<Bytes>, WireError> {
+        let Some(length) = length_at(input, 0) else { return Ok(None) };
+        if length == 0 {
+            return Err(WireError::EmptyFrame);
+        }
+        // The chunk head is the larger one. Both are added to what the settings allow.
+        let largest = self.limits.message.saturating_add(self.limits.metadata).saturating_add(CHUNK_HEAD);
+        if length > largest {
+            return Err(WireError::TooLarge { size: length as u64, limit: self.limits.message });
+        }
+        if input.len() < LENGTH + length {
+            // An unknown code is not worth waiting for its body.
+            if let Some(&code) = input.get(LENGTH) {
+                if !matches!(code, MESSAGE | CHUNK | CLOSE) {
+                    return Err(WireError::UnknownCode(code));
+                }
+            }
+            return Ok(None);
+        }
+        input.advance(LENGTH);
+        Ok(Some(input.split_to(length).freeze()))
+    }
+
+    fn message(&self, mut frame: Bytes) -> Result<Received, WireError> {
+        let m = length_at(&frame, 0).ok_or(WireError::BadLength("a message frame has no metadata length"))?;
+        let metadata_len = metadata_len(m, frame.len())?;
+        self.check_metadata(metadata_len)?;
+        frame.advance(4);
+        let metadata = frame.split_to(metadata_len);
+        self.check_payload(frame.len())?;
+        Ok(Received::Message(Message { metadata: Metadata::parse(metadata)?, payload: frame }))
+    }
+
+    fn chunk(&mut self, mut frame: Bytes) -> Result<Option<Message>, WireError> {
+        if frame.len() < CHUNK_HEAD - 1 {
+            return Err(WireError::BadLength("a chunk frame ends inside its head"));
+        }
+        let (index, total, metadata_len) = (frame.get_u32(), frame.get_u32(), frame.get_u32() as usize);
+        if metadata_len > frame.len() {
+            return Err(WireError::BadLength("the metadata of a chunk frame ends after the frame"));
+        }
+        self.check_metadata(metadata_len)?;
+        let metadata = frame.split_to(metadata_len);
+        if index == 0 {
+            if self.assembly.is_some() {
+                return Err(WireError::BadChunk("a new message began before the last one was complete"));
+            }
+            self.assembly = Some(Assembly::new(total, Metadata::parse(metadata)?)?);
+        }
+        // 0.4 goes on in the middle of a message after a reconnect; what came before is gone, so the rest is no use.
+        let Some(assembly) = &mut self.assembly else {
+            tracing::warn!(index, total, "dropped a chunk that came without the first chunk of its message");
+            return Ok(None);
+        };
+        if !assembly.add(index, total, frame, self.limits.message)? {
+            return Ok(None);
+        }
+        Ok(self.assembly.take().map(Assembly::into_message))
+    }
+
+    fn check_metadata(&self, size: usize) -> Result<(), WireError> {
+        let limit = self.limits.metadata;
+        if size > limit { Err(WireError::MetadataTooLarge { size: size as u64, limit }) } else { Ok(()) }
+    }
+
+    fn check_payload(&self, size: usize) -> Result<(), WireError> {
+        let limit = self.limits.message;
+        if size > limit { Err(WireError::TooLarge { size: size as u64, limit }) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,140 @@
+//! Error answers ⇄ JSON. One fixed format, whatever the route's serializer: `{"code": …, "message": …}`.
+//!
+//! Beside the two keys of 0.4 stand `variant` and `data` of a typed error; 0.4 does not read them.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Kind;
+
+/// Whose fault a failed call was; each is a message type of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The requester's (`ReqError`, type 41).
+    Req,
+    /// The responder's (`RespError`, type 51).
+    Resp,
+    /// Nobody's on purpose: the handler panicked or failed in a way it did not foresee (`UnknownError`, type 30).
+    Unknown,
+    /// The payload could not be loaded (`SerializerError`, type 42).
+    Serializer,
+}
+
+impl FaultKind {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Req => Kind::Req,
+            Self::Resp => Kind::Resp,
+            Self::Unknown => Kind::Unknown,
+            Self::Serializer => Kind::Serializer,
+        }
+    }
+}
+
+/// A failed call as it crosses the wire: whose fault, a message, perhaps a code, perhaps a typed error.
+///
+/// A handler may return anything that converts into it: [`ReqError`](crate::ReqError),
+/// [`RespError`](crate::RespError), or an enum with `#[derive(ServiceError)]`.
+#[derive(Clone)]
+pub struct Fault {
+    kind: FaultKind,
+    body: Box<Body>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Body {
+    #[serde(default)]
+    code: Option<i64>,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<Box<RawValue>>,
+}
+
+impl Fault {
+    /// A fault of this kind; `code` is yours to give a meaning to.
+    #[must_use]
+    pub fn new(kind: FaultKind, message: impl Into<String>, code: Option<i64>) -> Self {
+        Self { kind, body: Box::new(Body { code, message: message.into(), variant: None, data: None }) }
+    }
+
+    /// Whose fault it was.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        self.kind
+    }
+
+    /// What happened, in words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.body.message
+    }
+
+    /// The number that the failing side gave it.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.body.code
+    }
+
+    /// Name of the variant, when the failing side has an enum with `#[derive(ServiceError)]`.
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.body.variant.as_deref()
+    }
+
+    /// The variant's fields; `None` when there are none or they do not fit `T`.
+    #[must_use]
+    pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.body.data.as_ref()?.get()).ok()
+    }
+
+    /// The same fault with the name and the fields of a variant. Fields without a JSON form are left out.
+    #[must_use]
+    pub fn with_variant<D: Serialize + ?Sized>(mut self, variant: impl Into<String>, data: &D) -> Self {
+        self.body.variant = Some(variant.into());
+        self.body.data = serde_json::value::to_raw_value(data).ok().filter(|data| data.get() != "null");
+        self
+    }
+
+    pub(crate) fn into_message(self) -> String {
+        self.body.message
+    }
+
+    /// The payload of the answer.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        // Strings, numbers and JSON that was checked: this has a JSON form.
+        serde_json::to_vec(&self.body).unwrap_or_else(|_| br#"{"code":null,"message":""}"#.to_vec())
+    }
+
+    /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.
+    pub(crate) fn from_bytes(kind: FaultKind, payload: &[u8]) -> Self {
+        match serde_json::from_slice(payload) {
+            Ok(body) => Self { kind, body: Box::new(body) },
+            Err(_) => {
+                let text: String = String::from_utf8_lossy(payload).chars().take(200).collect();
+                Self::new(
+                    kind,
+                    format!("the peer answered with an error that could not be read: {text}"),
+                    None,
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fault")
+            .field("kind", &self.kind)
+            .field("code", &self.body.code)
+            .field("message", &self.body.message)
+            .field("variant", &self.body.variant)
+            .field("data", &self.body.data.as_ref().map(|data| data.get()))
+            .finish()
+    }
+}

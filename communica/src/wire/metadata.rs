@@ -1,0 +1,216 @@
+//! Metadata JSON ⇄ id, type and route, without building a tree: the text is kept, and an answer copies it.
+//!
+//! An answer's metadata is the request's, copied whole, with `type` replaced, so unknown keys come back to the sender.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::WireError;
+use super::scan::{Scanner, Text};
+
+/// What a message is, by its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 1: wants an answer.
+    Request,
+    /// 2: wants none.
+    Throw,
+    /// 11: the value a request asked for.
+    Result,
+    /// 30: the handler failed unexpectedly.
+    Unknown,
+    /// 41: the requester's fault.
+    Req,
+    /// 42: the payload could not be loaded.
+    Serializer,
+    /// 51: the responder's fault.
+    Resp,
+    /// None of these; 0.4 takes everything below 11 for a request.
+    Other(i64),
+}
+
+impl Kind {
+    fn from_code(code: i64) -> Self {
+        match code {
+            1 => Self::Request,
+            2 => Self::Throw,
+            11 => Self::Result,
+            30 => Self::Unknown,
+            41 => Self::Req,
+            42 => Self::Serializer,
+            51 => Self::Resp,
+            other => Self::Other(other),
+        }
+    }
+
+    pub(crate) fn code(self) -> i64 {
+        match self {
+            Self::Request => 1,
+            Self::Throw => 2,
+            Self::Result => 11,
+            Self::Unknown => 30,
+            Self::Req => 41,
+            Self::Serializer => 42,
+            Self::Resp => 51,
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// The JSON object in front of a payload: id, type and route of one message, and whatever else the peer sent along.
+///
+/// Cheap to clone: the text is shared.
+#[derive(Clone)]
+pub struct Metadata {
+    text: Bytes,
+    id: Text,
+    kind: Kind,
+    kind_at: (u32, u32),
+    route: Option<Text>,
+}
+
+impl Metadata {
+    /// Reads the text of a metadata object.
+    ///
+    /// # Errors
+    /// [`WireError::BadMetadata`] when it is not a JSON object with a string `id`, an integer `type` and, if it is
+    /// there, a string `route`.
+    pub fn parse(text: Bytes) -> Result<Self, WireError> {
+        let bad = |why| Err(WireError::BadMetadata(why));
+        if text.len() > u32::MAX as usize {
+            return bad("it is larger than 4 GiB");
+        }
+        if std::str::from_utf8(&text).is_err() {
+            return bad("it is not UTF-8");
+        }
+        let (mut id, mut kind, mut route) = (None, None, None);
+        let mut scan = Scanner::new(&text);
+        if !scan.eat(b'{') {
+            return bad("it is not a JSON object");
+        }
+        let mut more = !scan.eat(b'}');
+        while more {
+            let key = scan.string()?;
+            if !scan.eat(b':') {
+                return bad("a colon was expected");
+            }
+            match &text[key.start as usize..key.end as usize] {
+                b"id" => id = Some(scan.string()?),
+                b"type" => {
+                    scan.peek();
+                    let start = scan.at() as u32;
+                    let code = scan.integer()?;
+                    kind = Some((Kind::from_code(code), (start, scan.at() as u32)));
+                }
+                b"route" => route = Some(scan.string()?),
+                _ => scan.skip_value()?,
+            }
+            more = scan.eat(b',');
+            if !more && !scan.eat(b'}') {
+                return bad("a comma or a closing bracket was expected");
+            }
+        }
+        scan.end()?;
+        let (Some(id), Some((kind, kind_at))) = (id, kind) else {
+            return bad("`id` or `type` is missing");
+        };
+        Ok(Self { text, id, kind, kind_at, route })
+    }
+
+    /// The JSON text as it came.
+    #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// The id that ties an answer to its request; empty for throws.
+    #[must_use]
+    pub fn id(&self) -> Cow<'_, str> {
+        self.string(self.id)
+    }
+
+    /// The name of the handler it is for; `None` in messages of Simple entities.
+    #[must_use]
+    pub fn route(&self) -> Option<Cow<'_, str>> {
+        self.route.map(|route| self.string(route))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A copy that shares no memory with the buffer it was read from, for a message that stays around.
+    pub(crate) fn detached(&self) -> Self {
+        Self { text: Bytes::copy_from_slice(&self.text), ..*self }
+    }
+
+    /// Writes the metadata of the answer to this request.
+    pub(crate) fn put_answer(&self, kind: Kind, out: &mut BytesMut) {
+        out.put_slice(&self.text[..self.kind_at.0 as usize]);
+        put_decimal(kind.code(), out);
+        out.put_slice(&self.text[self.kind_at.1 as usize..]);
+    }
+
+    fn string(&self, text: Text) -> Cow<'_, str> {
+        let slice = |range: Range<usize>| std::str::from_utf8(&self.text[range]).unwrap_or_default();
+        let (start, end) = (text.start as usize, text.end as usize);
+        if !text.escaped {
+            return Cow::Borrowed(slice(start..end));
+        }
+        // With its quotes it is a JSON string; lone surrogates are the one thing that can still be wrong with it.
+        Cow::Owned(serde_json::from_str(slice(start - 1..end + 1)).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Metadata({})", String::from_utf8_lossy(&self.text))
+    }
+}
+
+/// Writes the metadata of a request or a throw.
+pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, out: &mut BytesMut) {
+    out.put_slice(b"{\"id\":");
+    put_string(id, out);
+    out.put_slice(b",\"type\":");
+    put_decimal(kind.code(), out);
+    if let Some(route) = route {
+        out.put_slice(b",\"route\":");
+        put_string(route, out);
+    }
+    out.put_u8(b'}');
+}
+
+fn put_string(text: &str, out: &mut BytesMut) {
+    let plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
+    if plain {
+        out.put_u8(b'"');
+        out.put_slice(text.as_bytes());
+        out.put_u8(b'"');
+    } else {
+        // A string always has a JSON form.
+        out.put_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}
+
+fn put_decimal(number: i64, out: &mut BytesMut) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.put_slice(&digits[at..]);
+}

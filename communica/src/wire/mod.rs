@@ -1,0 +1,111 @@
+//! Bytes ⇄ messages, as communica 0.4 speaks them. No I/O, no clock, no task: bytes in, messages out.
+//!
+//! After the handshake ([`hello`]) a stream carries frames, all integers big-endian:
+//!
+//! | field | bytes | meaning |
+//! |---|---|---|
+//! | length | 4 | of what follows |
+//! | code | 1 | 10, 11 or 20 |
+//! | body | length − 1 | see below |
+//!
+//! | code | frame | body |
+//! |---|---|---|
+//! | 10 | message | `u32` *M* = 4 + metadata length, metadata JSON, payload |
+//! | 11 | chunk | `u32` index, `u32` total, `u32` metadata length, metadata (index 0 only), piece of the payload |
+//! | 20 | close notify | empty in 0.4; we may add `{"reason": …}`, which 0.4 does not read |
+//!
+//! The pieces of one message come in order. Whole messages may stand between them, pieces of another message may
+//! not. Every length is checked against [`WireLimits`] before memory is reserved, and nothing here recurses on input.
+
+mod batch;
+mod chunk;
+mod decoder;
+mod fault;
+mod frame;
+pub(crate) mod hello;
+mod metadata;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use batch::Part;
+pub use batch::{Batch, Item};
+pub(crate) use chunk::Chunks;
+pub(crate) use decoder::{Decoder, Received};
+pub use fault::{Fault, FaultKind};
+pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
+pub use metadata::Metadata;
+pub(crate) use metadata::{Kind, put_request};
+
+use bytes::Bytes;
+
+/// One whole message as a link hands it over: what it is about, and its payload, untouched.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Message {
+    /// Who it is for and what it is: id, type, route.
+    pub metadata: Metadata,
+    /// One value in the format of the route's serializer; plain JSON for errors.
+    pub payload: Bytes,
+}
+
+impl Message {
+    /// Puts a message together from its metadata JSON and its payload, for links that carry whole messages.
+    ///
+    /// # Errors
+    /// [`WireError`] when the metadata is not the JSON object the wire asks for.
+    pub fn parse(metadata: Bytes, payload: Bytes) -> Result<Self, WireError> {
+        Ok(Self { metadata: Metadata::parse(metadata)?, payload })
+    }
+}
+
+/// What the decoder accepts; the public knobs are in [`Limits`](crate::Limits).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WireLimits {
+    /// Bytes of one message's payload, in one frame or put together from chunks.
+    pub(crate) message: usize,
+    /// Bytes of one message's metadata.
+    pub(crate) metadata: usize,
+}
+
+/// A peer sent bytes that are not this wire. The link cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// A frame of no bytes has no code.
+    #[error("the peer sent a frame of length 0, which has no code byte")]
+    EmptyFrame,
+    /// The code byte is none of 10, 11, 20.
+    #[error("the peer sent a frame with the unknown code {0}")]
+    UnknownCode(u8),
+    /// A frame or a message put together from chunks is larger than allowed.
+    #[error(
+        "the peer sent {size} bytes where {limit} are allowed: raise `Limits::message_size` if it should be accepted"
+    )]
+    TooLarge {
+        /// What the peer announced or sent so far.
+        size: u64,
+        /// What this side accepts.
+        limit: usize,
+    },
+    /// Metadata is larger than allowed.
+    #[error("the peer sent {size} bytes of metadata where {limit} are allowed")]
+    MetadataTooLarge {
+        /// What the peer announced.
+        size: u64,
+        /// What this side accepts.
+        limit: usize,
+    },
+    /// A length inside a frame points outside of it.
+    #[error("the peer sent a frame whose inner length does not fit: {0}")]
+    BadLength(&'static str),
+    /// Chunks that do not make a message.
+    #[error("the peer sent chunks that do not make a message: {0}")]
+    BadChunk(&'static str),
+    /// Metadata that is not the JSON object it has to be.
+    #[error("the peer sent metadata that is not what the wire asks for: {0}")]
+    BadMetadata(&'static str),
+    /// The handshake is not one.
+    #[error("the peer's hello is not one: {0}")]
+    BadHello(&'static str),
+}
