@@ -1,1 +1,318 @@
+//! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
+use bytes::Buf;
+
+use super::*;
+use crate::wire::Item;
+
+type Pair = Session<&'static str>;
+
+fn limits() -> Limits {
+    Limits::new().chunk_size(1024)
+}
+
+fn session(prefix: &str, limits: &Limits) -> Pair {
+    let mut session = Session::new(prefix.to_owned(), limits);
+    session.link_up();
+    let _ = session.driver_looks(|_| "driver");
+    session
+}
+
+fn payload(text: &str) -> Option<Payload> {
+    Some(text.as_bytes().to_vec().into())
+}
+
+fn request(session: &mut Pair, text: &str) -> CallId {
+    session.request(Some("route"), &mut payload(text)).unwrap().call
+}
+
+/// Everything that waits, as a link that carries whole messages takes it.
+fn carry(session: &mut Pair) -> Vec<Message> {
+    let mut batch = Batch::default();
+    session.fill(&mut batch, false);
+    let mut messages = Vec::new();
+    while let Some(item) = batch.next_item() {
+        if let Item::Message { metadata, payload } = item {
+            messages.push(Message::parse(metadata, payload).unwrap());
+        }
+    }
+    session.filled_was_sent();
+    messages
+}
+
+fn deliver(from: &mut Pair, to: &mut Pair) -> Vec<Event<&'static str>> {
+    carry(from).into_iter().map(|message| to.receive(message)).collect()
+}
+
+/// Starts every job that may start and gives back their messages.
+fn start(session: &mut Pair) -> Vec<Message> {
+    let (mut mine, mut batch, mut all) = (false, Vec::new(), Vec::new());
+    loop {
+        session.start_jobs(&mut mine, &mut batch);
+        if batch.is_empty() {
+            return all;
+        }
+        all.append(&mut batch);
+    }
+}
+
+fn texts(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|message| String::from_utf8_lossy(&message.payload).into_owned()).collect()
+}
+
+fn end(session: &mut Pair, call: CallId) -> Option<CallEnd> {
+    session.poll_call(call, || "caller")
+}
+
+#[test]
+fn answers_find_their_calls_in_any_order() {
+    let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
+    let calls: Vec<_> = ["a", "b", "c"].map(|text| request(&mut client, text)).into();
+    assert!(calls.iter().all(|&call| end(&mut client, call).is_none()));
+    deliver(&mut client, &mut server);
+    for message in start(&mut server).into_iter().rev() {
+        server.answer(&message.metadata, Ok(message.payload.to_vec().into()));
+        server.jobs_done(1);
+    }
+    assert_eq!(deliver(&mut server, &mut client), [const { Event::Answered(Some("caller")) }; 3]);
+    for (call, text) in calls.into_iter().zip(["a", "b", "c"]) {
+        assert!(matches!(end(&mut client, call), Some(CallEnd::Value(value)) if value == text.as_bytes()));
+    }
+    assert!(client.is_idle() && server.is_idle());
+}
+
+#[test]
+fn an_answer_to_no_call_of_this_session_is_dropped() {
+    let (mut client, mut server) = (session("new", &limits()), session("s", &limits()));
+    let call = request(&mut client, "x");
+    let message = carry(&mut client).remove(0);
+    server.receive(message.clone());
+    server.answer(&message.metadata, Ok(Vec::new().into()));
+    let answer = carry(&mut server).remove(0);
+    let mut earlier = session("old", &limits());
+    let _ = request(&mut earlier, "y");
+    assert!(matches!(earlier.receive(answer.clone()), Event::Dropped(_)));
+    assert!(matches!(client.receive(answer.clone()), Event::Answered(_)));
+    assert!(matches!(client.receive(answer), Event::Dropped(_)), "a second answer to the same call");
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Value(_))));
+}
+
+#[test]
+fn a_place_that_is_used_again_does_not_take_an_old_answer() {
+    let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
+    let given_up = request(&mut client, "old");
+    let message = carry(&mut client).remove(0);
+    assert!(!client.abandon(given_up), "it was sent");
+    let call = request(&mut client, "new");
+    server.answer(&message.metadata, Ok(b"old".to_vec().into()));
+    assert!(matches!(deliver(&mut server, &mut client)[..], [Event::Dropped(_)]));
+    assert!(end(&mut client, call).is_none());
+}
+
+#[test]
+fn a_call_given_up_in_time_is_never_sent() {
+    let mut client = session("c", &limits());
+    let calls: Vec<_> = ["a", "b", "c"].map(|text| request(&mut client, text)).into();
+    assert!(client.abandon(calls[1]));
+    assert_eq!(texts(&carry(&mut client)), ["a", "c"]);
+    assert!(!client.abandon(calls[2]));
+    let large = request(&mut client, &"x".repeat(5000));
+    assert!(client.abandon(large));
+    assert!(carry(&mut client).is_empty());
+}
+
+#[test]
+fn what_a_broken_link_did_not_take_is_sent_on_the_next_and_the_rest_ends() {
+    // Sizes on both sides of what is copied, handed over and cut into chunks.
+    let sizes = [10, 20_000, 10, 3_000_000, 10];
+    let limits = Limits::new().chunk_size(1 << 20);
+    let mut taken = 0;
+    loop {
+        let mut client = session("c", &limits);
+        let calls: Vec<_> = sizes.iter().map(|&size| request(&mut client, &"x".repeat(size))).collect();
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        let all = batch.remaining();
+        batch.advance(taken.min(all));
+        assert!(client.link_lost(batch, "cut").is_empty(), "nobody polled, so nobody is woken");
+        let ended = |client: &mut Pair, call| match end(client, call) {
+            Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why)))) => why == "cut",
+            None => false,
+            other => panic!("{other:?}"),
+        };
+        let ended: Vec<bool> = calls.iter().map(|&call| ended(&mut client, call)).collect();
+        let again = carry(&mut client).len();
+        assert_eq!(again + ended.iter().filter(|&&ended| ended).count(), sizes.len(), "after {taken} bytes");
+        assert!(!ended[3], "a message of which a chunk is missing was not sent");
+        if taken >= all {
+            assert_eq!(again, 1);
+            break;
+        }
+        taken += 97 * 131;
+    }
+}
+
+#[test]
+fn a_large_message_begins_again_on_the_next_link() {
+    let limits = Limits::new().chunk_size(1024);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let _ = request(&mut client, &"x".repeat(3000));
+    let mut batch = Batch::default();
+    client.fill(&mut batch, true);
+    batch.advance(batch.remaining());
+    client.filled_was_sent();
+    client.link_lost(Batch::default(), "cut");
+    client.link_up();
+    assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
+    assert_eq!(start(&mut server)[0].payload.len(), 3000);
+}
+
+#[test]
+fn small_messages_go_between_the_chunks_of_a_large_one() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let _ = request(&mut client, &"x".repeat(4000));
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        let _ = request(&mut client, "small");
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        sizes.push(batch.remaining());
+        client.filled_was_sent();
+    }
+    assert!(
+        sizes.iter().all(|size| (900..1400).contains(size)),
+        "each holds a small one and a chunk: {sizes:?}"
+    );
+    assert!(!client.has_output());
+}
+
+#[test]
+fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
+    let limits = Limits::new().running(2);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    for text in ["a", "b", "c", "d"] {
+        let _ = request(&mut client, text);
+    }
+    deliver(&mut client, &mut server);
+    let (mut mine, mut other) = (false, false);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    server.start_jobs(&mut mine, &mut first);
+    server.start_jobs(&mut other, &mut second);
+    assert_eq!((texts(&first), second.len()), (vec!["a".to_owned(), "b".to_owned()], 0));
+    first.clear();
+    server.start_jobs(&mut mine, &mut first);
+    assert!(first.is_empty() && !mine, "two are running");
+    server.jobs_done(1);
+    server.start_jobs(&mut other, &mut second);
+    assert_eq!(texts(&second), ["c"]);
+}
+
+#[test]
+fn a_full_queue_says_so_and_a_large_message_never_goes() {
+    let limits = Limits::new().queued(2, 1 << 20).message_size(100);
+    let mut client = session("c", &limits);
+    let refused = client.request(None, &mut payload(&"x".repeat(101))).unwrap_err();
+    assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
+    for _ in 0..2 {
+        client.throw(None, &mut payload("x")).unwrap();
+    }
+    let mut kept = payload("x");
+    assert_eq!(client.throw(None, &mut kept).unwrap_err(), Refused::Full);
+    assert!(kept.is_some(), "what was refused is still the caller's");
+    let mut batch = Batch::default();
+    assert!(client.fill(&mut batch, true), "there is room again");
+    assert!(client.throw(None, &mut kept).is_ok());
+}
+
+#[test]
+fn reading_stops_at_the_bound_unless_an_answer_may_be_behind_it() {
+    let limits = Limits::new().waiting(2, 1 << 20).running(1);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let throw = |client: &mut Pair| client.throw(None, &mut payload("x")).map(drop).unwrap();
+    throw(&mut client);
+    deliver(&mut client, &mut server);
+    assert_eq!(server.intake(), Intake::Open);
+    throw(&mut client);
+    deliver(&mut client, &mut server);
+    assert_eq!(server.intake(), Intake::Paused);
+    let _ = request(&mut server, "callback");
+    assert_eq!(server.intake(), Intake::Open);
+    for _ in 0..6 {
+        throw(&mut client);
+    }
+    deliver(&mut client, &mut server);
+    assert_eq!(server.intake(), Intake::Overrun);
+}
+
+#[test]
+fn closing_ends_what_waits_and_tells_sent_from_unsent() {
+    let mut client = session("c", &limits());
+    let sent = request(&mut client, "sent");
+    carry(&mut client);
+    let unsent = request(&mut client, "unsent");
+    assert!(end(&mut client, sent).is_none() && end(&mut client, unsent).is_none());
+    assert_eq!(client.close(Reason::Closed), ["caller", "caller"]);
+    assert!(matches!(end(&mut client, sent), Some(CallEnd::Lost(Error::MayHaveRun(Reason::Closed)))));
+    assert!(matches!(end(&mut client, unsent), Some(CallEnd::Lost(Error::NotSent(Reason::Closed)))));
+    assert!(carry(&mut client).is_empty());
+    let refused = client.request(None, &mut payload("late")).unwrap_err();
+    assert_eq!(refused, Refused::For(Reason::Closed));
+}
+
+#[test]
+fn a_draining_side_handles_what_came_and_refuses_what_comes() {
+    let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
+    let _ = request(&mut client, "in time");
+    deliver(&mut client, &mut server);
+    server.drain();
+    let late = request(&mut client, "late");
+    assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Dropped(_)]));
+    assert_eq!(texts(&start(&mut server)), ["in time"]);
+    deliver(&mut server, &mut client);
+    assert!(
+        matches!(end(&mut client, late), Some(CallEnd::Fault(fault)) if fault.message().contains("stopping"))
+    );
+}
+
+#[test]
+fn the_driver_is_woken_once_until_it_looks() {
+    let mut client = session("c", &limits());
+    assert_eq!(client.throw(None, &mut payload("a")).unwrap(), Some("driver"));
+    assert_eq!(client.throw(None, &mut payload("b")).unwrap(), None);
+    let _ = client.driver_looks(|known| known.unwrap());
+    assert_eq!(client.throw(None, &mut payload("c")).unwrap(), Some("driver"));
+}
+
+#[test]
+fn a_call_alone_asks_to_be_sent_at_once() {
+    let mut client = session("c", &limits());
+    let alone = client.request(None, &mut payload("a")).unwrap();
+    assert!(alone.alone && alone.wake.is_none());
+    let second = client.request(None, &mut payload("b")).unwrap();
+    assert!(!second.alone && second.wake == Some("driver"));
+}
+
+#[test]
+fn the_answer_to_a_throw_is_not_sent() {
+    let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
+    client.throw(Some("route"), &mut payload("x")).unwrap();
+    deliver(&mut client, &mut server);
+    for message in start(&mut server) {
+        server.answer(&message.metadata, Err(Fault::new(FaultKind::Req, "no", None)));
+    }
+    assert!(!server.has_output());
+}
+
+#[test]
+fn a_result_that_is_too_large_becomes_an_error() {
+    let limits = Limits::new().message_size(10);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let call = request(&mut client, "x");
+    deliver(&mut client, &mut server);
+    let job = start(&mut server).remove(0);
+    server.answer(&job.metadata, Ok(vec![0; 11].into()));
+    deliver(&mut server, &mut client);
+    let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
+    assert_eq!(fault.kind(), FaultKind::Resp);
+    assert!(fault.message().contains("11 bytes where"), "{fault:?}");
+}

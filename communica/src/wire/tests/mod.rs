@@ -1,0 +1,57 @@
+//! The codec against literal bytes: what Python sent, every split of it, and what nobody should send.
+
+mod encode;
+mod hostile;
+mod properties;
+mod recorded;
+
+use bytes::BytesMut;
+
+use super::*;
+
+fn limits() -> WireLimits {
+    WireLimits { message: 1 << 20, metadata: 4096 }
+}
+
+/// Feeds the pieces one after the other and collects what comes out, up to the first error.
+fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Received>, WireError> {
+    let mut decoder = Decoder::new(limits());
+    let (mut input, mut received) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        input.extend_from_slice(piece);
+        while let Some(next) = decoder.next(&mut input)? {
+            received.push(next);
+        }
+    }
+    assert!(input.is_empty(), "{} bytes were left over", input.len());
+    Ok(received)
+}
+
+fn messages(received: Vec<Received>) -> Vec<Message> {
+    let message = |received| match received {
+        Received::Message(message) => message,
+        Received::Close(reason) => panic!("a close notify: {reason:?}"),
+    };
+    received.into_iter().map(message).collect()
+}
+
+/// A frame with this code and body.
+fn frame(code: u8, body: &[&[u8]]) -> Vec<u8> {
+    let body = body.concat();
+    let mut frame = u32::try_from(body.len() + 1).unwrap().to_be_bytes().to_vec();
+    frame.push(code);
+    frame.extend(body);
+    frame
+}
+
+fn be(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap().to_be_bytes()
+}
+
+fn message(metadata: &[u8], payload: &[u8]) -> Vec<u8> {
+    frame(10, &[&be(metadata.len() + 4), metadata, payload])
+}
+
+fn chunk(index: usize, total: usize, metadata: &[u8], piece: &[u8]) -> Vec<u8> {
+    frame(11, &[&be(index), &be(total), &be(metadata.len()), metadata, piece])
+}
