@@ -98,6 +98,9 @@ pub enum Reason {
     /// Another connection came with the same client id and took over.
     #[error("another connection with the same client id took over")]
     Replaced,
+    /// The server turned this client away, and said why.
+    #[error("the server refused the connection: {0}")]
+    Refused(String),
     /// The server has not heard from this client for so long that it forgot it.
     #[error("the client was gone for too long and was forgotten")]
     Forgotten,

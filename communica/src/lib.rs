@@ -1,9 +1,25 @@
-//! Typed calls between processes.
-#![doc = ""]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(all(feature = "macros", feature = "json", feature = "local", unix), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "macros", feature = "json", feature = "local", unix)),
+    doc = "Typed calls between processes."
+)]
+//!
+//! # Layout
+//!
+//! A message's path is `wire ⇄ connector ⇄ driver ⇄ session ⇄ route ⇄ serializer ⇄ handler`; users hold entities.
+//! What is public of each:
+//!
+//! - entities: [`RouteServer`], [`RouteClient`], [`SimpleServer`], [`SimpleClient`], and the peers they call;
+//! - routes: [`RouteTable`], [`Handler`], [`Context`];
+//! - connectors: [`Connector`] and its implementations, [`Link`] and what it is made of;
+//! - serializers: [`Serializer`], [`Dump`], [`Load`] and the formats;
+//! - [`Limits`], and the errors: [`Error`], [`CallError`], [`Fault`].
+//!
+//! Everything runs on tokio. Logs go to `tracing`.
 
 #[doc(hidden)]
 #[path = "private.rs"]
+#[allow(missing_docs)]
 pub mod __private;
 mod connector;
 mod context;

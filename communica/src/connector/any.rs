@@ -28,6 +28,12 @@ impl AnyConnector {
         Self(Arc::new(connector))
     }
 
+    /// An ASCII string from which another process makes the same connector.
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        self.0.dump_state()
+    }
+
     /// The connector that a state string describes, whatever its kind.
     ///
     /// # Errors
@@ -57,7 +63,7 @@ impl Connector for AnyConnector {
     }
 
     fn dump_state(&self) -> String {
-        self.0.dump_state()
+        self.dump_state()
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -39,6 +39,12 @@ impl LocalConnector {
         Self { name: name.as_ref().to_lowercase() }
     }
 
+    /// An ASCII string from which another process makes the same connector.
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        state::dump(TYPE, &State { name: self.name.clone() })
+    }
+
     /// The connector that a state string describes.
     ///
     /// # Errors
@@ -80,7 +86,7 @@ impl Connector for LocalConnector {
     }
 
     fn dump_state(&self) -> String {
-        state::dump(TYPE, &State { name: self.name.clone() })
+        self.dump_state()
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -57,6 +57,12 @@ impl MemoryConnector {
         Self::new(crate::random::hex(16))
     }
 
+    /// An ASCII string from which another process makes the same connector.
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        state::dump(TYPE, &State { name: self.name.clone() })
+    }
+
     /// The connector that a state string describes. Good in the same process only.
     ///
     /// # Errors
@@ -72,7 +78,7 @@ impl Connector for MemoryConnector {
     }
 
     fn dump_state(&self) -> String {
-        state::dump(TYPE, &State { name: self.name.clone() })
+        self.dump_state()
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], _: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -37,6 +37,12 @@ impl TcpConnector {
         Self { host: host.into(), port }
     }
 
+    /// An ASCII string from which another process makes the same connector.
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        state::dump(TYPE, &State { host: self.host.clone(), port: self.port, ssl: false })
+    }
+
     /// The connector that a state string describes.
     ///
     /// # Errors
@@ -89,7 +95,7 @@ impl Connector for TcpConnector {
     }
 
     fn dump_state(&self) -> String {
-        state::dump(TYPE, &State { host: self.host.clone(), port: self.port, ssl: false })
+        self.dump_state()
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

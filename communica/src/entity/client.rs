@@ -76,8 +76,6 @@ impl ClientSettings {
 enum Status {
     /// Never connected so far; what the last attempt said.
     Trying(Option<String>),
-    /// The server turned the first connection down.
-    Refused(String),
     /// It was connected at least once.
     Connected,
     /// It is over.
@@ -100,7 +98,7 @@ impl Client {
         let status = status.wait_for(|status| !matches!(status, Status::Trying(_))).await;
         match status.as_deref() {
             Ok(Status::Connected) => Ok(()),
-            Ok(Status::Refused(reason)) => {
+            Ok(Status::Ended(Reason::Refused(reason))) => {
                 Err(Error::Refused { address: self.connector.address(), reason: reason.clone() })
             }
             Ok(Status::Ended(reason)) => Err(self.failed(reason.to_string())),
@@ -123,7 +121,7 @@ impl Client {
     /// Waits until the client is over: closed here, or pushed out by another with its id.
     pub(crate) async fn ended(&self) {
         let mut status = self.status.clone();
-        let _ = status.wait_for(|status| matches!(status, Status::Ended(_) | Status::Refused(_))).await;
+        let _ = status.wait_for(|status| matches!(status, Status::Ended(_))).await;
     }
 
     /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time.
@@ -179,21 +177,15 @@ impl Keeper {
                     }
                 }
                 Err(error) => {
-                    if self.note(error) {
-                        break Reason::Closed;
+                    if let Some(reason) = self.note(error) {
+                        break reason;
                     }
                 }
             }
             tokio::time::sleep(self.backoff.next()).await;
         };
         self.exchange.close(reason.clone());
-        self.status.send_if_modified(|status| {
-            let refused = matches!(status, Status::Refused(_));
-            if !refused {
-                *status = Status::Ended(reason);
-            }
-            !refused
-        });
+        self.status.send_replace(Status::Ended(reason));
     }
 
     async fn open(&self) -> Result<Link, LinkError> {
@@ -230,22 +222,17 @@ impl Keeper {
         self.exchange.session().closed().cloned()
     }
 
-    /// Keeps the error for who waits. True if there is no point in going on.
-    fn note(&self, error: LinkError) -> bool {
+    /// Keeps the error for who waits. `Some` when there is no point in going on.
+    fn note(&self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
-        let mut give_up = false;
-        self.status.send_if_modified(|status| {
-            // A server that knew this client and turns it down now may think better of it.
-            let Status::Trying(last) = status else { return false };
-            match error {
-                LinkError::Refused(reason) => {
-                    give_up = true;
-                    *status = Status::Refused(reason);
-                }
-                other => *last = Some(other.to_string()),
-            }
-            true
-        });
-        give_up
+        // A server that knew this client and turns it down now may think better of it.
+        if !matches!(*self.status.borrow(), Status::Trying(_)) {
+            return None;
+        }
+        if let LinkError::Refused(reason) = error {
+            return Some(Reason::Refused(reason));
+        }
+        self.status.send_replace(Status::Trying(Some(error.to_string())));
+        None
     }
 }

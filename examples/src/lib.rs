@@ -1,0 +1,1 @@
+//! Programs that show communica at work; see the `examples` folder.
