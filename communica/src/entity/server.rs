@@ -78,8 +78,25 @@ pub(crate) struct Server {
 
 struct Known {
     exchange: Arc<Exchange>,
-    /// When its last link ended; `None` while it has one.
+    /// When its last link ended; `None` while it has one, or is about to.
     gone: Option<Instant>,
+}
+
+/// A connection that was let in, until it ends or fails to come to be.
+struct Place<'a> {
+    server: &'a Server,
+    exchange: Arc<Exchange>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut known = lock(&self.server.known);
+        let Some(known) = known.get_mut(self.exchange.client_id()) else { return };
+        // Another connection of the same client may have come meanwhile.
+        if !known.exchange.session().is_linked() {
+            known.gone = Some(Instant::now());
+        }
+    }
 }
 
 impl Server {
@@ -153,7 +170,7 @@ impl Server {
         let shaken = timeout(self.limits.handshake_time, self.handshake(incoming)).await;
         drop(permit);
         match shaken {
-            Ok(Ok(Some((exchange, link)))) => self.serve(&exchange, link).await,
+            Ok(Ok(Some((place, link)))) => self.serve(&place.exchange, link).await,
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
             Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
@@ -163,13 +180,13 @@ impl Server {
     async fn handshake(
         &self,
         mut incoming: Box<dyn Incoming>,
-    ) -> Result<Option<(Arc<Exchange>, Link)>, LinkError> {
+    ) -> Result<Option<(Place<'_>, Link)>, LinkError> {
         let address = incoming.address();
         let refused = match hello::decode::<ClientHello>(&incoming.hello().await?) {
             Ok(hello) => match self.admit(hello.client_id) {
-                Ok(exchange) => {
+                Ok(place) => {
                     let hello = hello::text(&ServerHello::default())?;
-                    return Ok(Some((exchange, incoming.accept(&hello).await?)));
+                    return Ok(Some((place, incoming.accept(&hello).await?)));
                 }
                 Err(reason) => reason,
             },
@@ -181,10 +198,11 @@ impl Server {
     }
 
     /// The place of this client: the one it had, or a new one.
-    fn admit(&self, client_id: String) -> Result<Arc<Exchange>, String> {
+    fn admit(&self, client_id: String) -> Result<Place<'_>, String> {
         let mut known = lock(&self.known);
-        if let Some(known) = known.get(&client_id) {
-            return Ok(known.exchange.clone());
+        if let Some(known) = known.get_mut(&client_id) {
+            known.gone = None;
+            return Ok(Place { server: self, exchange: known.exchange.clone() });
         }
         if known.len() >= self.limits.peers {
             let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
@@ -197,35 +215,23 @@ impl Server {
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
         known.insert(client_id, Known { exchange: exchange.clone(), gone: None });
-        Ok(exchange)
+        Ok(Place { server: self, exchange })
     }
 
     async fn serve(&self, exchange: &Arc<Exchange>, link: Link) {
-        let number = exchange.newest_link.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_newest = || exchange.newest_link.load(Ordering::Relaxed) == number;
+        let number = exchange.newest_link.fetch_add(1, Ordering::SeqCst) + 1;
         let takeover = Goodbye { reason: Some(REPLACED.to_owned()), at_once: true };
-        if exchange.session().is_linked() {
-            tracing::info!(client_id = exchange.client_id(), "a newer connection takes over");
-            exchange.end_link(takeover.clone());
-        }
-        let slot = exchange.link_slot.lock().await;
-        if !is_newest() {
-            // A newer one came while this one waited for its turn; it did not see this one.
-            exchange.end_link(takeover);
-        }
-        self.set_gone(exchange, None);
+        exchange.end_link(takeover.clone());
+        let _slot = exchange.link_slot.lock().await;
         tracing::info!(client_id = exchange.client_id(), address = %link.address, "a client connected");
-        drive(exchange, link, || self.arrived.notify_waiters()).await;
-        drop(slot);
-        if is_newest() {
-            self.set_gone(exchange, Some(Instant::now()));
-        }
-    }
-
-    fn set_gone(&self, exchange: &Exchange, gone: Option<Instant>) {
-        if let Some(known) = lock(&self.known).get_mut(exchange.client_id()) {
-            known.gone = gone;
-        }
+        let attached = || {
+            // A newer one may have come while this one waited for its turn. It saw no link to end then.
+            if exchange.newest_link.load(Ordering::SeqCst) != number {
+                exchange.end_link(takeover);
+            }
+            self.arrived.notify_waiters();
+        };
+        drive(exchange, link, attached).await;
     }
 
     /// Forgets clients that are gone for long.
@@ -235,7 +241,8 @@ impl Server {
             tokio::time::sleep((time / 4).max(Duration::from_millis(10))).await;
             let mut forgotten = Vec::new();
             lock(&self.known).retain(|_, known| {
-                let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);
+                let here = known.exchange.session().is_linked();
+                let keep = here || known.gone.is_none_or(|gone| gone.elapsed() < time);
                 if !keep {
                     forgotten.push(known.exchange.clone());
                 }

@@ -304,8 +304,11 @@ impl<W: Clone> Session<W> {
         self.linked
     }
 
-    /// Asks the driver to end the link. Wake the returned.
+    /// Asks the driver to end the link, if there is one. Wake the returned.
     pub(crate) fn end_link(&mut self, goodbye: Goodbye) -> Option<W> {
+        if !self.linked {
+            return None;
+        }
         self.goodbye = Some(goodbye);
         self.call_driver()
     }
