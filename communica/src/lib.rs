@@ -27,11 +27,14 @@ mod driver;
 mod entity;
 mod error;
 mod exchange;
+#[cfg_attr(not(feature = "stream"), allow(dead_code))]
 mod limits;
 mod random;
 mod route;
 mod serializer;
 mod session;
+// The codec is whole whatever roads are on; without streams, parts of it are for nobody.
+#[cfg_attr(not(feature = "stream"), allow(dead_code, unused_imports))]
 mod wire;
 
 pub use bytes::Bytes;

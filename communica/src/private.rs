@@ -5,6 +5,7 @@ pub use ::serde;
 
 pub use crate::error::NoServiceError;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -30,6 +31,11 @@ impl<T, E> ResultParts for Result<T, E> {
     type Ok = T;
     type Err = E;
 }
+
+/// Text that stays in the payload where it can: a `Cow` in a derived struct would be copied.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// An async method becomes a route.
 #[track_caller]

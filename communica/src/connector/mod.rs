@@ -1,15 +1,17 @@
 //! Roads: a file per way to reach a peer. They carry whole messages, in batches; they know no ids, routes or formats.
 //!
 //! Adding one of your own takes an implementation of [`Connector`], [`Listener`] and [`Incoming`], and a [`Link`]
-//! made of a [`LinkTx`] and a [`LinkRx`]. Where the road is a byte stream, [`stream`] does all but opening it.
+//! made of a [`LinkTx`] and a [`LinkRx`]. Where the road is a byte stream, the module
+//! `stream` (a feature) does all but opening it.
 
 mod any;
 #[cfg(all(feature = "local", unix))]
 mod local;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg_attr(not(any(feature = "local", feature = "tcp", feature = "memory")), allow(dead_code))]
 mod state;
-#[cfg(any(feature = "local", feature = "tcp"))]
+#[cfg(feature = "stream")]
 pub mod stream;
 #[cfg(feature = "tcp")]
 mod tcp;

@@ -1,6 +1,9 @@
 //! The connecting side: one exchange, kept connected.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -122,6 +125,18 @@ impl Client {
     pub(crate) async fn ended(&self) {
         let mut status = self.status.clone();
         let _ = status.wait_for(|status| matches!(status, Status::Ended(_))).await;
+    }
+
+    /// Runs until the client is over or the system wants the process to end; then closes in order.
+    pub(crate) async fn run(&self) -> Result<(), Error> {
+        let (mut ended, mut asked) = (pin!(self.ended()), pin!(super::shutdown::requested()));
+        let asked = poll_fn(|cx| match ended.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => asked.as_mut().poll(cx),
+        })
+        .await;
+        self.close().await;
+        asked.map_err(|error| Error::Signals(Arc::new(error)))
     }
 
     /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time.

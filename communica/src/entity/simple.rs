@@ -338,6 +338,14 @@ impl<S: Serializer> SimpleClient<S> {
         self.client.close().await;
     }
 
+    /// Serves the server's calls until Ctrl-C or SIGTERM, or until the client is over; then closes in order.
+    ///
+    /// # Errors
+    /// [`Error::Signals`].
+    pub async fn run(&self) -> Result<(), Error> {
+        self.client.run().await
+    }
+
     /// Waits until the client is over: closed, or pushed out by another connection with its id. Cancel safe.
     pub async fn closed(&self) {
         self.client.ended().await;

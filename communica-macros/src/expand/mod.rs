@@ -1,0 +1,36 @@
+//! A checked service becomes the trait, its routes and its client. Nothing here can fail.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
+
+use crate::model::Service;
+
+mod client;
+mod fallback;
+mod routes;
+mod server;
+mod shared;
+
+pub(crate) use fallback::fallback;
+
+pub(crate) fn expand(service: &Service) -> TokenStream {
+    let server = server::service_trait(service);
+    let shared = shared::shared_implementation(service);
+    let client = client::client(service);
+    quote!(#server #shared #client)
+}
+
+/// Where a user wrote something, with the names that generated code sees.
+fn place_of(written: &impl Spanned) -> Span {
+    Span::call_site().located_at(written.span())
+}
+
+/// The path of the library, at a place where a user wrote what a use of it may refuse.
+fn placed(path: impl ToTokens, place: Span) -> TokenStream {
+    let move_there = |mut tree: TokenTree| {
+        tree.set_span(tree.span().located_at(place));
+        tree
+    };
+    path.into_token_stream().into_iter().map(move_there).collect()
+}

@@ -1,0 +1,66 @@
+//! The user's trait: as written, with `Send` on its futures, and with `into_routes`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Block, Expr, FnArg, Pat, ReturnType, Signature, Stmt, TraitItem, TraitItemFn, parse_quote};
+
+use super::place_of;
+use super::routes::into_routes;
+use crate::attrs::Attrs;
+use crate::model::{Method, Service};
+
+pub(super) fn service_trait(service: &Service) -> TokenStream {
+    let mut item = service.item.clone();
+    item.items = service.methods.iter().map(|method| TraitItem::Fn(with_send(method))).collect();
+    item.items.push(TraitItem::Verbatim(into_routes(service)));
+    quote!(#item)
+}
+
+/// `async fn m(&self, a: A) -> T;` becomes `fn m(&self, a: A) -> impl Future<Output = T> + Send;`,
+/// which an `async fn` in an `impl` fits. Plain methods stay.
+fn with_send(method: &Method) -> TraitItemFn {
+    let mut item = method.item.clone();
+    if !method.is_async() {
+        return item;
+    }
+    item.sig.output = future_of(&method.item.sig);
+    item.sig.asyncness = None;
+    if let Some(body) = &mut item.default {
+        *body = waiting(method, body);
+        item.attrs.push(parse_quote!(#[allow(clippy::manual_async_fn, clippy::redundant_locals)]));
+        item.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: ::core::marker::Sync));
+        for input in &mut item.sig.inputs {
+            without_mut(input);
+        }
+    }
+    item
+}
+
+/// `T` → `impl Future<Output = T> + Send`
+pub(super) fn future_of(sig: &Signature) -> ReturnType {
+    let (output, place) = match &sig.output {
+        ReturnType::Default => (quote!(()), place_of(&sig.ident)),
+        ReturnType::Type(_, ty) => (quote!(#ty), place_of(ty)),
+    };
+    let future = quote_spanned!(place=> impl ::core::future::Future<Output = #output> + ::core::marker::Send);
+    parse_quote!(-> #future)
+}
+
+/// The body as a future that owns every argument until it ends, as the one of an `async fn` does.
+fn waiting(method: &Method, body: &Block) -> Block {
+    let keep = method.args.iter().map(|arg| {
+        let (ident, lint) = (&arg.ident, Attrs::sort(&arg.item.attrs).lint);
+        let mutability = arg.mutable.then(|| quote!(mut));
+        quote!(#(#lint)* let #mutability #ident = #ident;)
+    });
+    let (statements, span) = (&body.stmts, Span::call_site().located_at(body.brace_token.span.join()));
+    let future = quote_spanned!(span=> async move { #(#keep)* #(#statements)* });
+    Block { brace_token: body.brace_token, stmts: vec![Stmt::Expr(Expr::Verbatim(future), None)] }
+}
+
+fn without_mut(input: &mut FnArg) {
+    let FnArg::Typed(typed) = input else { return };
+    if let Pat::Ident(pat) = &mut *typed.pat {
+        pat.mutability = None;
+    }
+}

@@ -1,0 +1,6 @@
+#[derive(Debug, communica::ServiceError)]
+pub enum Problem {
+    Any,
+}
+
+fn main() {}

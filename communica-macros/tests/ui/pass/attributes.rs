@@ -1,0 +1,52 @@
+//! Attributes go where they mean something, and to nothing else.
+#![deny(warnings)]
+#![warn(clippy::all, clippy::pedantic)]
+
+mod api {
+    #[communica::service]
+    pub(crate) trait Desk {
+        #[deprecated = "use `add`"]
+        async fn plus(&self, a: u8, b: u8) -> u8 {
+            a + b
+        }
+        #[expect(non_snake_case)]
+        async fn Add(&self, a: u8, b: u8) -> u8;
+        #[must_use]
+        #[inline]
+        fn quick(&self) -> u8 {
+            1
+        }
+        #[cfg_attr(all(), deprecated, doc = "Old.")]
+        async fn old(&self, #[allow(unused_variables)] a: u8) {}
+    }
+
+    #[communica::service]
+    #[deprecated]
+    #[allow(non_camel_case_types)]
+    pub(crate) trait old_desk {
+        async fn plus(&self, a: u8, b: u8) -> u8;
+    }
+}
+
+use api::Desk;
+
+impl Desk for () {
+    #[allow(non_snake_case)]
+    async fn Add(&self, a: u8, b: u8) -> u8 {
+        a + b
+    }
+}
+
+async fn uses(desk: api::DeskClient) {
+    #[expect(deprecated)]
+    desk.plus(1, 2).await.unwrap();
+    #[expect(deprecated)]
+    desk.throw_plus(1, 2).await.unwrap();
+    #[expect(deprecated)]
+    desk.old(1).await.unwrap();
+    desk.Add(1, 2).await.unwrap();
+}
+
+fn main() {
+    let _ = (().into_routes(), uses);
+}
