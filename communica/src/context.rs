@@ -1,20 +1,27 @@
 //! What a handler may know about the call it handles.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::entity::Peer;
-use crate::wire::Metadata;
+use crate::wire::{METADATA, Metadata};
 
 /// Who calls, and how: the first argument of a handler that asks for it.
 #[derive(Clone, Debug)]
 pub struct Context {
     peer: Peer,
     metadata: Metadata,
+    deadline: Option<Instant>,
 }
 
 impl Context {
     pub(crate) fn new(peer: Peer, metadata: Metadata) -> Self {
-        Self { peer, metadata }
+        let deadline = metadata.timeout().and_then(|time| Instant::now().checked_add(time));
+        Self { peer, metadata, deadline }
     }
 
     /// The caller, to call back.
@@ -33,6 +40,21 @@ impl Context {
     #[must_use]
     pub fn route(&self) -> Option<Cow<'_, str>> {
         self.metadata.route()
+    }
+
+    /// When the caller stops waiting, as it said when it sent the call: on this side's clock, from when the message was
+    /// read. `None` if it waits without a limit.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// A value that the caller sent along under this key, if there is one and it is a `T`. See
+    /// [`CallOptions::metadata`](crate::CallOptions::metadata).
+    #[must_use]
+    pub fn value<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let mut values: BTreeMap<String, Box<RawValue>> = self.metadata.member(METADATA)?;
+        serde_json::from_str(values.remove(key)?.get()).ok()
     }
 
     /// All that was sent beside the payload.

@@ -44,7 +44,8 @@ impl LinkEnd {
 /// link. The caller holds the exchange's link slot; `attached` is called when messages go to this link. Dropping
 /// the future breaks the link off.
 pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl FnOnce()) -> LinkEnd {
-    exchange.attach(link.tx);
+    let address = link.peer.address.clone();
+    exchange.attach(link.tx, link.peer);
     let mut detach = Detach { exchange, why: "it was broken off".to_owned() };
     let mut driver = Driver {
         exchange,
@@ -61,7 +62,7 @@ pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl F
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
     detach.why = end.why();
-    tracing::debug!(client_id = exchange.client_id(), address = %link.address, why = detach.why, "a link ended");
+    tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
     if let LinkEnd::Broken(error) = &end {
         // Whoever wrote the other side wants to know; that they read it is more than can be asked.
         let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));

@@ -16,7 +16,7 @@ use bytes::BytesMut;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::connector::{BoxFuture, LinkTx};
+use crate::connector::{BoxFuture, LinkTx, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Error, Fault, FaultKind, Reason};
@@ -36,6 +36,8 @@ pub(crate) struct Exchange {
     pub(crate) limits: Limits,
     session: Mutex<Session<Waker>>,
     writer: Mutex<Option<Writer>>,
+    /// Who was at the other end of the latest link.
+    peer: Mutex<PeerInfo>,
     /// Room for callers that found the outbox full.
     room: Notify,
     /// The link came or went, or the last handler finished.
@@ -74,6 +76,7 @@ impl Exchange {
             limits,
             session: Mutex::new(session),
             writer: Mutex::new(None),
+            peer: Mutex::new(PeerInfo::default()),
             room: Notify::new(),
             changed: Notify::new(),
             jobs: Mutex::new(JoinSet::new()),
@@ -84,6 +87,10 @@ impl Exchange {
 
     pub(crate) fn client_id(&self) -> &str {
         &self.client_id
+    }
+
+    pub(crate) fn peer_info(&self) -> PeerInfo {
+        lock(&self.peer).clone()
     }
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session<Waker>> {
@@ -97,12 +104,14 @@ impl Exchange {
     pub(crate) async fn request(
         &self,
         route: Option<&str>,
+        more: &str,
         payload: Payload,
         timeout: Option<Duration>,
     ) -> CallEnd {
-        let Some(time) = timeout else { return self.request_untimed(route, payload, &mut None).await };
+        let Some(time) = timeout else { return self.request_untimed(route, more, payload, &mut None).await };
         let mut unsent = None;
-        let waited = tokio::time::timeout(time, self.request_untimed(route, payload, &mut unsent)).await;
+        let waited =
+            tokio::time::timeout(time, self.request_untimed(route, more, payload, &mut unsent)).await;
         waited.unwrap_or_else(|_| {
             let reason = Reason::TimedOut(time);
             // `None`: it was not even accepted.
@@ -118,11 +127,12 @@ impl Exchange {
     async fn request_untimed(
         &self,
         route: Option<&str>,
+        more: &str,
         payload: Payload,
         unsent: &mut Option<bool>,
     ) -> CallEnd {
         let mut payload = Some(payload);
-        let requested = match self.accepted(|session| session.request(route, &mut payload)).await {
+        let requested = match self.accepted(|session| session.request(route, more, &mut payload)).await {
             Ok(requested) => requested,
             Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
         };
@@ -146,11 +156,12 @@ impl Exchange {
     pub(crate) async fn throw(
         &self,
         route: Option<&str>,
+        more: &str,
         payload: Payload,
         timeout: Option<Duration>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|session| session.throw(route, &mut payload));
+        let accepted = self.accepted(|session| session.throw(route, more, &mut payload));
         let accepted = match timeout {
             None => accepted.await,
             Some(time) => tokio::time::timeout(time, accepted).await.unwrap_or(Err(Reason::TimedOut(time))),
@@ -278,7 +289,8 @@ impl Exchange {
 
     // The link --------------------------------------------------------------------------------------------------
 
-    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>) {
+    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo) {
+        *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
         *slot = Some(Writer { tx, batch: Batch::default(), failed: None });
         self.session().link_up();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::stream::{self, StreamIncoming};
-use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, StateError, state};
+use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
 use crate::limits::Limits;
 
 const TYPE: &str = "LocalConnector";
@@ -91,8 +91,10 @@ impl Connector for LocalConnector {
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let (read, write) = UnixStream::connect(self.path()?).await?.into_split();
-            stream::connect(read, write, hello, limits, self.address()).await
+            let stream = UnixStream::connect(self.path()?).await?;
+            let peer = PeerInfo { address: self.address(), ..peer_of(&stream) };
+            let (read, write) = stream.into_split();
+            stream::connect(read, write, hello, limits, peer).await
         })
     }
 
@@ -107,6 +109,16 @@ impl Connector for LocalConnector {
                 LocalServer { listener, path, inode, connector: self.clone(), limits: limits.clone() };
             Ok(Box::new(server) as Box<dyn Listener>)
         })
+    }
+}
+
+/// Process and user at the other end, where the system tells.
+fn peer_of(stream: &UnixStream) -> PeerInfo {
+    let told = stream.peer_cred().ok();
+    PeerInfo {
+        pid: told.and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok()),
+        uid: told.map(|peer| peer.uid()),
+        ..PeerInfo::default()
     }
 }
 
@@ -218,14 +230,9 @@ impl Listener for LocalServer {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
         Box::pin(async {
             let (stream, _) = self.listener.accept().await?;
-            let address = match stream.peer_cred() {
-                Ok(peer) => {
-                    peer.pid().map_or_else(|| "a local process".to_owned(), |pid| format!("process {pid}"))
-                }
-                Err(_) => "a local process".to_owned(),
-            };
+            let peer = PeerInfo { address: "a local process".to_owned(), ..peer_of(&stream) };
             let (read, write) = stream.into_split();
-            let incoming = StreamIncoming::new(read, write, self.limits.clone(), address);
+            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer);
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
     }

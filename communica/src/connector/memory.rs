@@ -177,7 +177,7 @@ struct Ends {
 
 impl Ends {
     fn link(self, hello: Bytes, address: String) -> Link {
-        Link { tx: Box::new(self.tx), rx: Box::new(self.rx), hello, address }
+        Link { tx: Box::new(self.tx), rx: Box::new(self.rx), hello, peer: address.into() }
     }
 }
 

@@ -97,13 +97,31 @@ pub struct Link {
     pub rx: Box<dyn LinkRx>,
     /// What the peer said in the handshake, a JSON object.
     pub hello: Bytes,
-    /// Where the peer is, for logs.
+    /// Who is at the other end, as far as the road tells.
+    pub peer: PeerInfo,
+}
+
+/// What a connector knows of who is at the other end of a link, without asking them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// Where they are, for logs.
     pub address: String,
+    /// Their process, on local sockets where the system tells.
+    pub pid: Option<u32>,
+    /// Their user, on Unix sockets.
+    pub uid: Option<u32>,
+}
+
+impl<A: Into<String>> From<A> for PeerInfo {
+    fn from(address: A) -> Self {
+        Self { address: address.into(), ..Self::default() }
+    }
 }
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Link").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, Received};
+use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
 use crate::limits::Limits;
 use crate::wire::hello::{self, Opening};
 use crate::wire::{Batch, Decoder, Message, Received as Wire};
@@ -32,7 +32,7 @@ pub async fn connect<R, W>(
     mut write: W,
     hello: &[u8],
     limits: &Limits,
-    address: String,
+    peer: impl Into<PeerInfo>,
 ) -> Result<Link, LinkError>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -45,7 +45,7 @@ where
         Err(LinkError::Io(_)) if written.is_err() => return Err(written.unwrap_err().into()),
         other => other?,
     };
-    Ok(link(read, write, input, theirs, limits, address))
+    Ok(link(read, write, input, theirs, limits, peer.into()))
 }
 
 /// A stream that a listener accepted.
@@ -56,13 +56,13 @@ pub struct StreamIncoming<R, W> {
     input: BytesMut,
     hello: Bytes,
     limits: Limits,
-    address: String,
+    peer: PeerInfo,
 }
 
 impl<R, W> StreamIncoming<R, W> {
-    /// The two halves of the stream, and where it comes from.
-    pub fn new(read: R, write: W, limits: Limits, address: String) -> Self {
-        Self { read, write, input: BytesMut::new(), hello: Bytes::new(), limits, address }
+    /// The two halves of the stream, and who is at the other end.
+    pub fn new(read: R, write: W, limits: Limits, peer: impl Into<PeerInfo>) -> Self {
+        Self { read, write, input: BytesMut::new(), hello: Bytes::new(), limits, peer: peer.into() }
     }
 }
 
@@ -72,7 +72,7 @@ where
     W: AsyncWrite + Send + Unpin + 'static,
 {
     fn address(&self) -> String {
-        self.address.clone()
+        self.peer.address.clone()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
@@ -85,8 +85,8 @@ where
     fn accept<'a>(mut self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             send_hello(&mut self.write, hello).await?;
-            let Self { read, write, input, hello, limits, address } = *self;
-            Ok(link(read, write, input, hello, &limits, address))
+            let Self { read, write, input, hello, limits, peer } = *self;
+            Ok(link(read, write, input, hello, &limits, peer))
         })
     }
 
@@ -130,13 +130,13 @@ async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -
     }
 }
 
-fn link<R, W>(read: R, write: W, input: BytesMut, hello: Bytes, limits: &Limits, address: String) -> Link
+fn link<R, W>(read: R, write: W, input: BytesMut, hello: Bytes, limits: &Limits, peer: PeerInfo) -> Link
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let rx = StreamRx { read, input, decoder: Decoder::new(limits.wire()), room: MIN_READ, end: None };
-    Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, address }
+    Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, peer }
 }
 
 struct StreamTx<W> {

@@ -1,32 +1,87 @@
 //! The seam under stubs: who is called, and how an outcome looks.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{CallError, Error, NoServiceError, Reason, ServiceError};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::error::{CallError, Error, NoServiceError, Reason, SerializerError, ServiceError};
 use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load};
 use crate::session::CallEnd;
+use crate::wire;
 
-/// What a call may be told beside its arguments.
+/// Bytes of metadata a call may have of its own, its route included; the wire's bound for all of it is twice that.
+const MAX_METADATA: usize = 32 * 1024;
+
+/// What a call may be told beside its arguments. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
     timeout: Option<Duration>,
+    values: Option<Arc<BTreeMap<String, Box<RawValue>>>>,
+    /// The first value that has no JSON form; told when a call is made.
+    failed: Option<SerializerError>,
 }
 
 impl CallOptions {
-    /// Nothing told: no time limit.
+    /// Nothing told: no time limit, no metadata.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How long to wait for the answer, the time in the queue included. After it the call ends with
-    /// [`Error::NotSent`] if its message did not go out (and never will), else with [`Error::MayHaveRun`].
+    /// [`Error::NotSent`] if its message did not go out (and never will), else with [`Error::MayHaveRun`]. The
+    /// responder is told, see [`Context::deadline`](crate::Context::deadline).
     #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
-        Self { timeout: Some(time) }
+        Self { timeout: Some(time), ..self }
+    }
+
+    /// A value to send along, in JSON, beside the arguments; handlers read it with
+    /// [`Context::value`](crate::Context::value). All of them together, with the route, have 32 KiB. A call whose
+    /// value has no JSON form, or that sends more, ends with [`Error::Serializer`] and is not sent.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Serialize) -> Self {
+        let key = key.into();
+        match serde_json::value::to_raw_value(&value) {
+            Ok(value) => {
+                Arc::make_mut(self.values.get_or_insert_default()).insert(key, value);
+            }
+            Err(error) => {
+                let what = format!("the metadata `{key}` has no JSON form: {error}");
+                self.failed.get_or_insert(SerializerError::new(what));
+            }
+        }
+        self
+    }
+
+    /// The method may run twice without harm.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn __idempotent(self) -> Self {
+        // Told to the session when it resumes calls; until then a call is repeated by nobody.
+        self
+    }
+
+    /// Further members of the message's metadata.
+    fn more(&self, route: Option<&str>) -> Result<String, Error> {
+        if let Some(failed) = &self.failed {
+            return Err(Error::Serializer(failed.clone()));
+        }
+        let none = BTreeMap::new();
+        let more = wire::more(self.timeout, self.values.as_deref().unwrap_or(&none));
+        match more.len() + route.map_or(0, str::len) {
+            size if size > MAX_METADATA => {
+                let what = format!("route and metadata have {size} bytes where {MAX_METADATA} are allowed");
+                Err(Error::Serializer(SerializerError::new(what)))
+            }
+            _ => Ok(more),
+        }
     }
 
     /// Does something first, within the time of the call. Gives what is left of it.
@@ -101,7 +156,8 @@ where
     E: ServiceError,
 {
     let payload = serializer.dump(args).map_err(Error::Serializer)?;
-    match exchange.request(route, payload, options.timeout).await {
+    let more = options.more(route)?;
+    match exchange.request(route, &more, payload, options.timeout).await {
         CallEnd::Value(payload) => {
             let loaded = serializer.load(&payload);
             loaded.map_err(|error| Error::Serializer(error.in_result()).into())
@@ -126,5 +182,6 @@ where
     A: ?Sized + Sync,
 {
     let payload = serializer.dump(args).map_err(Error::Serializer)?;
-    exchange.throw(route, payload, options.timeout).await
+    let more = options.more(route)?;
+    exchange.throw(route, &more, payload, options.timeout).await
 }

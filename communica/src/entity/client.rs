@@ -218,7 +218,7 @@ impl Keeper {
 
     /// Drives the link. `Some` when it was the last.
     async fn keep(&mut self, link: Link) -> Option<Reason> {
-        tracing::info!(address = %link.address, client_id = self.exchange.client_id(), "connected");
+        tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
         self.backoff.reset();
         let _slot = self.exchange.link_slot.lock().await;
         // Whoever waits for the connection finds the link attached.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::caller::{self, CallOptions, Caller, IntoCaller};
 use super::client::Client;
 use super::server::Server;
+use crate::connector::PeerInfo;
 use crate::error::{CallError, NoServiceError, ServiceError};
 use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load};
@@ -34,6 +35,12 @@ impl Peer {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.exchange.client_id()
+    }
+
+    /// What the connector knows of who is at the other end of the latest link.
+    #[must_use]
+    pub fn info(&self) -> PeerInfo {
+        self.exchange.peer_info()
     }
 
     /// A link is open at this moment.

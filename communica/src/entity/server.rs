@@ -223,7 +223,7 @@ impl Server {
         let takeover = Goodbye { reason: Some(REPLACED.to_owned()), at_once: true };
         exchange.end_link(takeover.clone());
         let _slot = exchange.link_slot.lock().await;
-        tracing::info!(client_id = exchange.client_id(), address = %link.address, "a client connected");
+        tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
         let attached = || {
             // A newer one may have come while this one waited for its turn. It saw no link to end then.
             if exchange.newest_link.load(Ordering::SeqCst) != number {

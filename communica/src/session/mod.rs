@@ -126,10 +126,11 @@ impl<W: Clone> Session<W> {
 
     // What this side has to say ---------------------------------------------------------------------------------
 
-    /// Queues a request; the payload is taken if it was accepted.
+    /// Queues a request; the payload is taken if it was accepted. `more`: further members of the metadata.
     pub(crate) fn request(
         &mut self,
         route: Option<&str>,
+        more: &str,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
         let payload = self.admit(payload)?;
@@ -137,7 +138,7 @@ impl<W: Clone> Session<W> {
         let call = self.calls.open(self.outbox.next_seq());
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
-        self.outbox.push_request(&self.id_text, Kind::Request, route, payload);
+        self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload);
         let wake = if alone { None } else { self.call_driver() };
         Ok(Requested { call, alone, wake })
     }
@@ -146,10 +147,11 @@ impl<W: Clone> Session<W> {
     pub(crate) fn throw(
         &mut self,
         route: Option<&str>,
+        more: &str,
         payload: &mut Option<Payload>,
     ) -> Result<Option<W>, Refused> {
         let payload = self.admit(payload)?;
-        self.outbox.push_request("", Kind::Throw, route, payload);
+        self.outbox.push_request("", Kind::Throw, route, more, payload);
         Ok(self.call_driver())
     }
 

@@ -49,8 +49,15 @@ impl Outbox {
         self.next_seq
     }
 
-    pub(super) fn push_request(&mut self, id: &str, kind: Kind, route: Option<&str>, payload: Payload) {
-        self.push(payload, |out| put_request(id, kind, route, out));
+    pub(super) fn push_request(
+        &mut self,
+        id: &str,
+        kind: Kind,
+        route: Option<&str>,
+        more: &str,
+        payload: Payload,
+    ) {
+        self.push(payload, |out| put_request(id, kind, route, more, out));
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {

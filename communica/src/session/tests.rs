@@ -23,7 +23,7 @@ fn payload(text: &str) -> Option<Payload> {
 }
 
 fn request(session: &mut Pair, text: &str) -> CallId {
-    session.request(Some("route"), &mut payload(text)).unwrap().call
+    session.request(Some("route"), "", &mut payload(text)).unwrap().call
 }
 
 /// Everything that waits, as a link that carries whole messages takes it.
@@ -211,24 +211,24 @@ fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
 fn a_full_queue_says_so_and_a_large_message_never_goes() {
     let limits = Limits::new().queued(2, 1 << 20).message_size(100);
     let mut client = session("c", &limits);
-    let refused = client.request(None, &mut payload(&"x".repeat(101))).unwrap_err();
+    let refused = client.request(None, "", &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
     for _ in 0..2 {
-        client.throw(None, &mut payload("x")).unwrap();
+        client.throw(None, "", &mut payload("x")).unwrap();
     }
     let mut kept = payload("x");
-    assert_eq!(client.throw(None, &mut kept).unwrap_err(), Refused::Full);
+    assert_eq!(client.throw(None, "", &mut kept).unwrap_err(), Refused::Full);
     assert!(kept.is_some(), "what was refused is still the caller's");
     let mut batch = Batch::default();
     assert!(client.fill(&mut batch, true), "there is room again");
-    assert!(client.throw(None, &mut kept).is_ok());
+    assert!(client.throw(None, "", &mut kept).is_ok());
 }
 
 #[test]
 fn reading_stops_at_the_bound_unless_an_answer_may_be_behind_it() {
     let limits = Limits::new().waiting(2, 1 << 20).running(1);
     let (mut client, mut server) = (session("c", &limits), session("s", &limits));
-    let throw = |client: &mut Pair| client.throw(None, &mut payload("x")).map(drop).unwrap();
+    let throw = |client: &mut Pair| client.throw(None, "", &mut payload("x")).map(drop).unwrap();
     throw(&mut client);
     deliver(&mut client, &mut server);
     assert_eq!(server.intake(), Intake::Open);
@@ -255,7 +255,7 @@ fn closing_ends_what_waits_and_tells_sent_from_unsent() {
     assert!(matches!(end(&mut client, sent), Some(CallEnd::Lost(Error::MayHaveRun(Reason::Closed)))));
     assert!(matches!(end(&mut client, unsent), Some(CallEnd::Lost(Error::NotSent(Reason::Closed)))));
     assert!(carry(&mut client).is_empty());
-    let refused = client.request(None, &mut payload("late")).unwrap_err();
+    let refused = client.request(None, "", &mut payload("late")).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::Closed));
 }
 
@@ -277,25 +277,25 @@ fn a_draining_side_handles_what_came_and_refuses_what_comes() {
 #[test]
 fn the_driver_is_woken_once_until_it_looks() {
     let mut client = session("c", &limits());
-    assert_eq!(client.throw(None, &mut payload("a")).unwrap(), Some("driver"));
-    assert_eq!(client.throw(None, &mut payload("b")).unwrap(), None);
+    assert_eq!(client.throw(None, "", &mut payload("a")).unwrap(), Some("driver"));
+    assert_eq!(client.throw(None, "", &mut payload("b")).unwrap(), None);
     let _ = client.driver_looks(|known| known.unwrap());
-    assert_eq!(client.throw(None, &mut payload("c")).unwrap(), Some("driver"));
+    assert_eq!(client.throw(None, "", &mut payload("c")).unwrap(), Some("driver"));
 }
 
 #[test]
 fn a_call_alone_asks_to_be_sent_at_once() {
     let mut client = session("c", &limits());
-    let alone = client.request(None, &mut payload("a")).unwrap();
+    let alone = client.request(None, "", &mut payload("a")).unwrap();
     assert!(alone.alone && alone.wake.is_none());
-    let second = client.request(None, &mut payload("b")).unwrap();
+    let second = client.request(None, "", &mut payload("b")).unwrap();
     assert!(!second.alone && second.wake == Some("driver"));
 }
 
 #[test]
 fn the_answer_to_a_throw_is_not_sent() {
     let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
-    client.throw(Some("route"), &mut payload("x")).unwrap();
+    client.throw(Some("route"), "", &mut payload("x")).unwrap();
     deliver(&mut client, &mut server);
     for message in start(&mut server) {
         server.answer(&message.metadata, Err(Fault::new(FaultKind::Req, "no", None)));

@@ -3,13 +3,21 @@
 //! An answer's metadata is the request's, copied whole, with `type` replaced, so unknown keys come back to the sender.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::WireError;
 use super::scan::{Scanner, Text};
+
+const TIMEOUT: &[u8] = b"timeout_ms";
+/// The member that holds what a caller sends along.
+pub(crate) const METADATA: &str = "metadata";
 
 /// What a message is, by its `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +78,7 @@ pub struct Metadata {
     kind: Kind,
     kind_at: (u32, u32),
     route: Option<Text>,
+    timeout_ms: Option<u64>,
 }
 
 impl Metadata {
@@ -86,7 +95,7 @@ impl Metadata {
         if std::str::from_utf8(&text).is_err() {
             return bad("it is not UTF-8");
         }
-        let (mut id, mut kind, mut route) = (None, None, None);
+        let (mut id, mut kind, mut route, mut timeout_ms) = (None, None, None, None);
         let mut scan = Scanner::new(&text);
         if !scan.eat(b'{') {
             return bad("it is not a JSON object");
@@ -100,12 +109,18 @@ impl Metadata {
             match &text[key.start as usize..key.end as usize] {
                 b"id" => id = Some(scan.string()?),
                 b"type" => {
-                    scan.peek();
-                    let start = scan.at() as u32;
+                    let start = scan.value_start() as u32;
                     let code = scan.integer()?;
                     kind = Some((Kind::from_code(code), (start, scan.at() as u32)));
                 }
                 b"route" => route = Some(scan.string()?),
+                // Ours, so a peer that means something else by it is not wrong.
+                TIMEOUT => {
+                    let start = scan.value_start();
+                    scan.skip_value()?;
+                    let value = &text[start..scan.at()];
+                    timeout_ms = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+                }
                 _ => scan.skip_value()?,
             }
             more = scan.eat(b',');
@@ -117,7 +132,7 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { text, id, kind, kind_at, route })
+        Ok(Self { text, id, kind, kind_at, route, timeout_ms })
     }
 
     /// The JSON text as it came.
@@ -136,6 +151,17 @@ impl Metadata {
     #[must_use]
     pub fn route(&self) -> Option<Cow<'_, str>> {
         self.route.map(|route| self.string(route))
+    }
+
+    /// Another member of the object, if it is there and a `T`.
+    pub(crate) fn member<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(&self.text).ok()?;
+        serde_json::from_str(members.remove(name)?.get()).ok()
+    }
+
+    /// How long the caller waits, counted from when it sent this.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout_ms.map(Duration::from_millis)
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -171,8 +197,8 @@ impl fmt::Debug for Metadata {
     }
 }
 
-/// Writes the metadata of a request or a throw.
-pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, out: &mut BytesMut) {
+/// Writes the metadata of a request or a throw. `more`: what [`more`] made.
+pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, more: &str, out: &mut BytesMut) {
     out.put_slice(b"{\"id\":");
     put_string(id, out);
     out.put_slice(b",\"type\":");
@@ -181,7 +207,22 @@ pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, out: &mut B
         out.put_slice(b",\"route\":");
         put_string(route, out);
     }
+    out.put_slice(more.as_bytes());
     out.put_u8(b'}');
+}
+
+/// What a call has to say beside its payload, as further members of the metadata object: `timeout_ms`, and the
+/// caller's own values in `metadata`. 0.4 does not read them, and sends them back.
+pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawValue>>) -> String {
+    let mut more = String::new();
+    if let Some(timeout) = timeout {
+        let _ = write!(more, ",\"timeout_ms\":{}", timeout.as_millis());
+    }
+    if !values.is_empty() {
+        // Keys are strings and values are JSON already.
+        let _ = write!(more, ",\"{METADATA}\":{}", serde_json::to_string(values).unwrap_or_default());
+    }
+    more
 }
 
 fn put_string(text: &str, out: &mut BytesMut) {

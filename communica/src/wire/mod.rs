@@ -35,7 +35,7 @@ pub(crate) use decoder::{Decoder, Received};
 pub use fault::{Fault, FaultKind};
 pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
 pub use metadata::Metadata;
-pub(crate) use metadata::{Kind, put_request};
+pub(crate) use metadata::{Kind, METADATA, more, put_request};
 
 use bytes::Bytes;
 

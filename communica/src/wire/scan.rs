@@ -31,8 +31,14 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// Where the next byte to read stands.
+    /// Where the last value ended.
     pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where the next value begins.
+    pub(super) fn value_start(&mut self) -> usize {
+        self.peek();
         self.at
     }
 

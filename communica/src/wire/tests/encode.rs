@@ -15,7 +15,7 @@ fn encoded(metadata: &[u8], payload: &[u8]) -> BytesMut {
 #[test]
 fn a_request_is_these_bytes() {
     let mut out = BytesMut::new();
-    put_message(&mut out, 5, |out| put_request("a1", Kind::Request, Some("add"), out));
+    put_message(&mut out, 5, |out| put_request("a1", Kind::Request, Some("add"), "", out));
     out.extend_from_slice(b"[1,2]");
     // 44 bytes follow the length: the code, M with the 34 bytes it counts beside itself, and the payload.
     assert_eq!(&out[..], b"\0\0\0\x2c\x0a\0\0\0\x26{\"id\":\"a1\",\"type\":1,\"route\":\"add\"}[1,2]");
@@ -35,7 +35,7 @@ fn our_frames_are_pythons_frames() {
 fn names_are_escaped_and_come_back() {
     for name in ["plain", "with \"quotes\" and \\", "tab\tand\u{1}", "emoji 🦀", ""] {
         let mut out = BytesMut::new();
-        put_request(name, Kind::Throw, Some(name), &mut out);
+        put_request(name, Kind::Throw, Some(name), "", &mut out);
         let metadata = Metadata::parse(out.freeze()).unwrap();
         assert_eq!((metadata.id().as_ref(), metadata.route().as_deref()), (name, Some(name)));
     }
@@ -103,7 +103,7 @@ fn a_batch_is_the_same_bytes_and_the_same_messages() {
     let (one, two, three) =
         (encoded(br#"{"id":"1","type":1}"#, b"one"), encoded(br#"{"id":"2","type":1}"#, b"two"), {
             let mut head = BytesMut::new();
-            put_message(&mut head, 5, |out| put_request("3", Kind::Request, None, out));
+            put_message(&mut head, 5, |out| put_request("3", Kind::Request, None, "", out));
             head
         });
     let batch = || {
@@ -129,7 +129,7 @@ fn a_batch_is_the_same_bytes_and_the_same_messages() {
 fn what_a_link_did_not_take_whole_is_left() {
     let (one, two) = (encoded(br#"{"id":"1","type":1}"#, b"one"), encoded(br#"{"id":"2","type":1}"#, b"two"));
     let mut head = BytesMut::new();
-    put_message(&mut head, 5, |out| put_request("3", Kind::Request, None, out));
+    put_message(&mut head, 5, |out| put_request("3", Kind::Request, None, "", out));
     let all = one.len() + two.len() + head.len() + 5;
     for sent in 0..all {
         let mut batch = Batch::default();

@@ -13,7 +13,7 @@ proptest! {
         piece in 1usize..50,
     ) {
         let mut out = BytesMut::new();
-        put_message(&mut out, payload.len(), |out| put_request(&id, Kind::Request, route.as_deref(), out));
+        put_message(&mut out, payload.len(), |out| put_request(&id, Kind::Request, route.as_deref(), "", out));
         out.extend_from_slice(&payload);
         let received = messages(decode(out.chunks(piece)).unwrap());
         prop_assert_eq!(received[0].metadata.id(), id);

@@ -1,0 +1,75 @@
+"""The four entities behind one face: `request(name, data)` and `throw(name, data)`."""
+from communica import LocalConnector, RouteClient, RouteServer, RouteTable, SimpleClient, SimpleServer, TcpConnector
+from communica.serializers import MsgpackSerializer
+from communica.serializers.json import JsonSerializer, OrjsonSerializer
+
+import service
+import trade
+from behaviours import SPOIL
+
+
+def connector_of(state):
+    for kind in (TcpConnector, LocalConnector):
+        if kind._TYPE in state:
+            return kind.from_state(state)
+    raise ValueError(f'no connector for {state}')
+
+
+def serializer_of(name):
+    """The format, except that it spoils what asks for it."""
+    base = {'json': JsonSerializer, 'orjson': OrjsonSerializer, 'msgpack': MsgpackSerializer}[name]
+
+    class Spoiling(base):
+        __slots__ = ()
+
+        def dump(self, data):
+            dumped = super().dump(data)
+            return b'\xc1' if SPOIL.encode() in dumped else dumped
+
+    return Spoiling()
+
+
+class Side:
+    """A running entity. A server talks to the one client whose id it was given."""
+
+    def __init__(self, config, behaviours):
+        self.serializer = serializer_of(config['format'])
+        self.is_route = config['entity'] == 'route'
+        self.is_server = config['role'] == 'server'
+        self.client_id = config['client_id']
+        connector = connector_of(config['connector'])
+        make = self._route_entity if self.is_route else self._simple_entity
+        self.entity = make(connector, behaviours)
+
+    def _route_entity(self, connector, behaviours):
+        table = RouteTable()
+        for name, behaviour in behaviours.by_name().items():
+            table.handler(name, self.serializer)(behaviour)
+        table.handler('trade', trade.SERIALIZER)(trade.trade)
+        service.register(table, behaviours, self.serializer)
+        if self.is_server:
+            return RouteServer(connector, table)
+        return RouteClient(connector, self.client_id, table)
+
+    def _simple_entity(self, connector, behaviours):
+        by_name = behaviours.by_name()
+
+        async def handler(message):
+            result = by_name[message['do']](message['data'])
+            return await result if hasattr(result, '__await__') else result
+
+        if self.is_server:
+            return SimpleServer(connector, handler, self.serializer)
+        return SimpleClient(connector, handler, self.serializer, self.client_id)
+
+    async def request(self, name, data, serializer=None):
+        return await self._send(self.entity.request, name, data, serializer)
+
+    async def throw(self, name, data):
+        await self._send(self.entity.throw, name, data, None)
+
+    async def _send(self, send, name, data, serializer):
+        to = {'client_id': self.client_id} if self.is_server else {}
+        if self.is_route:
+            return await send(name, data, serializer or self.serializer, **to)
+        return await send({'do': name, 'data': data}, **to)

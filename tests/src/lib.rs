@@ -1,0 +1,33 @@
+//! Tests go in with what they say, processes come out that do it: peers in Rust and in Python, each in its own
+//! process, on its own socket, killed when the test is over.
+//!
+//! # Layout
+//! - [`Stage`]: where a test plays: a folder and an address of its own
+//! - [`Peer`]: one process, told what to do by lines of JSON
+//! - [`python`]: the interpreter that has the Python library
+//!
+//! The peers themselves are `tests/src/bin/peer` and `tests/python/peer.py`.
+
+mod peer;
+pub mod python;
+pub mod scratch;
+mod stage;
+
+pub use peer::{Failure, Peer};
+pub use scratch::Scratch;
+pub use stage::{Entity, Format, Language, Road, Role, Stage};
+
+use std::time::Duration;
+
+/// No test takes longer, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Runs a test, which must end in time. Its processes are killed if it does not.
+///
+/// # Panics
+/// The time is over.
+pub async fn in_time<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, test)
+        .await
+        .unwrap_or_else(|_| panic!("the test did not end within {PATIENCE:?}"))
+}

@@ -1,0 +1,92 @@
+//! Every example goes in; each must end well and say what it promises.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::mix;
+use crate::process::Program;
+use crate::python;
+use crate::tools::{Outcome, at, cargo, root, run, say, target_dir};
+
+/// Examples that need no partner, with the texts that they must print.
+const ALONE: [(&str, &[&str]); 2] = [
+    (
+        "quickstart",
+        &[
+            "add(2, 3) = 5",
+            "divide(1, 0): division by zero",
+            "threw log(\"no answer wanted\")",
+            "the server calls show(",
+            "client | goodbye",
+        ],
+    ),
+    ("parent_child", &["child: the parent says that the sum is 42", "parent: the child ended"]),
+];
+
+pub(crate) fn run_all() -> Outcome {
+    let stage = Stage { python: python::environment()?, binaries: target_dir().join("debug/examples") };
+    // The same choice of features as for the tests, so that nothing is built twice.
+    run(cargo().args(["build", "--workspace", "--all-features", "--examples"]))?;
+    for (name, promises) in ALONE {
+        let scratch = Scratch::new(name)?;
+        say(&format!("example {name}"));
+        let mut program = Program::start(name, &mut stage.rust(name, &scratch))?;
+        for promise in promises {
+            program.wait_for(promise)?;
+        }
+        program.finish()?;
+        scratch.holds_no_sockets()?;
+    }
+    mix::run_all(&stage)
+}
+
+/// Where the programs are.
+pub(crate) struct Stage {
+    python: PathBuf,
+    binaries: PathBuf,
+}
+
+impl Stage {
+    pub(crate) fn rust(&self, name: &str, scratch: &Scratch) -> Command {
+        let mut command = Command::new(self.binaries.join(name));
+        command.env("TMPDIR", &scratch.0);
+        command
+    }
+
+    pub(crate) fn python(&self, name: &str, scratch: &Scratch) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(root().join("examples/python").join(name).with_extension("py"));
+        command.env("TMPDIR", &scratch.0).env("PYTHONUNBUFFERED", "1");
+        command
+    }
+}
+
+/// A folder for one example's sockets, gone afterwards. Its path is short, as socket paths must be.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Outcome<Self> {
+        let path = std::env::temp_dir().join(format!("cx{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).map_err(at("make", &path))?;
+        Ok(Self(path))
+    }
+
+    /// A program that ended well takes its sockets with it.
+    fn holds_no_sockets(&self) -> Outcome {
+        let folder = self.0.join("communica");
+        let mut entries = fs::read_dir(&folder).map_err(at("list", &folder))?;
+        match entries.next() {
+            None => Ok(()),
+            Some(entry) => {
+                Err(format!("it left {} behind", entry.map_err(at("list", &folder))?.path().display()))
+            }
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,68 @@
+//! Commands go in, their success or a readable reason comes out.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a task ends with: nothing, or the reason it failed, for a person to read.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// The top folder of the project.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies in the project").to_owned()
+}
+
+/// Where cargo builds, also when CARGO_TARGET_DIR says otherwise.
+pub(crate) fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that runs us, started at the top of the project.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Tells what happens next.
+pub(crate) fn say(line: &str) {
+    eprintln!("xtask: {line}");
+}
+
+/// Runs a command in the open, and says which.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    say(&shown(command));
+    let status = command.status().map_err(|error| format!("cannot start `{}`: {error}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", shown(command))) }
+}
+
+/// Runs a command in silence; what it wrote to stdout. A failure carries what it wrote to stderr.
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot start `{}`: {error}", shown(command)))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("`{}` failed: {}\n{}", shown(command), output.status, complaint.trim_end()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether this process may install packages.
+pub(crate) fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// An IO error with what was being done to which path.
+pub(crate) fn at(doing: &str, path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("cannot {doing} {}: {error}", path.display())
+}
