@@ -89,3 +89,8 @@ pub(crate) fn is_cfg(attr: &Attribute) -> bool {
     let path = attr.path().to_token_stream().to_string();
     path == "cfg" || path == "cfg_attr"
 }
+
+/// Whether an attribute has this name, or may have it, inside `cfg_attr`.
+pub(crate) fn means(attr: &Attribute, name: &str) -> bool {
+    split_cfg_attr(attr).iter().any(|attr| innermost_path(&attr.meta) == name)
+}

@@ -12,6 +12,7 @@ mod errors;
 mod expand;
 mod model;
 mod names;
+mod route_args;
 mod service;
 mod service_error;
 mod shape;
@@ -25,10 +26,8 @@ mod tests;
 ///
 /// - a provided method `into_routes(self)`, which gives the table of routes that a server, or a client that serves,
 ///   carries; `Arc` of a value that implements the trait implements it too, so that one value can offer more than one
-///   service;
-/// - a client, `CalculatorClient` for a trait `Calculator`. `new` takes what it calls over, `timeout` gives a copy
-///   whose calls have a time limit, and each method `add` becomes a call `add` and, for a message without an answer,
-///   `throw_add`.
+///   service (then say which: `Calculator::into_routes(value)`);
+/// - a client, `CalculatorClient` for a trait `Calculator`, see [below](#clients).
 ///
 /// ```
 /// #[communica::service]
@@ -53,20 +52,110 @@ mod tests;
 ///
 /// # Methods
 ///
-/// A method is an `async fn`, or a plain `fn` that is quick enough to run where its message was read. It takes `&self`
-/// and any number of arguments, owned or borrowed as a whole: `T`, `&T`, `&[T]`, `&str`, and an `Option` of these. The
-/// caller lends, nothing is cloned. A type may have a lifetime of its own, as `Cow<'_, str>`. The result is owned; a
-/// `Result<T, E>` needs an `E` that derives `ServiceError`. A method may have a default body.
+/// A method is an `async fn`, or a plain `fn`. It takes `&self`, then, if it wants to know its caller, `cx: &Context`,
+/// which is neither sent nor in the client; then any number of arguments. It may have a default body.
+///
+/// | argument or result | what it means |
+/// |---|---|
+/// | `cx: &Context` | caller's id, the way to call back, deadline, metadata; first, and found by this name of the type |
+/// | `T`, `Vec<T>`, `Cow<'_, str>`, … | sent as it is |
+/// | `&T`, `&[T]`, `&str` | lent by the caller, nothing is cloned; text also stays in the message, where the format can |
+/// | `Option<T>`, `Option<&T>` | among several arguments, it may be missing in the message |
+/// | `-> T` | owned |
+/// | `-> Result<T, E>` | `E` derives `ServiceError` and comes back as the variant it was |
+/// | plain `fn` | runs where its message was read: let it be done in microseconds, or make it `blocking` |
 ///
 /// # On the wire
 ///
 /// The route is the method's name. No argument is `null`, which the responder does not look at; one is the value
-/// itself; several are an object with the arguments' names as keys, where an `Option` may be missing and an unknown key
-/// is no mistake.
+/// itself; several are an object with the arguments' names as keys, where an unknown key is no mistake. So a method
+/// with several arguments, or a `named` one, can gain an `Option`, and callers of both ages go on.
 ///
-/// # Arguments
+/// # Attributes
 ///
-/// - `crate = path`: where generated code finds the library, when it is not `::communica`.
+/// `#[communica::service(…)]` takes
+///
+/// | setting | what it does |
+/// |---|---|
+/// | `prefix = "calc."` | stands before the name of each route, and not before aliases |
+/// | `serializer = MsgPackSerializer` | the format of all methods that name none; without it, JSON |
+/// | `crate = path` | where generated code finds the library, when it is not `::communica` |
+///
+/// and `#[route(…)]` on a method takes
+///
+/// | setting | what it does |
+/// |---|---|
+/// | `name = "plus"` | the route's name, after the prefix, instead of the method's |
+/// | `alias = "add"` | another whole route to the same method, for callers that know an older name; repeatable |
+/// | `serializer = BytesSerializer` | the format of this method |
+/// | `named` | an object, also for one argument or none |
+/// | `idempotent` | running it twice for one call does no harm, so a call may be repeated |
+/// | `blocking` | for a plain `fn`: runs on the blocking pool and holds nobody up, also after its caller has given up |
+///
+/// A serializer is given as a value, which is made anew wherever it is needed: a unit struct, or an expression that
+/// costs nothing. One argument, and the result, may be of any type that the format takes: `BytesSerializer` has
+/// `Bytes`, `Vec<u8>` and `&[u8]`, and at most one argument. With a `ValidatedSerializer`, called so, several
+/// arguments keep the rules of each.
+///
+/// # Clients
+///
+/// `CalculatorClient::new` takes what it calls over: a `RouteClient`, a peer, any peer, or all peers, when each call
+/// gives the outcome of each. It is cheap to clone.
+///
+/// | method | what it does |
+/// |---|---|
+/// | `add(…)` | calls `add` and waits for its outcome |
+/// | `throw_add(…)` | sends the call, and there is no answer |
+/// | `timeout(limit)` | a copy whose calls end with an error when no answer came in time |
+/// | `metadata(key, value)` | a copy whose calls carry a value beside their arguments, for `Context::value` |
+///
+/// # In unit tests
+///
+/// A mock is one more implementation of the trait, and memory is one more road: no socket, and the code under test has
+/// the client that it has in production.
+///
+/// ```
+/// # #[communica::service]
+/// # pub trait Calculator {
+/// #     async fn add(&self, a: i64, b: i64) -> i64;
+/// # }
+/// use std::sync::Mutex;
+///
+/// use communica::{MemoryConnector, RouteClient, RouteServer};
+///
+/// /// The code under test.
+/// async fn total(desk: &CalculatorClient, numbers: &[i64]) -> Result<i64, communica::CallError> {
+///     let mut sum = 0;
+///     for number in numbers {
+///         sum = desk.add(sum, *number).await?;
+///     }
+///     Ok(sum)
+/// }
+///
+/// /// Adds, and remembers what it was asked.
+/// #[derive(Default)]
+/// struct Mock(Mutex<Vec<(i64, i64)>>);
+///
+/// impl Calculator for Mock {
+///     async fn add(&self, a: i64, b: i64) -> i64 {
+///         self.0.lock().unwrap().push((a, b));
+///         a + b
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = std::sync::Arc::new(Mock::default());
+/// let road = MemoryConnector::new("mock");
+/// let server = RouteServer::new(road.clone(), mock.clone().into_routes()).start().await?;
+/// let desk = CalculatorClient::new(RouteClient::connect(road).await?);
+///
+/// assert_eq!(total(&desk, &[1, 2, 3]).await?, 6);
+/// assert_eq!(*mock.0.lock().unwrap(), [(0, 1), (1, 2), (3, 3)]);
+/// # server.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
     service::service(args.into(), item.into()).into()
@@ -77,13 +166,17 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// The message on the wire is what `Display` says. The fields travel too: an object for named ones, an array for
 /// others, so each has to be a serde type. `From` into `Fault` is written along, so that a closure can return the error.
 ///
-/// `#[service_error(…)]` on a variant, or on a struct, takes
+/// `#[service_error(…)]` takes
 ///
-/// - `code = 400`: the number that the caller reads. A peer that sends no names of variants, as Python does, is
-///   understood by it, for variants without fields.
-/// - `responder`: the responder is to blame (`RespError`), and not the requester (`ReqError`).
+/// | setting | where | what it does |
+/// |---|---|---|
+/// | `code = 400` | variant or struct | the number that the caller reads |
+/// | `responder` | variant or struct | the responder is to blame (`RespError`), and not the requester (`ReqError`) |
+/// | `crate = path` | the type | where generated code finds the library, when it is not `::communica` |
 ///
-/// On the type itself it takes `crate = path`, when the library is not at `::communica`.
+/// A peer that sends no names of variants, as Python does with `ReqError("…", 404)`, is understood by code and blame:
+/// the first variant without fields that has both. A variant with fields is not made up from a code. What is no
+/// variant of the caller's type, as one that a newer service has, is `CallError::Failed` with code and message.
 ///
 /// ```
 /// #[derive(Debug, communica::ServiceError)]

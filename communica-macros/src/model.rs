@@ -1,31 +1,39 @@
 //! A parsed trait becomes a service: methods, arguments and results, each with the place it was written at.
 
-use proc_macro2::Ident;
-use quote::format_ident;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{FnArg, ItemTrait, Pat, PatType, Path, Receiver, TraitItem, TraitItemFn, Type};
+use syn::{Expr, FnArg, ItemTrait, Pat, PatType, Path, Receiver, TraitItem, TraitItemFn, Type};
 
 use crate::args::ServiceArgs;
 use crate::attrs::Attrs;
-use crate::shape::{Output, Passing};
+use crate::errors::Errors;
+use crate::route_args::RouteArgs;
+use crate::shape::{self, Output, Passing};
 
 /// One trait with everything that is known about it.
 pub(crate) struct Service {
     pub(crate) krate: Path,
     pub(crate) attrs: Attrs,
-    /// The trait as it was written.
+    /// The trait as it was written, without what the macro alone understands.
     pub(crate) item: ItemTrait,
     pub(crate) methods: Vec<Method>,
 }
 
 /// One method. It is built for wrong methods too, as far as they go; `check` tells what is wrong.
 pub(crate) struct Method {
-    /// The method as it was written.
+    /// The method as it was written, without `#[route(…)]`.
     pub(crate) item: TraitItemFn,
     pub(crate) attrs: Attrs,
+    pub(crate) settings: RouteArgs,
     /// The name on the wire.
     pub(crate) route: String,
+    /// The format; JSON without it.
+    pub(crate) serializer: Option<Expr>,
+    /// `cx: &Context`, which is not sent.
+    pub(crate) context: Option<Arg>,
+    /// What is sent.
     pub(crate) args: Vec<Arg>,
     pub(crate) output: Output,
 }
@@ -40,9 +48,13 @@ pub(crate) struct Arg {
 }
 
 impl Service {
-    pub(crate) fn of(item: ItemTrait, args: ServiceArgs) -> Self {
-        let methods = item.items.iter().filter_map(|inner| match inner {
-            TraitItem::Fn(method) => Some(Method::of(method.clone())),
+    pub(crate) fn of(mut item: ItemTrait, args: ServiceArgs, errors: &mut Errors) -> Self {
+        RouteArgs::refuse(&mut item.attrs, errors);
+        let methods = item.items.iter_mut().filter_map(|inner| match inner {
+            TraitItem::Fn(method) => {
+                let settings = RouteArgs::take(&mut method.attrs, errors);
+                Some(Method::of(method.clone(), settings, &args))
+            }
             _ => None,
         });
         let methods = methods.collect();
@@ -51,22 +63,53 @@ impl Service {
 }
 
 impl Method {
-    fn of(item: TraitItemFn) -> Self {
+    fn of(item: TraitItemFn, settings: RouteArgs, service: &ServiceArgs) -> Self {
         let typed = item.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(typed) => Some(typed),
             FnArg::Receiver(_) => None,
         });
-        let mut args = Vec::new();
+        let mut all = Vec::new();
         for typed in typed {
-            args.push(Arg::of(typed, &args));
+            all.push(Arg::of(typed, &all));
         }
+        let mut args = all.into_iter().peekable();
+        let context = args.next_if(|arg| shape::is_context(arg.ty()));
+        let name =
+            settings.name.as_ref().map_or_else(|| item.sig.ident.unraw().to_string(), |name| name.value());
         Self {
             attrs: Attrs::sort(&item.attrs),
-            route: item.sig.ident.unraw().to_string(),
-            args,
+            route: format!("{}{name}", service.prefix),
+            serializer: settings.serializer.clone().or_else(|| service.serializer.clone()),
+            settings,
+            context,
+            args: args.collect(),
             output: Output::of(&item.sig.output),
             item,
         }
+    }
+
+    /// The method's name without `r#`.
+    pub(crate) fn name(&self) -> String {
+        self.ident().unraw().to_string()
+    }
+
+    /// The one argument that is sent as it is; otherwise an object is sent, or nothing.
+    pub(crate) fn single(&self) -> Option<&Arg> {
+        match self.args.as_slice() {
+            [arg] if !self.settings.named => Some(arg),
+            _ => None,
+        }
+    }
+
+    /// Whether a serializer of this name is meant. Two of the library's ask for other code than the rest: what the
+    /// types of users can is not known here, but what these formats ask of them is.
+    pub(crate) fn speaks(&self, name: &str) -> bool {
+        self.serializer.as_ref().is_some_and(|serializer| mentions(serializer.to_token_stream(), name))
+    }
+
+    /// Everything after `&self`, sent or not.
+    pub(crate) fn declared(&self) -> impl Iterator<Item = &Arg> {
+        self.context.iter().chain(&self.args)
     }
 
     pub(crate) fn ident(&self) -> &Ident {
@@ -75,6 +118,11 @@ impl Method {
 
     pub(crate) fn is_async(&self) -> bool {
         self.item.sig.asyncness.is_some()
+    }
+
+    /// Whether it runs where its message was read.
+    pub(crate) fn is_inline(&self) -> bool {
+        !self.is_async() && self.settings.blocking.is_none()
     }
 
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
@@ -109,4 +157,12 @@ pub(crate) fn plain_name(pat: &Pat) -> Option<(Ident, bool)> {
         }
         _ => None,
     }
+}
+
+fn mentions(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }

@@ -13,7 +13,12 @@ use crate::model::Service;
 /// The provided method of the trait.
 pub(crate) const INTO_ROUTES: &str = "into_routes";
 /// What the client has besides the methods of the trait.
-pub(crate) const CLIENT_OWN: &[&str] = &["new", "timeout"];
+pub(crate) const CLIENT_OWN: &[&str] = &["new", "timeout", "metadata"];
+
+/// The format that asks for rules.
+pub(crate) const VALIDATED: &str = "ValidatedSerializer";
+/// The format that lends bytes.
+pub(crate) const BYTES: &str = "BytesSerializer";
 
 /// `Calculator` → `CalculatorClient`.
 pub(crate) fn client(service: &Ident) -> Ident {

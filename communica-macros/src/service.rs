@@ -17,7 +17,7 @@ pub(crate) fn service(args: TokenStream, item: TokenStream) -> TokenStream {
         let errors = errors.into_tokens();
         return quote!(#errors #item);
     };
-    let service = Service::of(parsed, args);
+    let service = Service::of(parsed, args, &mut errors);
     check(&service, &mut errors);
     if errors.is_empty() {
         return expand(&service);

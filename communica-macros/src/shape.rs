@@ -55,6 +55,29 @@ pub(crate) fn optional_reference(ty: &Type) -> Option<&TypeReference> {
     }
 }
 
+/// `&Context`
+pub(crate) fn is_context(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Reference(reference) => reference.mutability.is_none() && is_named_context(&reference.elem),
+        _ => false,
+    }
+}
+
+/// `Context` in any form that could be meant as the context of a call.
+pub(crate) fn is_like_context(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Reference(reference) => is_named_context(&reference.elem),
+        other => {
+            is_named_context(other)
+                || optional_reference(other).is_some_and(|reference| is_named_context(&reference.elem))
+        }
+    }
+}
+
+fn is_named_context(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == "Context" && segment.arguments.is_empty())
+}
+
 /// What a method gives back, as far as its type's name tells.
 #[allow(clippy::large_enum_variant)] // There is one for each method.
 pub(crate) enum Output {

@@ -61,8 +61,8 @@ fn routes_own_what_the_caller_lends() {
     has(&text, "fn into_routes(self) -> ::communica::RouteTable");
     has(&text, "__communica_load::<i64, ::std::vec::Vec<Number>>(&payload)");
     has(&text, "<Self as Calculator>::add(&service, args.a, &*args.b).await");
-    has(&text, "__communica_load::<::communica::__private::Text<'_>>(&payload)");
-    has(&text, "::communica::__private::method_inline( &mut table, \"quick\", move |_, _|");
+    has(&text, "load::<_, ::communica::__private::Text<'_>>(&::communica::JsonSerializer, &payload)");
+    has(&text, "Registration { names: &[\"quick\"], idempotent: false, }, move |_, _|");
 }
 
 #[test]

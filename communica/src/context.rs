@@ -24,6 +24,11 @@ impl Context {
         Self { peer, metadata, deadline }
     }
 
+    /// A copy that a handler may keep for long: it holds no buffer of the link.
+    pub(crate) fn detached(self) -> Self {
+        Self { metadata: self.metadata.detached(), ..self }
+    }
+
     /// The caller, to call back.
     #[must_use]
     pub fn peer(&self) -> &Peer {

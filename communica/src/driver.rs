@@ -11,12 +11,15 @@ use tokio::time::{Instant, Sleep};
 use crate::connector::{Link, LinkError, LinkRx, Received};
 use crate::exchange::Exchange;
 use crate::session::{Event, Goodbye, Intake};
-use crate::wire::Message;
+use crate::wire::{Batch, Message};
 
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
 /// A link that is to end at once gets so long to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After the goodbye the peer gets so long to close its side. Closing first could destroy what is still under way to
+/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7).
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How a link ended.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl F
         paused: false,
         goodbye: None,
         goodbye_said: false,
+        lingers: false,
         watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
         stuck: None,
     };
@@ -68,6 +72,13 @@ pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl F
         let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
     }
     end
+}
+
+/// Ends a link that never came to be driven. The peer is told the reason if it takes it at once, as a fresh link does.
+pub(crate) fn turn_away(mut link: Link, reason: &str) {
+    let mut batch = Batch::default();
+    batch.push_close(Some(reason));
+    let _ = link.tx.poll_send(&mut Context::from_waker(Waker::noop()), &mut batch);
 }
 
 /// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
@@ -93,6 +104,8 @@ struct Driver<'a> {
     paused: bool,
     goodbye: Option<Goodbye>,
     goodbye_said: bool,
+    /// Everything is said; the peer has to close its side.
+    lingers: bool,
     /// Runs out when the link took nothing for too long, or did not end in time.
     watch: Pin<Box<Sleep>>,
     /// Bytes that waited when the watch was set; `None` when it is not set.
@@ -113,12 +126,19 @@ impl Driver<'_> {
             return self.poll_end_at_once(cx);
         }
         if let Poll::Ready(end) = self.poll_read(cx) {
-            return Poll::Ready(end);
+            return Poll::Ready(if self.goodbye_said { LinkEnd::Here } else { end });
+        }
+        if self.lingers {
+            ready!(self.watch.as_mut().poll(cx));
+            return Poll::Ready(LinkEnd::Here);
         }
         self.poll_write(cx)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        if self.exchange.session().may_start_jobs() {
+            self.exchange.start_jobs(&mut self.jobs);
+        }
         for _ in 0..BATCHES_PER_TURN {
             let intake = self.exchange.session().intake();
             self.paused = intake == Intake::Paused;
@@ -134,7 +154,7 @@ impl Driver<'_> {
                     if self.exchange.start_jobs(&mut self.jobs) {
                         self.let_others_first = false;
                         if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
-                            return Poll::Ready(LinkEnd::Broken(error.into()));
+                            return Poll::Ready(self.broken(cx, error));
                         }
                     }
                 }
@@ -173,13 +193,18 @@ impl Driver<'_> {
         }
         match self.exchange.poll_flush(cx) {
             Poll::Pending => return self.poll_watch(cx),
-            Poll::Ready(Err(error)) => return Poll::Ready(LinkEnd::Broken(error.into())),
+            Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
             Poll::Ready(Ok(())) => {
                 self.let_others_first = true;
                 self.stuck = None;
             }
         }
-        if self.paused && self.exchange.session().intake() != Intake::Paused {
+        // What went out made room for answers, and so for handlers, and so for reading.
+        let go_on = {
+            let mut session = self.exchange.session();
+            session.may_start_jobs() || self.paused && session.intake() != Intake::Paused
+        };
+        if go_on {
             cx.waker().wake_by_ref();
         }
         let Some(goodbye) = &self.goodbye else { return Poll::Pending };
@@ -191,7 +216,24 @@ impl Driver<'_> {
         }
         match self.exchange.poll_close(cx) {
             Poll::Pending => self.poll_watch(cx),
-            Poll::Ready(_) => Poll::Ready(LinkEnd::Here),
+            Poll::Ready(Err(_)) => Poll::Ready(LinkEnd::Here),
+            Poll::Ready(Ok(())) => {
+                self.lingers = true;
+                self.set_watch(LINGER);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Nothing more can be sent. What the peer said before may tell why.
+    fn broken(&mut self, cx: &mut Context<'_>, error: std::io::Error) -> LinkEnd {
+        loop {
+            match self.rx.poll_recv(cx, &mut self.inbox) {
+                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
+                Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
+                Poll::Ready(Err(_)) | Poll::Pending => return LinkEnd::Broken(error.into()),
+            }
         }
     }
 
@@ -218,7 +260,9 @@ impl Driver<'_> {
     }
 
     fn set_watch(&mut self, time: Duration) {
-        self.watch.as_mut().reset(Instant::now() + time);
+        // A time beyond the clock's end is as good as a year.
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        self.watch.as_mut().reset(Instant::now() + time.min(YEAR));
     }
 
     fn overrun(&mut self) -> LinkEnd {

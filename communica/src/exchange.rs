@@ -7,12 +7,10 @@ use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -24,7 +22,7 @@ use crate::limits::Limits;
 use crate::route::{Handlers, Ran};
 use crate::serializer::Payload;
 use crate::session::{Answer, CallEnd, CallId, Goodbye, Refused, Session};
-use crate::wire::{Batch, Message, Metadata, Part, put_close};
+use crate::wire::{Batch, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
@@ -46,14 +44,14 @@ pub(crate) struct Exchange {
     jobs: Mutex<JoinSet<()>>,
     /// Held by the driver of the current link.
     pub(crate) link_slot: tokio::sync::Mutex<()>,
-    /// Counts the links that came; the newest is the one that counts.
-    pub(crate) newest_link: AtomicU64,
 }
 
 /// The outgoing half of the current link and what it did not take yet.
 pub(crate) struct Writer {
     tx: Box<dyn LinkTx>,
     batch: Batch,
+    /// The link was given a batch and did not say that it is done with it.
+    owed: bool,
     failed: Option<io::Error>,
 }
 
@@ -81,7 +79,6 @@ impl Exchange {
             changed: Notify::new(),
             jobs: Mutex::new(JoinSet::new()),
             link_slot: tokio::sync::Mutex::new(()),
-            newest_link: AtomicU64::new(0),
         })
     }
 
@@ -140,8 +137,7 @@ impl Exchange {
         let mut pending = Pending { exchange: self, call: Some(call), unsent };
         wake(requested.wake);
         if requested.alone && !self.flush_now() {
-            let driver = self.session().call_driver();
-            wake(driver);
+            self.call_driver();
         }
         let end = poll_fn(|cx| match self.session().poll_call(call, || cx.waker().clone()) {
             Some(end) => Poll::Ready(end),
@@ -212,7 +208,9 @@ impl Exchange {
                 // Do not hold the first answers back for the last handler of the batch.
                 if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
                     self.finish(&mut answers);
-                    self.flush_now();
+                    if !self.flush_now() {
+                        self.call_driver();
+                    }
                     since = None;
                 }
             }
@@ -260,9 +258,9 @@ impl Exchange {
             })
             .await;
             exchange.finish(&mut vec![(metadata, answer)]);
+            exchange.call_driver();
             exchange.start_jobs(&mut Vec::new());
-            let driver = exchange.session().call_driver();
-            wake(driver);
+            exchange.call_driver();
         };
         let mut jobs = lock(&self.jobs);
         while jobs.try_join_next().is_some() {}
@@ -287,12 +285,17 @@ impl Exchange {
         lock(&self.jobs).abort_all();
     }
 
+    fn call_driver(&self) {
+        let driver = self.session().call_driver();
+        wake(driver);
+    }
+
     // The link --------------------------------------------------------------------------------------------------
 
     pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo) {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
-        *slot = Some(Writer { tx, batch: Batch::default(), failed: None });
+        *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None });
         self.session().link_up();
     }
 
@@ -330,7 +333,7 @@ impl Exchange {
             return Poll::Ready(Err(error));
         }
         loop {
-            if writer.batch.is_empty() {
+            if !writer.owed {
                 let mut session = self.session();
                 let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
                 let idle = writer.batch.is_empty() && session.is_idle();
@@ -344,11 +347,11 @@ impl Exchange {
                 if writer.batch.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
+                writer.owed = true;
             }
-            match writer.tx.poll_send(cx, &mut writer.batch) {
-                Poll::Ready(Ok(())) => self.session().filled_was_sent(),
-                other => return other,
-            }
+            ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+            writer.owed = false;
+            self.session().filled_was_sent();
         }
     }
 
@@ -367,11 +370,13 @@ impl Exchange {
         let mut slot = lock(&self.writer);
         let Some(writer) = slot.as_mut() else { return Poll::Ready(Ok(())) };
         if reason.is_some() {
-            let mut frame = BytesMut::new();
-            put_close(&mut frame, reason);
-            writer.batch.push(Part::new(None, frame.freeze(), None));
+            writer.batch.push_close(reason);
         }
-        writer.tx.poll_send(cx, &mut writer.batch)
+        ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+        if std::mem::take(&mut writer.owed) {
+            self.session().filled_was_sent();
+        }
+        Poll::Ready(Ok(()))
     }
 
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
@@ -390,6 +395,15 @@ impl Exchange {
     pub(crate) fn end_link(&self, goodbye: Goodbye) {
         let driver = self.session().end_link(goodbye);
         wake(driver);
+    }
+
+    /// A newer connection came. Returns its number.
+    pub(crate) fn take_over(&self, goodbye: Goodbye) -> u64 {
+        let (number, driver) = self.session().take_over(goodbye);
+        wake(driver);
+        // Those that wait for their turn have lost it.
+        self.changed.notify_waiters();
+        number
     }
 
     /// Ends every call and accepts no more.
@@ -424,6 +438,7 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call {
             *self.unsent = Some(self.exchange.session().abandon(call));
+            self.exchange.room.notify_waiters();
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::wire::WireLimits;
 /// |---|---|---|
 /// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of this size, small messages between |
-/// | [`running`](Self::running) | 1,024 | handlers of one peer that wait for something; more messages wait their turn |
+/// | [`running`](Self::running) | 1,024 | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
-/// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted |
+/// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait |
 /// | [`peers`](Self::peers) | 10,000 | a new client is refused, with the reason |
 /// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
@@ -84,14 +84,18 @@ impl Limits {
         Self { message_size: bytes.min(2048 * MIB), ..self }
     }
 
-    /// A payload above this many bytes goes out in pieces of this size, so that small messages need not wait for it.
-    /// Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
+    /// A payload above this many bytes goes out in pieces of this size, so that small messages need not wait for it:
+    /// they may overtake it. Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
     #[must_use]
     pub fn chunk_size(self, bytes: usize) -> Self {
         Self { chunk_size: bytes.clamp(1024, 1024 * MIB), ..self }
     }
 
     /// Handlers of one peer that were started and wait for something. At least 1.
+    ///
+    /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
+    /// must not keep those calls from being handled. At 16 times the limit there is an end to that: further requests
+    /// are answered with a `RespError` that says so.
     #[must_use]
     pub fn running(self, handlers: usize) -> Self {
         Self { running: handlers.max(1), ..self }
@@ -108,7 +112,7 @@ impl Limits {
     }
 
     /// Messages to one peer that are accepted and not yet handed to its link, by number and by bytes. At this bound
-    /// `request` and `throw` wait for room, and no more is read from that peer, as with [`waiting`](Self::waiting).
+    /// `request` and `throw` wait for room. While answers alone reach it, no further handlers of that peer start.
     #[must_use]
     pub fn queued(self, messages: usize, bytes: usize) -> Self {
         Self { queued: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }

@@ -4,15 +4,17 @@ pub use ::bytes::Bytes;
 pub use ::serde;
 
 pub use crate::error::NoServiceError;
+pub use crate::serializer::Payload;
 
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::context::Context;
-use crate::error::{Fault, FaultKind, ServiceError};
+use crate::error::{Fault, FaultKind, SerializerError, ServiceError};
 use crate::route::{Ran, Route, RouteTable, handler};
-use crate::serializer::{Dump, Load, Payload};
+use crate::serializer::{Dump, Load, Serializer};
 
 pub type Answer = Result<Payload, Fault>;
 pub type BoxAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -37,27 +39,87 @@ impl<T, E> ResultParts for Result<T, E> {
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
+#[cfg(feature = "validated")]
+impl crate::serializer::Validated for Text<'_> {
+    fn check(&self, _: &mut crate::serializer::BrokenRules) {}
+}
+
+// Server side ----------------------------------------------------------------------------------------------------
+
+/// Under which names a method is found, and what is known about it.
+#[derive(Clone, Copy)]
+pub struct Registration {
+    /// The route and its aliases.
+    pub names: &'static [&'static str],
+    pub idempotent: bool,
+}
+
 /// An async method becomes a route.
 #[track_caller]
-pub fn method<H>(table: &mut RouteTable, route: &'static str, handler: H)
+pub fn method<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
     H: Fn(Context, Bytes) -> BoxAnswer + Send + Sync + 'static,
 {
-    table.insert(route.to_owned(), Route::new(move |context, payload| Ran::Later(handler(context, payload))));
+    register(table, registration, Route::new(move |context, payload| Ran::Later(handler(context, payload))));
 }
 
-/// A plain method becomes a route.
+/// A plain method becomes a route that runs where messages are read.
 #[track_caller]
-pub fn method_inline<H>(table: &mut RouteTable, route: &'static str, handler: H)
+pub fn method_inline<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
     H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
 {
-    table.insert(route.to_owned(), Route::new(move |context, payload| Ran::Ready(handler(context, payload))));
+    register(table, registration, Route::new(move |context, payload| Ran::Ready(handler(context, payload))));
 }
 
+/// A plain method becomes a route that runs on the blocking pool.
+#[track_caller]
+pub fn method_blocking<H>(table: &mut RouteTable, registration: Registration, handler: H)
+where
+    H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
+{
+    let handler = Arc::new(handler);
+    let run = move |context, payload| {
+        let handler = Arc::clone(&handler);
+        Ran::Later(Box::pin(handler::on_blocking_pool(move || handler(context, payload))))
+    };
+    register(table, registration, Route::new(run));
+}
+
+#[track_caller]
+fn register(table: &mut RouteTable, registration: Registration, route: Route) {
+    let route = route.with_idempotent(registration.idempotent);
+    for name in registration.names {
+        table.insert((*name).to_owned(), route.clone());
+    }
+}
+
+impl RouteTable {
+    /// Whether the route may be run twice for one call; `None` when there is no such route.
+    pub fn __is_idempotent(&self, name: &str) -> Option<bool> {
+        self.find(name).map(Route::is_idempotent)
+    }
+}
+
+/// The context of a call that is not done at once: it keeps nothing of the link from being used again.
+pub fn keep(context: Context) -> Context {
+    context.detached()
+}
+
+/// An argument that the method takes as it is.
 pub fn load<'de, S, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault>
 where
     S: Load<'de, T>,
+    T: Send,
+{
+    handler::load(serializer, payload)
+}
+
+/// An argument that the method borrows.
+pub fn load_lent<'de, S, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault>
+where
+    S: Load<'de, T>,
+    T: Send + Sync,
 {
     handler::load(serializer, payload)
 }
@@ -76,6 +138,38 @@ where
 {
     handler::dump_result(serializer, result.map_err(ServiceError::into_fault))
 }
+
+// Client side ----------------------------------------------------------------------------------------------------
+
+/// The serializer of a method, as its stub uses it: it loads the result, and what it dumps dumps itself. So whether an
+/// argument can be sent is asked in one place for calls and throws, and not where the stub is generic.
+#[derive(Clone)]
+pub struct Format<S>(pub S);
+
+/// The arguments of one call, ready to be dumped.
+pub struct Args<F>(pub F);
+
+impl<S: Serializer> Serializer for Format<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, F> Dump<Args<F>> for Format<S>
+where
+    S: Serializer,
+    F: Fn() -> Result<Payload, SerializerError>,
+{
+    fn dump(&self, args: &Args<F>) -> Result<Payload, SerializerError> {
+        args.0()
+    }
+}
+
+impl<'de, S: Load<'de, T>, T> Load<'de, T> for Format<S> {
+    fn load(&self, payload: &'de Bytes) -> Result<T, SerializerError> {
+        self.0.load(payload)
+    }
+}
+
+// Errors ---------------------------------------------------------------------------------------------------------
 
 pub fn fault<D: serde::Serialize + ?Sized>(
     responder: bool,

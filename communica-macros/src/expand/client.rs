@@ -1,25 +1,23 @@
 //! The client: each method of the trait becomes a call and a throw over whatever can be called.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Ident;
 
-use super::shared::{declared, receiver_lifetime};
+use super::gather::{format, gathered, gathering};
+use super::parts::{declared, receiver_lifetime};
 use super::{place_of, placed};
-use crate::model::{Arg, Method, Service};
+use crate::model::{Method, Service};
 use crate::names;
-use crate::shape::{Lent, Output};
+use crate::shape::Output;
 
 pub(super) fn client(service: &Service) -> TokenStream {
     let methods = service.methods.iter().map(|method| {
         let bodies = bodies(service, method);
         stub(service, method, &bodies)
     });
-    let gather = service.methods.iter().filter(|method| !method.args.is_empty());
-    let gather = gather.map(|method| gather_function(service, method));
     let (definition, implementation) = (definition(service), implementation(service, quote!(#(#methods)*)));
-    let hidden = hidden(service, quote!(#(#gather)*));
-    quote!(#definition #implementation #hidden)
+    let gathering = gathering(service);
+    quote!(#definition #implementation #gathering)
 }
 
 /// The struct, with what every client has.
@@ -51,7 +49,7 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
     quote! {
         #(#cfg)*
         #(#lint)*
-        #[allow(dead_code, deprecated, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, trivial_bounds, unused_braces, unused_lifetimes, clippy::all, clippy::pedantic)]
         impl<#caller: #krate::Caller> #client<#caller> {
             /// A client that calls over `target`.
             #[must_use]
@@ -71,23 +69,21 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
                 }
             }
 
-            #stubs
-        }
-    }
-}
+            /// The same client, whose calls carry `value` under `key`, beside their arguments.
+            #[must_use]
+            #vis fn metadata(
+                &self,
+                key: impl ::core::convert::Into<::std::string::String>,
+                value: impl #krate::__private::serde::Serialize,
+            ) -> Self {
+                let options = ::core::clone::Clone::clone(&self.options);
+                Self {
+                    caller: ::core::clone::Clone::clone(&self.caller),
+                    options: #krate::CallOptions::metadata(options, key, value),
+                }
+            }
 
-/// Functions that do not depend on what the client calls over.
-fn hidden(service: &Service, functions: TokenStream) -> TokenStream {
-    if functions.is_empty() {
-        return functions;
-    }
-    let client = names::client(&service.item.ident);
-    let cfg = &service.attrs.cfg;
-    quote! {
-        #(#cfg)*
-        #[allow(dead_code, deprecated, unused_lifetimes, clippy::all, clippy::pedantic)]
-        impl #client<()> {
-            #functions
+            #stubs
         }
     }
 }
@@ -97,6 +93,8 @@ pub(super) struct Bodies {
     pub(super) call: TokenStream,
     pub(super) throw: TokenStream,
     pub(super) outcome: Outcome,
+    /// What has to be true for the call.
+    pub(super) bound: Option<TokenStream>,
 }
 
 /// The tokens of the call stand at the types of the result, so that what these lack is told there.
@@ -104,18 +102,39 @@ fn bodies(service: &Service, method: &Method) -> Bodies {
     let (krate, route) = (&service.krate, &method.route);
     let outcome = Outcome::of(service, method);
     let (ok, error) = (&outcome.ok, &outcome.error);
-    let args = gathered(service, method);
+    let (args, options) = (gathered(service, method), options(service, method));
     let place = place_of(if matches!(method.output, Output::Result(..)) { error } else { ok });
-    let (there, at_ok) = (placed(krate, place), placed(krate, place_of(ok)));
-    let serializer = quote_spanned!(place_of(ok)=> &#at_ok::JsonSerializer);
+    let there = placed(krate, place);
+    let (call_format, throw_format) =
+        (format(service, method, place_of(ok)), format(service, method, Span::call_site()));
     Bodies {
         call: quote_spanned! {place=>
-            #there::Caller::request::<_, _, #ok, #error>(&self.caller, &self.options, #route, #serializer, &#args).await
+            #there::Caller::request::<_, _, #ok, #error>(&self.caller, #options, #route, #call_format, #args).await
         },
         throw: quote! {
-            #krate::Caller::throw(&self.caller, &self.options, #route, &#krate::JsonSerializer, &#args).await
+            #krate::Caller::throw(&self.caller, #options, #route, #throw_format, #args).await
         },
+        bound: bound(service, method, &outcome),
         outcome,
+    }
+}
+
+/// That the error is one for services is asked first of all: the rest of the stub may rely on it, and is not told
+/// again what the type lacks.
+fn bound(service: &Service, method: &Method, outcome: &Outcome) -> Option<TokenStream> {
+    let error = &outcome.error;
+    let place = place_of(error);
+    let krate = placed(&service.krate, place);
+    let fails = !matches!(method.output, Output::Value(_));
+    fails.then(|| quote_spanned!(place=> where #error: #krate::ServiceError))
+}
+
+fn options(service: &Service, method: &Method) -> TokenStream {
+    let krate = &service.krate;
+    if method.settings.idempotent {
+        quote!(&#krate::CallOptions::__idempotent(::core::clone::Clone::clone(&self.options)))
+    } else {
+        quote!(&self.options)
     }
 }
 
@@ -129,7 +148,7 @@ pub(super) fn stub(service: &Service, method: &Method, bodies: &Bodies) -> Token
     let declared: Vec<_> = method.args.iter().map(declared).collect();
     let doc = documentation(method);
     let throw_doc = format!("Sends the call [`{ident}`](Self::{ident}) and waits for no answer.");
-    let Bodies { call, throw: thrown, outcome: Outcome { ok, error } } = bodies;
+    let Bodies { call, throw: thrown, outcome: Outcome { ok, error }, bound } = bodies;
     let (place, there) = (place_of(error), placed(&caller, place_of(error)));
     let outcome = quote_spanned!(place=> #there::Outcome<#ok, #error>);
     quote! {
@@ -137,7 +156,7 @@ pub(super) fn stub(service: &Service, method: &Method, bodies: &Bodies) -> Token
         #doc
         #(#deprecated)*
         #(#lint)*
-        #vis async fn #ident #generics (&#lifetime self, #(#declared),*) -> #outcome #where_clause {
+        #vis async fn #ident #generics (&#lifetime self, #(#declared),*) -> #outcome #bound #where_clause {
             #call
         }
 
@@ -186,62 +205,4 @@ impl Outcome {
         let krate = &service.krate;
         Self { ok: quote!(()), error: quote!(#krate::__private::NoServiceError) }
     }
-}
-
-/// The call of the method's gathering function, or `()`.
-fn gathered(service: &Service, method: &Method) -> TokenStream {
-    if method.args.is_empty() {
-        return quote!(());
-    }
-    let (client, gather) = (names::client(&service.item.ident), names::gather(method.ident()));
-    let references = method.args.iter().map(|arg| {
-        let ident = &arg.ident;
-        if is_lent(arg) { quote!(#ident) } else { quote!(&#ident) }
-    });
-    quote!(#client::<()>::#gather(#(#references),*))
-}
-
-/// The arguments as they are sent. Calls and throws share this function, and each argument passes through a type that
-/// hides it: so whether it can be sent is asked once, at the place where the user wrote its type.
-fn gather_function(service: &Service, method: &Method) -> TokenStream {
-    let krate = &service.krate;
-    let (cfg, gather, generics) =
-        (&method.attrs.cfg, names::gather(method.ident()), &method.item.sig.generics);
-    let parameters = names::parameters(method.args.len());
-    let fields: Vec<&Ident> = method.args.iter().map(|arg| &arg.ident).collect();
-    let taken: Vec<_> = method.args.iter().map(taken).collect();
-    let hide: Vec<_> = (0..fields.len()).map(names::hide).collect();
-    let hiding = method.args.iter().zip(&hide).map(|(arg, hide)| hiding_function(service, method, arg, hide));
-    let transparent = (fields.len() == 1).then(|| quote!(#[serde(transparent)]));
-    quote! {
-        #(#cfg)*
-        fn #gather #generics (#(#taken),*) -> impl #krate::__private::serde::Serialize + ::core::marker::Sync {
-            use #krate::__private::serde as __communica_serde;
-            #[derive(__communica_serde::Serialize)]
-            #[serde(crate = "__communica_serde")]
-            #transparent
-            struct __CommunicaArgs<#(#parameters),*> { #(#fields: #parameters),* }
-            #(#hiding)*
-            __CommunicaArgs { #(#fields: #hide(#fields)),* }
-        }
-    }
-}
-
-/// An argument goes in and comes out as some type that can be sent, all at the place of its type.
-fn hiding_function(service: &Service, method: &Method, arg: &Arg, name: &Ident) -> TokenStream {
-    let (place, generics, taken) = (place_of(arg.ty()), &method.item.sig.generics, taken(arg));
-    let (krate, value) = (placed(&service.krate, place), placed(&arg.ident, place));
-    quote_spanned! {place=>
-        fn #name #generics (#taken) -> impl #krate::__private::serde::Serialize + ::core::marker::Sync { #value }
-    }
-}
-
-fn is_lent(arg: &Arg) -> bool {
-    !arg.passing.optional && !matches!(arg.passing.lent, Lent::Nothing(_))
-}
-
-/// An argument as the gathering function takes it: what is not lent yet is lent for the time of the call.
-fn taken(arg: &Arg) -> TokenStream {
-    let (ident, ty) = (&arg.ident, arg.ty());
-    if is_lent(arg) { quote!(#ident: #ty) } else { quote!(#ident: &#ty) }
 }

@@ -30,17 +30,16 @@ fn tolerant_stub(service: &Service, method: &Method) -> TokenStream {
         ReturnType::Type(_, ty) => Parts::of(ty).are_sendable(),
     };
     let outcome = if sendable { Outcome::of(service, method) } else { Outcome::nothing(service) };
-    stub(service, method, &Bodies { call: quote!(loop {}), throw: quote!(loop {}), outcome })
+    stub(service, method, &Bodies { call: quote!(loop {}), throw: quote!(loop {}), outcome, bound: None })
 }
 
 /// Methods that clash with nothing: a clash would be told a second time.
 fn usable(service: &Service) -> impl Iterator<Item = &Method> {
     let taken = |name: &str| names::CLIENT_OWN.contains(&name) || name.starts_with("throw_");
-    let first =
-        |index: usize, route: &str| !service.methods[..index].iter().any(|other| other.route == route);
+    let first = |index: usize, name: &str| !service.methods[..index].iter().any(|other| other.name() == name);
     let methods = service.methods.iter().enumerate();
     methods
-        .filter(move |(index, method)| !taken(&method.route) && first(*index, &method.route))
+        .filter(move |(index, method)| !taken(&method.name()) && first(*index, &method.name()))
         .map(|(_, method)| method)
 }
 

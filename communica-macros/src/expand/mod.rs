@@ -8,6 +8,8 @@ use crate::model::Service;
 
 mod client;
 mod fallback;
+mod gather;
+mod parts;
 mod routes;
 mod server;
 mod shared;

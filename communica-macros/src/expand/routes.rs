@@ -2,9 +2,9 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Ident, Path};
+use syn::{Ident, LitStr};
 
-use super::shared::sync_if_lent;
+use super::parts::{rules_of_several, serializer, with_rules};
 use super::{place_of, placed};
 use crate::model::{Arg, Method, Service};
 use crate::names;
@@ -18,7 +18,7 @@ pub(super) fn into_routes(service: &Service) -> TokenStream {
     quote! {
         /// Turns this value into the routes of its methods, for a server, or for a client that serves.
         #[track_caller]
-        #[allow(dead_code, deprecated, unused_mut, unused_variables, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, unused_braces, unused_mut, unused_variables, clippy::all, clippy::pedantic)]
         fn #name(self) -> #krate::RouteTable
         where
             Self: ::core::marker::Sized + ::core::marker::Send + ::core::marker::Sync + 'static,
@@ -34,18 +34,24 @@ pub(super) fn into_routes(service: &Service) -> TokenStream {
 /// Registers one method.
 fn route(service: &Service, method: &Method) -> TokenStream {
     let krate = &service.krate;
-    let (cfg, name) = (&method.attrs.cfg, &method.route);
+    let cfg = &method.attrs.cfg;
     let (table, value) = (names::variable("table"), names::variable("service"));
-    let payload =
-        if method.args.is_empty() { quote!(_) } else { names::variable("payload").to_token_stream() };
-    let load = (!method.args.is_empty()).then(|| load_function(krate, &method.args));
-    let answer = answer(service, method);
+    let variable = |used: bool, name| if used { names::variable(name).to_token_stream() } else { quote!(_) };
+    let (context, payload) =
+        (variable(method.context.is_some(), "context"), variable(!method.args.is_empty(), "payload"));
+    let several = !method.args.is_empty() && method.single().is_none();
+    let load = several.then(|| load_function(service, method));
+    let (registration, answer) = (registration(service, method), answer(service, method));
+    let keep = (method.context.is_some() && !method.is_inline())
+        .then(|| quote!(let #context = #krate::__private::keep(#context);));
     let (register, handle) = if method.is_async() {
         let run = quote! {
             let #value = ::core::clone::Clone::clone(&#value);
             ::std::boxed::Box::pin(async move { #answer })
         };
         (quote!(method), run)
+    } else if method.settings.blocking.is_some() {
+        (quote!(method_blocking), answer)
     } else {
         (quote!(method_inline), answer)
     };
@@ -54,27 +60,48 @@ fn route(service: &Service, method: &Method) -> TokenStream {
         {
             #load
             let #value = ::core::clone::Clone::clone(&#value);
-            #krate::__private::#register(&mut #table, #name, move |_, #payload| { #handle });
+            #krate::__private::#register(&mut #table, #registration, move |#context, #payload| {
+                #keep
+                #handle
+            });
         }
     }
 }
 
+/// The method's names on the wire, and what is known about it.
+fn registration(service: &Service, method: &Method) -> TokenStream {
+    let (krate, idempotent) = (&service.krate, method.settings.idempotent);
+    let route = LitStr::new(&method.route, Span::call_site());
+    let names = std::iter::once(&route).chain(&method.settings.aliases);
+    quote!(#krate::__private::Registration { names: &[#(#names),*], idempotent: #idempotent })
+}
+
 /// From the payload to the answer, inside the handler.
 fn answer(service: &Service, method: &Method) -> TokenStream {
-    let (krate, item, ident) = (&service.krate, &service.item.ident, method.ident());
-    let (value, payload, args) =
-        (names::variable("service"), names::variable("payload"), names::variable("args"));
-    let fault = names::variable("fault");
-    let passed = method.args.iter().map(|arg| passed(&args, arg));
+    let (item, ident) = (&service.item.ident, method.ident());
+    let (value, args, fault) =
+        (names::variable("service"), names::variable("args"), names::variable("fault"));
+    let context = method.context.as_ref().map(|arg| {
+        let (place, context) = (place_of(arg.ty()), names::variable("context"));
+        let context = placed(&context, place);
+        quote_spanned!(place=> &#context,)
+    });
+    let passed = method.args.iter().map(|arg| match method.single() {
+        Some(_) => passed(&args.to_token_stream(), arg),
+        None => {
+            let field = &arg.ident;
+            passed(&quote!(#args.#field), arg)
+        }
+    });
     let wait = method.is_async().then(|| quote!(.await));
-    let result = quote!(<Self as #item>::#ident(&#value, #(#passed),*) #wait);
-    let done = dump(krate, &method.output, &result);
+    let result = quote!(<Self as #item>::#ident(&#value, #context #(#passed),*) #wait);
+    let done = dump(service, method, &result);
     if method.args.is_empty() {
         return done;
     }
-    let types = method.args.iter().map(|arg| owned(krate, arg));
+    let loaded = loaded(service, method);
     quote! {
-        match __communica_load::<#(#types),*>(&#payload) {
+        match #loaded {
             ::core::result::Result::Ok(#args) => #done,
             ::core::result::Result::Err(#fault) => ::core::result::Result::Err(#fault),
         }
@@ -82,78 +109,100 @@ fn answer(service: &Service, method: &Method) -> TokenStream {
 }
 
 /// The types stand in the turbofish, so that what they lack is told at the place where the user wrote them.
-fn dump(krate: &Path, output: &Output, result: &TokenStream) -> TokenStream {
-    let (Output::Value(ty) | Output::Result(ty, _) | Output::Alias(ty)) = output;
+fn dump(service: &Service, method: &Method, result: &TokenStream) -> TokenStream {
+    let krate = &service.krate;
+    let (Output::Value(ty) | Output::Result(ty, _) | Output::Alias(ty)) = &method.output;
     let (place, there) = (place_of(ty), placed(krate, place_of(ty)));
-    let serializer = quote_spanned!(place=> &#there::JsonSerializer);
-    match output {
-        Output::Value(ty) => quote_spanned!(place=> #there::__private::dump::<_, #ty>(#serializer, &#result)),
-        Output::Result(ok, error) => {
-            quote_spanned!(place=> #there::__private::dump_result::<_, #ok, #error>(#serializer, #result))
+    let serializer = serializer(service, method, place);
+    match &method.output {
+        Output::Value(ty) => {
+            quote_spanned!(place=> #there::__private::dump::<_, #ty>(&#serializer, &#result))
         }
-        Output::Alias(_) => quote!(#krate::__private::dump_result(#serializer, #result)),
+        Output::Result(ok, error) => {
+            quote_spanned!(place=> #there::__private::dump_result::<_, #ok, #error>(&#serializer, #result))
+        }
+        Output::Alias(_) => quote!(#krate::__private::dump_result(&#serializer, #result)),
     }
 }
 
-/// A function from the payload to the arguments. It is generic over their types, so that each type is asked once
+/// The arguments out of the payload, or a fault.
+fn loaded(service: &Service, method: &Method) -> TokenStream {
+    let payload = names::variable("payload");
+    let Some(arg) = method.single() else {
+        let types = method.args.iter().map(|arg| owned(service, method, arg));
+        return quote!(__communica_load::<#(#types),*>(&#payload));
+    };
+    let ty = owned(service, method, arg);
+    let place = place_of(arg.ty());
+    let (krate, serializer) = (placed(&service.krate, place), serializer(service, method, place));
+    let load = if is_shared(arg) { quote!(load_lent) } else { quote!(load) };
+    let load = placed(load, place);
+    quote_spanned!(place=> #krate::__private::#load::<_, #ty>(&#serializer, &#payload))
+}
+
+/// A function from the payload to several arguments. It is generic over their types, so that each type is asked once
 /// whether it can be loaded, where the function is called.
-fn load_function(krate: &Path, args: &[Arg]) -> TokenStream {
-    let parameters = names::parameters(args.len());
-    let fields = args.iter().map(|arg| &arg.ident);
-    let sync = args.iter().map(sync_if_lent);
-    let transparent = (args.len() == 1).then(|| quote!(#[serde(transparent)]));
+fn load_function(service: &Service, method: &Method) -> TokenStream {
+    let krate = &service.krate;
+    let parameters = names::parameters(method.args.len());
+    let fields = method.args.iter().map(|arg| &arg.ident);
+    let sync = method.args.iter().map(|arg| is_shared(arg).then(|| quote!(+ ::core::marker::Sync)));
+    let (serializer, rules) =
+        (serializer(service, method, Span::call_site()), rules_of_several(service, method));
+    let checked = with_rules(service, method, Span::call_site());
     quote! {
         use #krate::__private::serde as __communica_serde;
         #[derive(__communica_serde::Deserialize)]
         #[serde(crate = "__communica_serde")]
-        #transparent
         struct __CommunicaArgs<#(#parameters),*> { #(#fields: #parameters),* }
+        #rules
         fn __communica_load<'__communica, #(#parameters),*>(
             payload: &'__communica #krate::__private::Bytes,
         ) -> ::core::result::Result<__CommunicaArgs<#(#parameters),*>, #krate::Fault>
         where
-            #(#parameters: __communica_serde::Deserialize<'__communica> + ::core::marker::Send #sync,)*
+            #(#parameters: __communica_serde::Deserialize<'__communica> + ::core::marker::Send #sync #checked,)*
         {
-            #krate::__private::load(&#krate::JsonSerializer, payload)
+            #krate::__private::load(&#serializer, payload)
         }
     }
 }
 
+/// What the method borrows across threads.
+fn is_shared(arg: &Arg) -> bool {
+    matches!(arg.passing.lent, Lent::Slice(_) | Lent::Whole(_))
+}
+
 /// The type that holds an argument at the responding side.
-fn owned(krate: &Path, arg: &Arg) -> TokenStream {
-    let span = place_of(arg.ty());
+fn owned(service: &Service, method: &Method, arg: &Arg) -> TokenStream {
+    let (krate, span) = (&service.krate, place_of(arg.ty()));
     let held = match &arg.passing.lent {
-        Lent::Nothing(ty) => {
+        Lent::Nothing(ty) | Lent::Whole(ty) => {
             let ty = elided(ty);
             quote!(#ty)
         }
         Lent::Str => quote_spanned!(span=> #krate::__private::Text<'_>),
+        Lent::Slice(item) if method.speaks(names::BYTES) => quote_spanned!(span=> &[#item]),
         Lent::Slice(item) => {
             let item = elided(item);
             let span = place_of(&item);
             quote_spanned!(span=> ::std::vec::Vec<#item>)
         }
-        Lent::Whole(ty) => {
-            let ty = elided(ty);
-            quote!(#ty)
-        }
     };
     if arg.passing.optional { quote_spanned!(span=> ::core::option::Option<#held>) } else { held }
 }
 
-/// An argument as the method takes it, out of the loaded `args`.
-fn passed(args: &Ident, arg: &Arg) -> TokenStream {
-    let field = &arg.ident;
+/// An argument as the method takes it, out of what was loaded.
+fn passed(loaded: &TokenStream, arg: &Arg) -> TokenStream {
     let text = names::variable("text");
     match (&arg.passing.lent, arg.passing.optional) {
-        (Lent::Nothing(_), _) => quote!(#args.#field),
-        (Lent::Str, false) => quote!(&*#args.#field.0),
-        (Lent::Slice(_), false) => quote!(&*#args.#field),
-        (Lent::Whole(_), false) => quote!(&#args.#field),
+        (Lent::Nothing(_), _) => quote!(#loaded),
+        (Lent::Str, false) => quote!(&*#loaded.0),
+        (Lent::Slice(_), false) => quote!(&*#loaded),
+        (Lent::Whole(_), false) => quote!(&#loaded),
         (Lent::Str, true) => quote! {
-            ::core::option::Option::map(::core::option::Option::as_ref(&#args.#field), |#text| &*#text.0)
+            ::core::option::Option::map(::core::option::Option::as_ref(&#loaded), |#text| &*#text.0)
         },
-        (Lent::Slice(_), true) => quote!(::core::option::Option::as_deref(&#args.#field)),
-        (Lent::Whole(_), true) => quote!(::core::option::Option::as_ref(&#args.#field)),
+        (Lent::Slice(_), true) => quote!(::core::option::Option::as_deref(&#loaded)),
+        (Lent::Whole(_), true) => quote!(::core::option::Option::as_ref(&#loaded)),
     }
 }

@@ -7,7 +7,7 @@ use syn::{Block, Expr, FnArg, Pat, ReturnType, Signature, Stmt, TraitItem, Trait
 use super::place_of;
 use super::routes::into_routes;
 use crate::attrs::Attrs;
-use crate::model::{Method, Service};
+use crate::model::{Method, Service, plain_name};
 
 pub(super) fn service_trait(service: &Service) -> TokenStream {
     let mut item = service.item.clone();
@@ -48,7 +48,7 @@ pub(super) fn future_of(sig: &Signature) -> ReturnType {
 
 /// The body as a future that owns every argument until it ends, as the one of an `async fn` does.
 fn waiting(method: &Method, body: &Block) -> Block {
-    let keep = method.args.iter().map(|arg| {
+    let keep = method.declared().filter(|arg| plain_name(&arg.item.pat).is_some()).map(|arg| {
         let (ident, lint) = (&arg.ident, Attrs::sort(&arg.item.attrs).lint);
         let mutability = arg.mutable.then(|| quote!(mut));
         quote!(#(#lint)* let #mutability #ident = #ident;)

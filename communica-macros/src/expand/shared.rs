@@ -2,11 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Lifetime, ReceiverKind};
 
+use super::parts::{declared, receiver_lifetime};
 use super::server::future_of;
-use crate::model::{Arg, Method, Service};
-use crate::shape::Lent;
+use crate::model::{Method, Service};
 
 pub(super) fn shared_implementation(service: &Service) -> TokenStream {
     let ident = &service.item.ident;
@@ -33,34 +32,12 @@ fn forward(service: &Service, method: &Method) -> TokenStream {
     let (cfg, generics, output) = (&method.attrs.cfg, &sig.generics, &sig.output);
     let output = if method.is_async() { future_of(sig) } else { output.clone() };
     let lifetime = receiver_lifetime(method);
-    let declared = method.args.iter().map(declared);
-    let passed = method.args.iter().map(|arg| &arg.ident);
+    let parameters = method.declared().map(declared);
+    let passed = method.declared().map(|arg| &arg.ident);
     quote! {
         #(#cfg)*
-        fn #ident #generics (&#lifetime self, #(#declared),*) #output {
+        fn #ident #generics (&#lifetime self, #(#parameters),*) #output {
             <__CommunicaT as #item>::#ident(&**self, #(#passed),*)
         }
-    }
-}
-
-/// `'a` in `&'a self`.
-pub(super) fn receiver_lifetime(method: &Method) -> Option<&Lifetime> {
-    match &method.receiver()?.kind {
-        ReceiverKind::Reference(_, lifetime, _) => lifetime.as_ref(),
-        _ => None,
-    }
-}
-
-/// `name: Type`, as a parameter.
-pub(super) fn declared(arg: &Arg) -> TokenStream {
-    let (ident, ty) = (&arg.ident, arg.ty());
-    quote!(#ident: #ty)
-}
-
-/// What is lent across threads has to be `Sync` too.
-pub(super) fn sync_if_lent(arg: &Arg) -> Option<TokenStream> {
-    match &arg.passing.lent {
-        Lent::Slice(_) | Lent::Whole(_) => Some(quote!(+ ::core::marker::Sync)),
-        Lent::Nothing(_) | Lent::Str => None,
     }
 }

@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Data, DeriveInput, Fields, LitInt, Member, Meta, Path, Token, Type, parse_quote};
 
-use crate::args::read_settings;
+use crate::args::{Grammar, read_settings};
 use crate::errors::Errors;
 
 /// One error type.
@@ -97,7 +97,8 @@ impl Settings {
                 errors.at(attr, "`service_error` takes a list, as in `#[service_error(code = 400)]`");
                 continue;
             };
-            read_settings("service_error", known, list.tokens.to_token_stream(), errors, |setting| {
+            let grammar = Grammar { attribute: "service_error", known, repeated: &[] };
+            read_settings(grammar, list.tokens.to_token_stream(), errors, |setting| {
                 let key = setting.key.to_string();
                 match key.as_str() {
                     _ if !known.contains(&key.as_str()) => return Ok(false),

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
@@ -127,17 +128,21 @@ fn peer_of(stream: &UnixStream) -> PeerInfo {
 /// The socket is made under another name and linked to its place when it already listens: whoever finds it there
 /// can connect, and of two servers that start at once one fails.
 async fn bind(path: &Path) -> io::Result<(UnixListener, Inode)> {
-    let making = beside(path);
-    let listener = UnixListener::bind(&making)?;
-    let placed = async {
-        fs::set_permissions(&making, fs::Permissions::from_mode(0o600))?;
-        let inode = Inode::of(&making)?;
-        place(&making, path).await?;
-        Ok(inode)
+    let making = Making(beside(path));
+    let listener = UnixListener::bind(&making.0)?;
+    fs::set_permissions(&making.0, fs::Permissions::from_mode(0o600))?;
+    let inode = Inode::of(&making.0)?;
+    place(&making.0, path).await?;
+    Ok((listener, inode))
+}
+
+/// The other name of a socket that is being placed; gone when it is, or when nobody waits for it any more.
+struct Making(PathBuf);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
-    .await;
-    let _ = fs::remove_file(&making);
-    placed.map(|inode| (listener, inode))
 }
 
 async fn place(making: &Path, path: &Path) -> io::Result<()> {
@@ -152,6 +157,10 @@ async fn place(making: &Path, path: &Path) -> io::Result<()> {
             Ok(_) => return Err(in_use(path)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_stale(path, found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It closes at this moment.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
             // A full queue of connections is a server too.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(in_use(path)),
             Err(error) => return Err(error),
@@ -180,9 +189,10 @@ fn in_use(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, what)
 }
 
-/// A short name of its own in the same folder.
+/// A name of its own in the same folder, shorter than any socket's there.
 fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}", crate::random::hex(4)))
+    // A name has one character at least, and `.sock` behind it: six bytes.
+    path.with_file_name(format!(".{}", &crate::random::hex(3)[..5]))
 }
 
 /// Which file a path leads to.

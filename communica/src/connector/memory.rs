@@ -13,7 +13,7 @@ use super::{
     BoxFuture, Connector, Incoming, Link, LinkError, LinkRx, LinkTx, Listener, Received, StateError, state,
 };
 use crate::limits::Limits;
-use crate::wire::{Batch, Item, Message};
+use crate::wire::{Batch, Item, Message, WireError};
 
 const TYPE: &str = "MemoryConnector";
 /// Messages under way in one direction; more wait in the sender's queue.
@@ -81,7 +81,7 @@ impl Connector for MemoryConnector {
         self.dump_state()
     }
 
-    fn connect<'a>(&'a self, hello: &'a [u8], _: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let nobody =
                 || io::Error::new(io::ErrorKind::ConnectionRefused, "no server listens under this name");
@@ -91,14 +91,14 @@ impl Connector for MemoryConnector {
             let knock = Knock { hello: Bytes::copy_from_slice(hello), ends: theirs, answer };
             server.try_send(knock).map_err(|_| nobody())?;
             match answered.await {
-                Ok(Ok(hello)) => Ok(ours.link(hello, self.address())),
+                Ok(Ok(hello)) => Ok(ours.link(hello, self.address(), limits)),
                 Ok(Err(reason)) => Err(LinkError::Refused(reason)),
                 Err(_) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             }
         })
     }
 
-    fn listen<'a>(&'a self, _: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             with_servers(|servers| {
                 if servers.get(&self.name).is_some_and(|server| !server.is_closed()) {
@@ -107,7 +107,8 @@ impl Connector for MemoryConnector {
                 }
                 let (tx, knocks) = mpsc::channel(BACKLOG);
                 servers.insert(self.name.clone(), tx);
-                Ok(Box::new(MemoryServer { connector: self.clone(), knocks }) as Box<dyn Listener>)
+                Ok(Box::new(MemoryServer { connector: self.clone(), knocks, limits: limits.clone() })
+                    as Box<dyn Listener>)
             })
         })
     }
@@ -123,6 +124,13 @@ struct Knock {
 struct MemoryServer {
     connector: MemoryConnector,
     knocks: mpsc::Receiver<Knock>,
+    limits: Limits,
+}
+
+/// A client that was let in to say who it is.
+struct Visitor {
+    knock: Knock,
+    limits: Limits,
 }
 
 impl Listener for MemoryServer {
@@ -133,7 +141,7 @@ impl Listener for MemoryServer {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
         Box::pin(async {
             let knock = self.knocks.recv().await.ok_or(io::ErrorKind::NotConnected)?;
-            Ok(Box::new(knock) as Box<dyn Incoming>)
+            Ok(Box::new(Visitor { knock, limits: self.limits.clone() }) as Box<dyn Incoming>)
         })
     }
 }
@@ -145,26 +153,27 @@ impl Drop for MemoryServer {
     }
 }
 
-impl Incoming for Knock {
+impl Incoming for Visitor {
     fn address(&self) -> String {
         "this process".to_owned()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
-        Box::pin(async { Ok(self.hello.clone()) })
+        Box::pin(async { Ok(self.knock.hello.clone()) })
     }
 
     fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let gone = |_| LinkError::Io(io::ErrorKind::UnexpectedEof.into());
-            self.answer.send(Ok(Bytes::copy_from_slice(hello))).map_err(gone)?;
-            Ok(self.ends.link(self.hello, "this process".to_owned()))
+            let Self { knock, limits } = *self;
+            knock.answer.send(Ok(Bytes::copy_from_slice(hello))).map_err(gone)?;
+            Ok(knock.ends.link(knock.hello, "this process".to_owned(), &limits))
         })
     }
 
     fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let _ = self.answer.send(Err(reason.to_owned()));
+            let _ = self.knock.answer.send(Err(reason.to_owned()));
         })
     }
 }
@@ -176,14 +185,18 @@ struct Ends {
 }
 
 impl Ends {
-    fn link(self, hello: Bytes, address: String) -> Link {
+    fn link(mut self, hello: Bytes, address: String, limits: &Limits) -> Link {
+        self.rx.limit = limits.message_size;
         Link { tx: Box::new(self.tx), rx: Box::new(self.rx), hello, peer: address.into() }
     }
 }
 
 fn pair() -> (Ends, Ends) {
     let (one, other) = (Arc::new(Mutex::new(Queue::default())), Arc::new(Mutex::new(Queue::default())));
-    let ends = |out: &Shared, back: &Shared| Ends { tx: MemoryTx(out.clone()), rx: MemoryRx(back.clone()) };
+    let ends = |out: &Shared, back: &Shared| Ends {
+        tx: MemoryTx(out.clone()),
+        rx: MemoryRx { queue: back.clone(), limit: 0 },
+    };
     (ends(&one, &other), ends(&other, &one))
 }
 
@@ -200,7 +213,11 @@ struct Queue {
 }
 
 struct MemoryTx(Shared);
-struct MemoryRx(Shared);
+struct MemoryRx {
+    queue: Shared,
+    /// Bytes of a message that are accepted.
+    limit: usize,
+}
 
 impl LinkTx for MemoryTx {
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
@@ -237,10 +254,14 @@ impl LinkRx for MemoryRx {
         cx: &mut Context<'_>,
         into: &mut Vec<Message>,
     ) -> Poll<Result<Received, LinkError>> {
-        let mut queue = lock(&self.0);
+        let mut queue = lock(&self.queue);
         let mut came = false;
         while let Some(item) = queue.items.pop_front() {
             match item {
+                Item::Message { payload, .. } if payload.len() > self.limit => {
+                    let (size, limit) = (payload.len() as u64, self.limit);
+                    return Poll::Ready(Err(WireError::TooLarge { size, limit }.into()));
+                }
                 Item::Message { metadata, payload } => {
                     into.push(Message::parse(metadata, payload)?);
                     came = true;
@@ -275,7 +296,7 @@ impl Drop for MemoryTx {
 
 impl Drop for MemoryRx {
     fn drop(&mut self) {
-        end(&self.0);
+        end(&self.queue);
     }
 }
 

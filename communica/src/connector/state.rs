@@ -56,6 +56,10 @@ pub(super) fn load<T: DeserializeOwned>(kind: &'static str, state: &str) -> Resu
 
 /// The `type` of any state.
 pub(super) fn tag(wanted: &'static str, state: &str) -> Result<String, StateError> {
+    // A struct would also be read from an array of its fields.
+    if !state.trim_start().starts_with('{') {
+        return Err(StateError::new(wanted, "it is not a JSON object"));
+    }
     let tag: Tag = serde_json::from_str(state).map_err(|error| StateError::new(wanted, error.to_string()))?;
     Ok(tag.r#type)
 }

@@ -19,7 +19,7 @@ use crate::wire::{Batch, Decoder, Message, Received as Wire};
 /// A buffer starts with this much room …
 const MIN_READ: usize = 8 * 1024;
 /// … and doubles up to this, while reads fill it.
-const MAX_READ: usize = 128 * 1024;
+const MAX_READ: usize = 64 * 1024;
 /// Of an announced frame, this much is reserved before more of it came.
 const MAX_AHEAD: usize = 256 * 1024;
 
@@ -210,7 +210,12 @@ impl<R> StreamRx<R> {
     fn decode(&mut self, into: &mut Vec<Message>) {
         loop {
             match self.decoder.next(&mut self.input) {
-                Ok(Some(Wire::Message(message))) => into.push(message),
+                Ok(Some(Wire::Message(message))) => {
+                    if message.payload.len() > MAX_READ {
+                        self.start_afresh();
+                    }
+                    into.push(message);
+                }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
                 Ok(None) => return,
                 Err(error) => self.end = Some(Err(error.into())),
@@ -219,6 +224,14 @@ impl<R> StreamRx<R> {
                 return;
             }
         }
+    }
+
+    /// Leaves the buffer to the large message that was in it: small ones must not keep it, nor an idle link.
+    fn start_afresh(&mut self) {
+        let mut fresh = BytesMut::with_capacity(MIN_READ.max(self.input.len()));
+        fresh.extend_from_slice(&self.input);
+        self.input = fresh;
+        self.room = MIN_READ;
     }
 
     /// Reserves for the next read: a little, or what a large frame still lacks, but never much more than came.

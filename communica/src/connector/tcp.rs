@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::task::Poll;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 use super::stream::{self, StreamIncoming};
@@ -13,7 +15,8 @@ use crate::limits::Limits;
 
 const TYPE: &str = "TcpConnector";
 
-/// Reaches a server by host and port. Small messages are not held back (`TCP_NODELAY`).
+/// Reaches a server by host and port. Small messages are not held back (`TCP_NODELAY`), and a peer whose
+/// machine is gone is noticed within a minute (keepalive).
 ///
 /// A server listens on every address the host name stands for, as the Python library does; with port 0 the system
 /// chooses one, and the server handle's `dump_state` tells it. There is no encryption.
@@ -60,7 +63,7 @@ impl TcpConnector {
 
     async fn open(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        stream.set_nodelay(true)?;
+        tune(&stream)?;
         Ok(stream)
     }
 
@@ -87,6 +90,17 @@ impl TcpConnector {
             _ => Ok(TcpListening { listeners, connector: Self::new(self.host.clone(), port) }),
         }
     }
+}
+
+/// Small messages go at once; and a peer whose machine is gone is noticed within a minute, even by a side that only
+/// waits.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    #[cfg(not(target_os = "openbsd"))]
+    let keepalive = keepalive.with_retries(3);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 impl Connector for TcpConnector {
@@ -139,7 +153,7 @@ impl Listener for TcpServer {
                 ready.map_or(Poll::Pending, Poll::Ready)
             })
             .await?;
-            stream.set_nodelay(true)?;
+            tune(&stream)?;
             let (read, write) = stream.into_split();
             let incoming = StreamIncoming::new(read, write, self.limits.clone(), address.to_string());
             Ok(Box::new(incoming) as Box<dyn Incoming>)

@@ -19,10 +19,12 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The first wait and the longest.
+    /// The first wait and the longest, each a day at most.
     #[must_use]
     pub fn new(start: Duration, max: Duration) -> Self {
-        Self { start, max: max.max(start), next: start }
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let start = start.min(DAY);
+        Self { start, max: max.clamp(start, DAY), next: start }
     }
 
     /// The next wait.

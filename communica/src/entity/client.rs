@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -23,6 +23,9 @@ use crate::wire::hello::{self, ClientHello, ServerHello};
 /// What a server says to a connection whose client id came again; the client does not come back then, or the two
 /// would push each other out for ever.
 pub(crate) const REPLACED: &str = "another connection with the same client id took over";
+
+/// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
+const STEADY: Duration = Duration::from_secs(2);
 
 /// How a client connects, as its builder collected it.
 pub(crate) struct ClientSettings {
@@ -56,6 +59,7 @@ impl ClientSettings {
             connector: self.connector.clone(),
             backoff: self.backoff,
             status,
+            grace: self.grace,
         };
         let keeper = tokio::spawn(keeper.run()).abort_handle();
         Arc::new(Client { exchange, connector: self.connector, status: watch, keeper, grace: self.grace })
@@ -159,17 +163,17 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let linked = {
+        let waits = {
             let mut session = self.exchange.session();
             session.drain();
             session.refuse_calls(Reason::Closed);
-            session.is_linked()
+            session.is_linked() || session.has_output()
         };
-        if linked {
+        // The keeper sends what was accepted, on this link or on the next, within the grace time.
+        if waits {
             self.exchange.end_link(Goodbye { reason: None, at_once: false });
         } else {
             self.keeper.abort();
-            self.exchange.close(Reason::Closed);
         }
     }
 }
@@ -180,11 +184,30 @@ struct Keeper {
     connector: Arc<dyn Connector>,
     backoff: Backoff,
     status: watch::Sender<Status>,
+    grace: Duration,
+}
+
+/// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.exchange.close(Reason::Closed);
+    }
 }
 
 impl Keeper {
     async fn run(mut self) {
+        let mut leaving = None;
         let reason = loop {
+            let (closed, has_output) = {
+                let session = self.exchange.session();
+                (session.closed().cloned(), session.has_output())
+            };
+            if let Some(reason) = closed {
+                let since: Instant = *leaving.get_or_insert_with(Instant::now);
+                if since.elapsed() >= self.grace || !has_output {
+                    break reason;
+                }
+            }
             match self.open().await {
                 Ok(link) => {
                     if let Some(reason) = self.keep(link).await {
@@ -219,11 +242,20 @@ impl Keeper {
     /// Drives the link. `Some` when it was the last.
     async fn keep(&mut self, link: Link) -> Option<Reason> {
         tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
-        self.backoff.reset();
+        let since = Instant::now();
         let _slot = self.exchange.link_slot.lock().await;
         // Whoever waits for the connection finds the link attached.
-        let status = self.status.clone();
-        let end = drive(&self.exchange, link, move || drop(status.send_replace(Status::Connected))).await;
+        let attached = || {
+            self.status.send_replace(Status::Connected);
+            if self.exchange.session().closed().is_some() {
+                self.exchange.end_link(Goodbye { reason: None, at_once: false });
+            }
+        };
+        let end = drive(&self.exchange, link, attached).await;
+        // One that ended at once may be about to do so again.
+        if since.elapsed() >= STEADY {
+            self.backoff.reset();
+        }
         match &end {
             LinkEnd::Here => return Some(Reason::Closed),
             LinkEnd::Peer(Some(reason)) if reason == REPLACED => return Some(Reason::Replaced),
@@ -234,7 +266,7 @@ impl Keeper {
                 tracing::warn!(address = self.connector.address(), %error, "lost the connection");
             }
         }
-        self.exchange.session().closed().cloned()
+        None
     }
 
     /// Keeps the error for who waits. `Some` when there is no point in going on.

@@ -10,13 +10,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
 use super::caller::CallOptions;
 use super::client::REPLACED;
 use crate::connector::{Connector, Incoming, Link, LinkError, Listener};
-use crate::driver::drive;
+use crate::driver::{drive, turn_away};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -26,6 +26,9 @@ use crate::wire::hello::{self, ClientHello, ServerHello};
 
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Clients that do not take their goodbye hold `stop` for so long, all together.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// How a server listens, as its builder collected it.
 pub(crate) struct ServerSettings {
@@ -52,9 +55,10 @@ impl ServerSettings {
             connections: Mutex::new(JoinSet::new()),
             ended: AtomicBool::new(false),
         });
-        let accepting = tokio::spawn(server.clone().accept(listener)).abort_handle();
-        let forgetting = tokio::spawn(server.clone().forget()).abort_handle();
-        Ok(Arc::new(Running { server, tasks: [accepting, forgetting], state, grace: self.grace }))
+        let accepting = tokio::spawn(server.clone().accept(listener));
+        let forgetting = tokio::spawn(server.clone().forget());
+        let tasks = Mutex::new(vec![accepting, forgetting]);
+        Ok(Arc::new(Running { server, tasks, state, grace: self.grace }))
     }
 }
 
@@ -78,7 +82,9 @@ pub(crate) struct Server {
 
 struct Known {
     exchange: Arc<Exchange>,
-    /// When its last link ended; `None` while it has one, or is about to.
+    /// Connections that are let in as this client.
+    places: usize,
+    /// When the last of them ended.
     gone: Option<Instant>,
 }
 
@@ -92,10 +98,8 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut known = lock(&self.server.known);
         let Some(known) = known.get_mut(self.exchange.client_id()) else { return };
-        // Another connection of the same client may have come meanwhile.
-        if !known.exchange.session().is_linked() {
-            known.gone = Some(Instant::now());
-        }
+        known.places -= 1;
+        known.gone = (known.places == 0).then(Instant::now);
     }
 }
 
@@ -201,6 +205,7 @@ impl Server {
     fn admit(&self, client_id: String) -> Result<Place<'_>, String> {
         let mut known = lock(&self.known);
         if let Some(known) = known.get_mut(&client_id) {
+            known.places += 1;
             known.gone = None;
             return Ok(Place { server: self, exchange: known.exchange.clone() });
         }
@@ -214,24 +219,36 @@ impl Server {
             }
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
-        known.insert(client_id, Known { exchange: exchange.clone(), gone: None });
+        known.insert(client_id, Known { exchange: exchange.clone(), places: 1, gone: None });
         Ok(Place { server: self, exchange })
     }
 
     async fn serve(&self, exchange: &Arc<Exchange>, link: Link) {
-        let number = exchange.newest_link.fetch_add(1, Ordering::SeqCst) + 1;
         let takeover = Goodbye { reason: Some(REPLACED.to_owned()), at_once: true };
-        exchange.end_link(takeover.clone());
-        let _slot = exchange.link_slot.lock().await;
+        let number = exchange.take_over(takeover.clone());
+        let Some(_slot) = self.turn(exchange, number).await else {
+            return turn_away(link, REPLACED);
+        };
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
         let attached = || {
             // A newer one may have come while this one waited for its turn. It saw no link to end then.
-            if exchange.newest_link.load(Ordering::SeqCst) != number {
+            if !exchange.session().is_newest(number) {
                 exchange.end_link(takeover);
             }
             self.arrived.notify_waiters();
         };
         drive(exchange, link, attached).await;
+    }
+
+    /// Waits for the link before this one to end. `None` when a newer connection came first.
+    async fn turn<'a>(&self, exchange: &'a Exchange, number: u64) -> Option<tokio::sync::MutexGuard<'a, ()>> {
+        let mut slot = pin!(exchange.link_slot.lock());
+        let mut superseded = pin!(exchange.wait_until(|session| !session.is_newest(number)));
+        poll_fn(|cx| match slot.as_mut().poll(cx) {
+            Poll::Ready(slot) => Poll::Ready(Some(slot)),
+            Poll::Pending => superseded.as_mut().poll(cx).map(|()| None),
+        })
+        .await
     }
 
     /// Forgets clients that are gone for long.
@@ -241,8 +258,7 @@ impl Server {
             tokio::time::sleep((time / 4).max(Duration::from_millis(10))).await;
             let mut forgotten = Vec::new();
             lock(&self.known).retain(|_, known| {
-                let here = known.exchange.session().is_linked();
-                let keep = here || known.gone.is_none_or(|gone| gone.elapsed() < time);
+                let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);
                 if !keep {
                     forgotten.push(known.exchange.clone());
                 }
@@ -260,43 +276,45 @@ impl Server {
 pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     /// The one that accepts, which holds the listener, and the one that forgets.
-    tasks: [AbortHandle; 2],
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) state: String,
     grace: Duration,
 }
 
 impl Running {
     pub(crate) async fn stop(&self) {
-        let deadline = Instant::now() + self.grace;
-        self.accept_no_more();
-        let all =
-            || -> Vec<_> { lock(&self.server.known).values().map(|known| known.exchange.clone()).collect() };
-        for exchange in all() {
+        self.accept_no_more().await;
+        let exchanges: Vec<_> =
+            lock(&self.server.known).values().map(|known| known.exchange.clone()).collect();
+        for exchange in &exchanges {
             exchange.session().drain();
         }
-        let _ = timeout_at(deadline, async {
-            for exchange in all() {
-                exchange.wait_until(|session| session.no_jobs()).await;
-            }
-            for exchange in all() {
-                exchange.session().refuse_calls(Reason::Closed);
-                exchange.wait_until(|session| session.is_idle() || !session.is_linked()).await;
-                exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
-            }
-            for exchange in all() {
-                exchange.wait_until(|session| !session.is_linked()).await;
-            }
-        })
-        .await;
+        let work = exchanges.iter().map(|exchange| async {
+            exchange.wait_until(|session| session.no_jobs()).await;
+            exchange.wait_until(|session| session.is_idle() || !session.is_linked()).await;
+        });
+        let _ = timeout(self.grace, all(work)).await;
+        let goodbyes = exchanges.iter().map(|exchange| async {
+            exchange.session().refuse_calls(Reason::Closed);
+            exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
+            exchange.wait_until(|session| !session.is_linked()).await;
+        });
+        let _ = timeout(GOODBYE, all(goodbyes)).await;
         self.end();
     }
 
-    fn accept_no_more(&self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+    /// The address is free when this is done.
+    async fn accept_no_more(&self) {
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
+        tasks.iter().for_each(JoinHandle::abort);
+        for task in tasks {
+            // It was aborted, which is what its result says.
+            let _ = task.await;
+        }
     }
 
     fn end(&self) {
-        self.accept_no_more();
+        lock(&self.tasks).iter().for_each(JoinHandle::abort);
         lock(&self.server.connections).abort_all();
         self.server.ended.store(true, Ordering::Relaxed);
         for (_, known) in lock(&self.server.known).drain() {

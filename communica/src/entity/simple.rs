@@ -177,7 +177,8 @@ impl<S: Serializer> SimpleServerHandle<S> {
     }
 
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
-    /// time; then tells the clients and closes.
+    /// time; then tells the clients and closes. The address is free again when it returns. A handler that waits for
+    /// it waits for itself: let it tell another task to stop.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -333,7 +334,8 @@ impl<S: Serializer> SimpleClient<S> {
     }
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
-    /// server is told. Calls that still wait end with an error, and so do later ones.
+    /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
+    /// waits for itself: let it tell another task to close.
     pub async fn close(&self) {
         self.client.close().await;
     }

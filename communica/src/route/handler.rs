@@ -50,7 +50,7 @@ where
 {
     fn bind(self, serializer: S) -> Route {
         Route::new(move |context, payload| match load(&serializer, &payload) {
-            Ok(input) => self(context, input).ran(&serializer),
+            Ok(input) => self(context.detached(), input).ran(&serializer),
             Err(fault) => Ran::Ready(Err(fault)),
         })
     }
@@ -132,7 +132,7 @@ pub(crate) fn dump<S: Dump<T>, T: ?Sized>(serializer: &S, value: &T) -> Answer {
     serializer.dump(value).map_err(|error| {
         Fault::new(
             FaultKind::Resp,
-            format!("the result has no form in {}: {}", S::NAME, error.message()),
+            format!("the result cannot be sent as {}: {}", S::NAME, error.message()),
             None,
         )
     })
@@ -142,5 +142,16 @@ pub(crate) fn dump_result<S: Dump<T>, T, E: Into<Fault>>(serializer: &S, result:
     match result {
         Ok(value) => dump(serializer, &value),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Runs what may block where it holds nobody up. A panic in it goes on here.
+pub(crate) async fn on_blocking_pool(run: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    match tokio::task::spawn_blocking(run).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Fault::new(FaultKind::Resp, "the responder's process is ending", None)),
+        },
     }
 }

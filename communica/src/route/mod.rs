@@ -30,12 +30,22 @@ pub struct Route {
     run: Arc<dyn Fn(Context, Bytes) -> Ran + Send + Sync>,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
+    /// Running it twice for one call does no harm.
+    idempotent: bool,
 }
 
 impl Route {
     #[track_caller]
     pub(crate) fn new(run: impl Fn(Context, Bytes) -> Ran + Send + Sync + 'static) -> Self {
-        Self { run: Arc::new(run), place: Location::caller() }
+        Self { run: Arc::new(run), place: Location::caller(), idempotent: false }
+    }
+
+    pub(crate) fn with_idempotent(self, idempotent: bool) -> Self {
+        Self { idempotent, ..self }
+    }
+
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.idempotent
     }
 
     pub(crate) fn run(&self, context: Context, payload: Bytes) -> Ran {
@@ -119,6 +129,10 @@ impl RouteTable {
         self.routes.keys().map(String::as_str)
     }
 
+    pub(crate) fn find(&self, name: &str) -> Option<&Route> {
+        self.routes.get(name)
+    }
+
     pub(crate) fn insert(&mut self, name: String, route: Route) {
         match self.routes.entry(name) {
             Entry::Vacant(free) => {
@@ -173,7 +187,7 @@ impl Handlers {
                 FaultKind::Req,
                 "the request names no route, and this side has its handlers by route".to_owned(),
             ),
-            (Self::Table(table), Some(name)) => match table.routes.get(name) {
+            (Self::Table(table), Some(name)) => match table.find(name) {
                 Some(route) => Ok(route),
                 None => fault(FaultKind::Req, format!("Route \"{name}\" is not defined")),
             },

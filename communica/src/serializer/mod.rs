@@ -1,18 +1,36 @@
 //! One value ⇄ one payload: a file per format. Nothing here knows messages or links.
 
+mod bytes;
+#[cfg(feature = "fast-json")]
+mod fast_json;
+#[cfg(any(feature = "msgpack", feature = "postcard"))]
+mod guard;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod payload;
+#[cfg(feature = "postcard")]
+mod postcard;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "validated")]
+mod validated;
 
+pub use self::bytes::BytesSerializer;
+#[cfg(feature = "postcard")]
+pub use self::postcard::PostcardSerializer;
+#[cfg(feature = "fast-json")]
+pub use fast_json::FastJsonSerializer;
 #[cfg(feature = "json")]
 pub use json::JsonSerializer;
 #[cfg(feature = "msgpack")]
 pub use msgpack::MsgPackSerializer;
 pub use payload::Payload;
+#[cfg(feature = "validated")]
+pub use validated::{BrokenRules, Validated, ValidatedSerializer};
 
-use bytes::Bytes;
+use ::bytes::Bytes;
 
 use crate::SerializerError;
 

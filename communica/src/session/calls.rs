@@ -36,9 +36,10 @@ struct Place<W> {
 
 enum State<W> {
     Free,
-    /// `seq`: number of its message in the outbox.
+    /// `seq`, `size`: number of its message in the outbox, and its bytes there.
     Waiting {
         seq: u64,
+        size: usize,
         waiter: Option<W>,
     },
     Ended(CallEnd),
@@ -54,7 +55,7 @@ impl<W> Calls<W> {
         let serial = self.next_serial;
         self.next_serial += 1;
         self.waiting += 1;
-        let state = State::Waiting { seq, waiter: None };
+        let state = State::Waiting { seq, size: 0, waiter: None };
         let place = match self.free.pop() {
             Some(place) => {
                 self.places[place as usize] = Place { serial, state };
@@ -67,6 +68,13 @@ impl<W> Calls<W> {
             }
         };
         CallId { place, serial }
+    }
+
+    /// How many bytes its message takes.
+    pub(super) fn set_size(&mut self, call: CallId, bytes: usize) {
+        if let State::Waiting { size, .. } = &mut self.places[call.place as usize].state {
+            *size = bytes;
+        }
     }
 
     /// The id as it goes over the wire: prefix, place, serial.
@@ -106,7 +114,7 @@ impl<W> Calls<W> {
         let mut wake = Vec::new();
         for place in &mut self.places {
             match &mut place.state {
-                State::Waiting { seq, waiter } if fits(*seq) => {
+                State::Waiting { seq, waiter, .. } if fits(*seq) => {
                     wake.extend(waiter.take());
                     place.state = State::Ended(end());
                     self.waiting -= 1;
@@ -128,16 +136,16 @@ impl<W> Calls<W> {
                 self.free.push(call.place);
                 Some(end)
             }
-            State::Waiting { seq, .. } => {
-                place.state = State::Waiting { seq, waiter: Some(new_waiter()) };
+            State::Waiting { seq, size, .. } => {
+                place.state = State::Waiting { seq, size, waiter: Some(new_waiter()) };
                 None
             }
             State::Free => None,
         }
     }
 
-    /// Nobody waits any more. Returns the number of its message if no answer came.
-    pub(super) fn forget(&mut self, call: CallId) -> Option<u64> {
+    /// Nobody waits any more. Returns number and bytes of its message if no answer came.
+    pub(super) fn forget(&mut self, call: CallId) -> Option<(u64, usize)> {
         let place = self.places.get_mut(call.place as usize)?;
         if place.serial != call.serial {
             return None;
@@ -148,10 +156,10 @@ impl<W> Calls<W> {
                 self.free.push(call.place);
                 None
             }
-            State::Waiting { seq, .. } => {
+            State::Waiting { seq, size, .. } => {
                 self.free.push(call.place);
                 self.waiting -= 1;
-                Some(seq)
+                Some((seq, size))
             }
         }
     }

@@ -7,6 +7,11 @@ use crate::wire::Message;
 
 /// Handed out at once, so that one lock serves many messages.
 const AT_ONCE: usize = 32;
+/// Handlers that wait for the peer themselves do not count, or two sides that call each other back would wait for
+/// each other for ever. At so many times the limit they do.
+const NESTED: usize = 16;
+/// A payload up to this is copied out of the buffer it was read into, when it has to wait.
+const COPY_LIMIT: usize = 16 * 1024;
 
 pub(crate) struct Jobs {
     waiting: VecDeque<Message>,
@@ -22,23 +27,54 @@ impl Jobs {
         Self { waiting: VecDeque::new(), waiting_bytes: 0, running: 0, limit, starting: false }
     }
 
-    pub(super) fn push(&mut self, message: Message) {
+    pub(super) fn push(&mut self, mut message: Message) {
+        let waits = self.running >= self.limit || !self.waiting.is_empty();
+        if waits && message.payload.len() <= COPY_LIMIT {
+            // It may wait for long, and would keep the whole buffer it was read into.
+            message = message.detached();
+        }
         self.waiting_bytes += size(&message);
         self.waiting.push_back(message);
     }
 
     /// `mine`: the caller is who starts handlers. It gets that place when it is free and something may start, and
-    /// gives it back by asking when nothing more may.
-    pub(super) fn start(&mut self, mine: &mut bool, into: &mut Vec<Message>) {
+    /// gives it back by asking when nothing more may. `calling`: calls to the peer that wait for their answer.
+    pub(super) fn start(&mut self, mine: &mut bool, calling: usize, into: &mut Vec<Message>) {
         if self.starting && !*mine {
             return;
         }
-        let room = self.limit.saturating_sub(self.running).min(AT_ONCE).min(self.waiting.len());
+        let room = self.room(calling).min(AT_ONCE).min(self.waiting.len());
         self.waiting_bytes -= self.waiting.iter().take(room).map(size).sum::<usize>();
         into.extend(self.waiting.drain(..room));
         self.running += room;
         self.starting = room > 0;
         *mine = room > 0;
+    }
+
+    /// Nothing may start; whose place it is gives it back.
+    pub(super) fn start_none(&mut self, mine: &mut bool) {
+        if std::mem::take(mine) {
+            self.starting = false;
+        }
+    }
+
+    /// Nobody starts what may start now.
+    pub(super) fn may_start(&self, calling: usize) -> bool {
+        !self.starting && !self.waiting.is_empty() && self.room(calling) > 0
+    }
+
+    fn room(&self, calling: usize) -> usize {
+        let limit = self.limit.saturating_add(calling).min(self.limit.saturating_mul(NESTED));
+        limit.saturating_sub(self.running)
+    }
+
+    /// So many handlers wait for the peer that more of them would not help anybody.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.running >= self.limit.saturating_mul(NESTED)
+    }
+
+    pub(super) fn nothing_waits(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     pub(super) fn done(&mut self, count: usize) {

@@ -32,6 +32,8 @@ pub(crate) struct Session<W> {
     closed: Option<Reason>,
     /// No requests and throws from the peer any more.
     draining: bool,
+    /// Counts the connections that came; the newest is the one that counts.
+    newest_link: u64,
     /// There is a link.
     linked: bool,
     /// Its driver, once that has looked for the first time.
@@ -115,6 +117,7 @@ impl<W: Clone> Session<W> {
             },
             closed: None,
             draining: false,
+            newest_link: 0,
             linked: false,
             driver: None,
             driver_called: false,
@@ -134,11 +137,14 @@ impl<W: Clone> Session<W> {
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
         let payload = self.admit(payload)?;
-        let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && !self.paused;
+        // A call more may let a handler more start, and reading go on: then the driver has to look.
+        let at_rest = self.jobs.nothing_waits() && !self.paused;
+        let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && at_rest;
         let call = self.calls.open(self.outbox.next_seq());
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
-        self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload);
+        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload);
+        self.calls.set_size(call, bytes);
         let wake = if alone { None } else { self.call_driver() };
         Ok(Requested { call, alone, wake })
     }
@@ -209,7 +215,7 @@ impl<W: Clone> Session<W> {
 
     /// Nobody waits for this call any more. True if it was not sent and now never will be.
     pub(crate) fn abandon(&mut self, call: CallId) -> bool {
-        self.calls.forget(call).is_some_and(|seq| self.outbox.withdraw(seq))
+        self.calls.forget(call).is_some_and(|(seq, bytes)| self.outbox.withdraw(seq, bytes))
     }
 
     // What the peer says ----------------------------------------------------------------------------------------
@@ -218,6 +224,11 @@ impl<W: Clone> Session<W> {
         match message.metadata.kind() {
             Kind::Request | Kind::Throw if self.draining => {
                 let why = "this side is stopping and takes no more requests";
+                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
+                Event::Dropped(why)
+            }
+            Kind::Request if self.jobs.is_overfull() => {
+                let why = "too many requests wait here for calls of their own, see `Limits::running`";
                 self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
                 Event::Dropped(why)
             }
@@ -247,12 +258,11 @@ impl<W: Clone> Session<W> {
 
     /// Whether the driver may read on; when it may not, it is woken as soon as that may have changed.
     pub(crate) fn intake(&mut self) -> Intake {
-        let (waiting, queued) = (self.limits.waiting, self.limits.queued);
-        let full = self.jobs.meets(waiting) || self.outbox.meets(queued);
+        let full = self.jobs.meets(self.limits.waiting);
         self.paused = full && self.calls.waiting() == 0;
         if self.paused {
             Intake::Paused
-        } else if full && (self.jobs.meets(waiting.times(4)) || self.outbox.meets(queued.times(4))) {
+        } else if full && self.jobs.meets(self.limits.waiting.times(4)) {
             Intake::Overrun
         } else {
             Intake::Open
@@ -264,7 +274,16 @@ impl<W: Clone> Session<W> {
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
     /// and asks again; meanwhile others get none.
     pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) {
-        self.jobs.start(mine, into);
+        if self.outbox.answers_meet(self.limits.queued) {
+            // The peer does not take its answers: no more of them before it does.
+            return self.jobs.start_none(mine);
+        }
+        self.jobs.start(mine, self.calls.waiting(), into);
+    }
+
+    /// There are messages whose handlers may start, and nobody is at it.
+    pub(crate) fn may_start_jobs(&self) -> bool {
+        !self.outbox.answers_meet(self.limits.queued) && self.jobs.may_start(self.calls.waiting())
     }
 
     /// This many of the started handlers are done.
@@ -306,6 +325,18 @@ impl<W: Clone> Session<W> {
         self.linked
     }
 
+    /// A newer connection of this peer came: the link that is there should end. Returns the connection's number, and
+    /// the driver to wake.
+    pub(crate) fn take_over(&mut self, goodbye: Goodbye) -> (u64, Option<W>) {
+        self.newest_link += 1;
+        (self.newest_link, self.end_link(goodbye))
+    }
+
+    /// No newer connection came than the one with this number.
+    pub(crate) fn is_newest(&self, number: u64) -> bool {
+        self.newest_link == number
+    }
+
     /// Asks the driver to end the link, if there is one. Wake the returned.
     pub(crate) fn end_link(&mut self, goodbye: Goodbye) -> Option<W> {
         if !self.linked {
@@ -341,9 +372,13 @@ impl<W: Clone> Session<W> {
         self.driver_called = false;
         self.paused = false;
         self.goodbye = None;
-        let unsent = self.outbox.link_lost(batch);
-        let lost = || CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why.to_owned())));
-        self.calls.end_where(|seq| !unsent.contains(&seq), lost)
+        let lost = self.outbox.link_lost(batch);
+        let reason = || Reason::Disconnected(why.to_owned());
+        let not_sent = || CallEnd::Lost(Error::NotSent(reason()));
+        let mut wake = self.calls.end_where(|seq| lost.given_up == Some(seq), not_sent);
+        let may_have_run = || CallEnd::Lost(Error::MayHaveRun(reason()));
+        wake.extend(self.calls.end_where(|seq| !lost.unsent.contains(&seq), may_have_run));
+        wake
     }
 
     /// Nothing is accepted any more, and what waits ends. Wake the returned.

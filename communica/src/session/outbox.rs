@@ -7,12 +7,15 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use bytes::{BufMut, BytesMut};
 
+use crate::error::{Fault, FaultKind};
 use crate::limits::Quota;
 use crate::serializer::Payload;
 use crate::wire::{Batch, Chunks, FRAME_HEAD, Kind, Metadata, Part, put_close, put_message, put_request};
 
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
+/// A message during which so many links broke is not tried again: most likely the peer does not take it.
+const TRIES: u32 = 3;
 
 pub(crate) struct Outbox {
     parts: VecDeque<Part>,
@@ -25,8 +28,45 @@ pub(crate) struct Outbox {
     chunk_size: usize,
     /// Numbers of queued messages that must not be sent any more.
     withdrawn: BTreeSet<u64>,
+    /// The same of messages that a link has and may give back.
+    withdrawn_late: HashSet<u64>,
+    /// A link has what was filled last.
+    handed_out: bool,
+    /// The message that was under way when the last link broke, and how many broke over it.
+    broke_over: Option<(u64, u32)>,
+    queued: Amount,
+    /// Those of `queued` that are answers.
+    answers: Amount,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Amount {
     messages: usize,
     bytes: usize,
+}
+
+impl Amount {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    fn meets(self, quota: Quota) -> bool {
+        quota.is_met_by(self.messages, self.bytes)
+    }
+}
+
+/// What the end of a link means for messages.
+pub(super) struct Lost {
+    /// Numbers of those that no link took whole, and that go to the next.
+    pub(super) unsent: HashSet<u64>,
+    /// The number of one that is given up.
+    pub(super) given_up: Option<u64>,
 }
 
 impl Outbox {
@@ -39,8 +79,11 @@ impl Outbox {
             large: VecDeque::new(),
             chunk_size,
             withdrawn: BTreeSet::new(),
-            messages: 0,
-            bytes: 0,
+            withdrawn_late: HashSet::new(),
+            handed_out: false,
+            broke_over: None,
+            queued: Amount::default(),
+            answers: Amount::default(),
         }
     }
 
@@ -49,6 +92,7 @@ impl Outbox {
         self.next_seq
     }
 
+    /// Queues a request or a throw. Returns its bytes.
     pub(super) fn push_request(
         &mut self,
         id: &str,
@@ -56,12 +100,13 @@ impl Outbox {
         route: Option<&str>,
         more: &str,
         payload: Payload,
-    ) {
-        self.push(payload, |out| put_request(id, kind, route, more, out));
+    ) -> usize {
+        self.push(payload, |out| put_request(id, kind, route, more, out))
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
-        self.push(payload, |out| request.put_answer(kind, out));
+        let bytes = self.push(payload, |out| request.put_answer(kind, out));
+        self.answers.add(bytes);
     }
 
     /// The last thing on a link. It is not repeated on the next.
@@ -72,25 +117,26 @@ impl Outbox {
         self.parts.push_back(Part::new(None, frame.freeze(), None));
     }
 
-    fn push(&mut self, payload: Payload, put_metadata: impl FnOnce(&mut BytesMut)) {
+    fn push(&mut self, payload: Payload, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
         let (seq, size) = (self.next_seq, payload.len());
         self.next_seq += 1;
-        self.messages += 1;
-        if size > self.chunk_size {
+        let bytes = if size > self.chunk_size {
+            // The numbers of one part have no gaps.
+            self.seal();
             let mut metadata = BytesMut::new();
             put_metadata(&mut metadata);
             let chunks = Chunks::new(metadata.freeze(), payload.into_bytes(), self.chunk_size);
-            self.bytes += chunks.len();
+            let bytes = chunks.len();
             self.large.push_back((seq, chunks));
-            // The numbers of one part have no gaps.
-            self.seal();
+            bytes
         } else if size > COPY_LIMIT {
             self.seal();
             let mut frame = BytesMut::new();
             put_message(&mut frame, size, put_metadata);
             let part = Part::new(Some(seq), frame.freeze(), Some(payload.into_bytes()));
-            self.bytes += part.len();
+            let bytes = part.len();
             self.parts.push_back(part);
+            bytes
         } else {
             if self.tail.is_empty() {
                 self.tail_seq = seq;
@@ -98,8 +144,10 @@ impl Outbox {
             let before = self.tail.len();
             put_message(&mut self.tail, size, put_metadata);
             self.tail.put_slice(&payload);
-            self.bytes += self.tail.len() - before;
-        }
+            self.tail.len() - before
+        };
+        self.queued.add(bytes);
+        bytes
     }
 
     /// Ends the growing part, so that something else can stand behind it.
@@ -111,7 +159,12 @@ impl Outbox {
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        quota.is_met_by(self.messages, self.bytes)
+        self.queued.meets(quota)
+    }
+
+    /// So many answers wait that handlers should not make more.
+    pub(super) fn answers_meet(&self, quota: Quota) -> bool {
+        self.answers.meets(quota)
     }
 
     /// Nothing waits to be handed to a link.
@@ -122,49 +175,82 @@ impl Outbox {
     pub(super) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) {
         self.seal();
         self.drop_withdrawn();
+        if !in_chunks {
+            self.put_large_in_order();
+        }
         for part in self.parts.drain(..) {
             batch.push(part);
         }
-        self.messages = self.large.len();
-        self.bytes = self.large.iter().map(|(_, chunks)| chunks.len()).sum();
-        if in_chunks {
-            if let Some((_, chunks)) = self.large.front_mut() {
-                let (head, piece) = chunks.cut();
-                batch.push(Part::new(None, head, Some(piece)));
-            }
+        self.queued = self.large_amount();
+        self.answers = Amount::default();
+        if let Some((_, chunks)) = self.large.front_mut() {
+            let (head, piece) = chunks.cut();
+            batch.push(Part::new(None, head, Some(piece)));
+        }
+        self.handed_out = !batch.is_empty();
+    }
+
+    /// A road that carries whole messages gets all in the order of their numbers.
+    fn put_large_in_order(&mut self) {
+        if self.large.is_empty() {
             return;
         }
+        let mut parts = std::mem::take(&mut self.parts).into_iter().peekable();
         for (seq, chunks) in self.large.drain(..) {
+            while let Some(earlier) = parts.next_if(|part| part.seq.is_some_and(|other| other < seq)) {
+                self.parts.push_back(earlier);
+            }
             let (metadata, payload) = chunks.whole();
             let mut frame = BytesMut::with_capacity(FRAME_HEAD + metadata.len());
             put_message(&mut frame, payload.len(), |out| out.put_slice(&metadata));
-            batch.push(Part::new(Some(seq), frame.freeze(), Some(payload)));
+            self.parts.push_back(Part::new(Some(seq), frame.freeze(), Some(payload)));
         }
-        (self.messages, self.bytes) = (0, 0);
+        self.parts.extend(parts);
     }
 
+    fn large_amount(&self) -> Amount {
+        let bytes = self.large.iter().map(|(_, chunks)| chunks.len()).sum();
+        Amount { messages: self.large.len(), bytes }
+    }
+
+    /// The link took all of what was filled last.
     pub(super) fn filled_was_sent(&mut self) {
+        self.handed_out = false;
+        self.withdrawn_late.clear();
         if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
-            self.large.pop_front();
+            if let Some((_, chunks)) = self.large.pop_front() {
+                self.queued.take(chunks.len());
+            }
         }
     }
 
-    /// Takes a message back. False when it is too late.
-    pub(super) fn withdraw(&mut self, seq: u64) -> bool {
+    /// Takes a message of so many bytes back. False when a link has it already; if that gives it back, it is not
+    /// sent again either.
+    pub(super) fn withdraw(&mut self, seq: u64, bytes: usize) -> bool {
         if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
             let whole = self.large[at].1.is_whole();
             if whole {
                 self.large.remove(at);
+                self.queued.take(bytes);
             }
             return whole;
         }
         let first = self.parts.iter().find_map(|part| part.seq);
-        let queued = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
-        let in_time = queued.is_some_and(|first| seq >= first);
-        if in_time {
+        let first = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
+        if first.is_some_and(|first| seq >= first) {
             self.withdrawn.insert(seq);
+            self.queued.take(bytes);
+            // While no link empties the queue, what was taken back must not fill memory.
+            if self.withdrawn.len() > self.queued.messages.max(64) {
+                self.seal();
+                self.drop_withdrawn();
+            }
+            return true;
         }
-        in_time
+        if self.handed_out {
+            self.withdrawn_late.insert(seq);
+        }
+        false
     }
 
     fn drop_withdrawn(&mut self) {
@@ -176,20 +262,67 @@ impl Outbox {
         self.parts = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq))).collect();
     }
 
-    /// Puts back what a link did not take. Returns the numbers of all messages that no link took whole.
-    pub(super) fn link_lost(&mut self, batch: Batch) -> HashSet<u64> {
+    /// Puts back what a link did not take.
+    pub(super) fn link_lost(&mut self, batch: Batch) -> Lost {
         self.seal();
         // A goodbye belongs to the link it was meant for.
         self.parts.retain(|part| part.seq.is_some());
+        if !batch.holds_chunk() {
+            // Whatever else is left of it, the chunk in it went out.
+            let late = std::mem::take(&mut self.withdrawn_late);
+            self.filled_was_sent();
+            self.withdrawn_late = late;
+        }
+        let large = self.large.front().filter(|(_, chunks)| !chunks.is_whole()).map(|(seq, _)| *seq);
+        let given_up = self.count_try(large.or(batch.begun()));
+        let late = std::mem::take(&mut self.withdrawn_late);
+        self.handed_out = false;
         for part in batch.into_unsent().collect::<Vec<_>>().into_iter().rev() {
-            self.messages += 1;
-            self.bytes += part.len();
+            if part.seq.is_some_and(|seq| late.contains(&seq)) {
+                continue;
+            }
+            self.queued.add(part.len());
             self.parts.push_front(part);
         }
         if let Some((_, chunks)) = self.large.front_mut() {
             chunks.restart();
         }
-        self.unsent()
+        if let Some(seq) = given_up {
+            self.give_up(seq);
+        }
+        Lost { unsent: self.unsent(), given_up }
+    }
+
+    /// Counts the links that broke over one message. `Some` when it is enough.
+    fn count_try(&mut self, under_way: Option<u64>) -> Option<u64> {
+        let seq = under_way?;
+        let tries = match self.broke_over {
+            Some((same, tries)) if same == seq => tries + 1,
+            _ => 1,
+        };
+        self.broke_over = Some((seq, tries));
+        (tries >= TRIES).then_some(seq)
+    }
+
+    /// Drops a message; an answer becomes an error that says so.
+    fn give_up(&mut self, seq: u64) {
+        let mut metadata = None;
+        if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
+            metadata = self.large.remove(at).and_then(|(_, chunks)| chunks.metadata());
+        } else if let Some(at) = self.parts.iter().position(|part| part.seq == Some(seq)) {
+            metadata = self.parts.remove(at).and_then(|part| part.metadata());
+        }
+        let Some(metadata) = metadata else { return };
+        let why =
+            format!("{TRIES} links broke while this message was sent; it may be larger than the peer takes");
+        match metadata.kind() {
+            Kind::Request => {}
+            Kind::Throw => tracing::error!(route = metadata.route().as_deref(), "dropped a throw: {why}"),
+            _ => {
+                let fault = Fault::new(FaultKind::Resp, format!("the answer could not be sent: {why}"), None);
+                self.push_answer(&metadata, Kind::Resp, fault.to_bytes().into());
+            }
+        }
     }
 
     /// Drops everything. Returns the numbers of what was dropped.
@@ -198,7 +331,7 @@ impl Outbox {
         let unsent = self.unsent();
         self.parts.retain(|part| part.seq.is_none());
         self.large.clear();
-        (self.messages, self.bytes) = (0, 0);
+        (self.queued, self.answers) = (Amount::default(), Amount::default());
         unsent
     }
 

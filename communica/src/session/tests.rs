@@ -316,3 +316,163 @@ fn a_result_that_is_too_large_becomes_an_error() {
     assert_eq!(fault.kind(), FaultKind::Resp);
     assert!(fault.message().contains("11 bytes where"), "{fault:?}");
 }
+
+#[test]
+fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
+    let limits = Limits::new().running(2);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let mut running = 0;
+    loop {
+        let call = request(&mut client, "nested");
+        deliver(&mut client, &mut server);
+        let started = start(&mut server).len();
+        if started == 0 {
+            deliver(&mut server, &mut client);
+            let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+                panic!("neither started nor refused")
+            };
+            assert!(fault.message().contains("Limits::running"), "{fault:?}");
+            break;
+        }
+        running += started;
+        // Each handler calls the client and waits.
+        let _ = request(&mut server, "back");
+    }
+    assert_eq!(running, 2 * 16);
+}
+
+#[test]
+fn no_handler_starts_while_its_answer_would_have_no_room() {
+    let limits = Limits::new().queued(2, 1 << 20);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    for _ in 0..5 {
+        let _ = request(&mut client, "x");
+    }
+    deliver(&mut client, &mut server);
+    for message in start(&mut server) {
+        server.answer(&message.metadata, Ok(Vec::new().into()));
+        server.jobs_done(1);
+    }
+    let _ = request(&mut client, "x");
+    deliver(&mut client, &mut server);
+    assert!(!server.may_start_jobs() && start(&mut server).is_empty());
+    carry(&mut server);
+    assert!(server.may_start_jobs());
+    assert_eq!(start(&mut server).len(), 1);
+}
+
+/// A link that breaks while the first chunk, or the first bytes, are under way.
+fn break_link(session: &mut Pair) -> Vec<&'static str> {
+    session.link_up();
+    let mut batch = Batch::default();
+    session.fill(&mut batch, true);
+    batch.advance(10);
+    session.link_lost(batch, "cut")
+}
+
+#[test]
+fn a_message_over_which_links_keep_breaking_is_given_up() {
+    for size in [100, 20_000, 5_000_000] {
+        let mut client = session("c", &Limits::new());
+        let poison = request(&mut client, &"x".repeat(size));
+        let next = request(&mut client, "next");
+        for _ in 0..2 {
+            break_link(&mut client);
+            assert!(end(&mut client, poison).is_none());
+        }
+        break_link(&mut client);
+        assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
+        assert!(end(&mut client, next).is_none());
+        client.link_up();
+        assert_eq!(texts(&carry(&mut client)), ["next"]);
+    }
+}
+
+#[test]
+fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &Limits::new()));
+    let call = request(&mut client, "x");
+    deliver(&mut client, &mut server);
+    let job = start(&mut server).remove(0);
+    server.answer(&job.metadata, Ok(vec![b'x'; 3 << 20].into()));
+    for _ in 0..3 {
+        break_link(&mut server);
+    }
+    server.link_up();
+    deliver(&mut server, &mut client);
+    let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
+    assert!(fault.message().contains("links broke"), "{fault:?}");
+}
+
+#[test]
+fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
+    let limits = Limits::new().queued(4, 1 << 20);
+    let mut client = session("c", &limits);
+    client.link_lost(Batch::default(), "cut");
+    for _ in 0..1000 {
+        let call = request(&mut client, "x");
+        assert!(client.abandon(call));
+    }
+    let kept = request(&mut client, "kept");
+    client.link_up();
+    assert_eq!(texts(&carry(&mut client)), ["kept"]);
+    assert!(end(&mut client, kept).is_none());
+}
+
+#[test]
+fn a_call_given_up_too_late_is_not_sent_a_second_time() {
+    let mut client = session("c", &limits());
+    let call = request(&mut client, "given up");
+    let _ = request(&mut client, "kept");
+    let mut batch = Batch::default();
+    client.fill(&mut batch, true);
+    assert!(!client.abandon(call), "the link has it, and may have sent it");
+    client.link_lost(batch, "cut");
+    client.link_up();
+    assert_eq!(texts(&carry(&mut client)), ["kept"]);
+}
+
+#[test]
+fn a_last_chunk_that_went_out_is_not_repeated() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let call = request(&mut client, &"x".repeat(1500));
+    for last in [false, true] {
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        batch.advance(batch.remaining());
+        if last {
+            // The link took it and breaks before it can say so.
+            client.link_lost(batch, "cut");
+        } else {
+            client.filled_was_sent();
+        }
+    }
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    client.link_up();
+    assert!(carry(&mut client).is_empty());
+}
+
+#[test]
+fn a_road_of_whole_messages_keeps_their_order() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let sizes = [3000, 1, 20_000, 1, 1, 5000];
+    for size in sizes {
+        let _ = request(&mut client, &"x".repeat(size));
+    }
+    assert_eq!(carry(&mut client).iter().map(|message| message.payload.len()).collect::<Vec<_>>(), sizes);
+}
+
+#[test]
+fn of_two_connections_the_newer_one_counts() {
+    let mut server = session("s", &limits());
+    let goodbye = Goodbye { reason: None, at_once: true };
+    let (first, wake) = server.take_over(goodbye.clone());
+    assert_eq!(wake, Some("driver"), "the link that was there has to end");
+    assert!(server.is_newest(first));
+    server.link_lost(Batch::default(), "taken over");
+    let (second, wake) = server.take_over(goodbye);
+    assert_eq!(wake, None, "there is no link to end, and none that comes later is meant");
+    server.link_up();
+    assert_eq!(server.driver_looks(|_| "driver"), None);
+    assert!(!server.is_newest(first) && server.is_newest(second));
+}

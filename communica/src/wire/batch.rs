@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
-use super::frame::{CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len};
+use super::Metadata;
+use super::frame::{CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close};
 
 /// What goes out with one `poll_send`, in order.
 ///
@@ -70,6 +71,13 @@ impl Part {
         })
     }
 
+    /// The metadata of the message it begins with.
+    pub(crate) fn metadata(&self) -> Option<Metadata> {
+        let m = length_at(&self.frames, LENGTH + 1)?;
+        let end = FRAME_HEAD + metadata_len(m, usize::MAX).ok()?;
+        Metadata::parse(self.frames.slice(FRAME_HEAD..end.min(self.frames.len()))).ok()
+    }
+
     fn rest(&self) -> [&[u8]; 2] {
         let frames = &self.frames[self.sent.min(self.frames.len())..];
         let payload = self.payload.as_deref().unwrap_or_default();
@@ -118,6 +126,32 @@ impl Batch {
         frame.advance(FRAME_HEAD);
         let metadata = frame.split_to(metadata_len);
         Some(Item::Message { metadata, payload: payload.unwrap_or(frame) })
+    }
+
+    /// Adds a close notify. It is never repeated on another link.
+    pub(crate) fn push_close(&mut self, reason: Option<&str>) {
+        let mut frame = BytesMut::new();
+        put_close(&mut frame, reason);
+        self.push(Part::new(None, frame.freeze(), None));
+    }
+
+    /// A chunk is left, whole or in part.
+    pub(crate) fn holds_chunk(&self) -> bool {
+        self.parts.iter().any(|part| part.seq.is_none() && part.payload.is_some())
+    }
+
+    /// The number of the message that went out in part.
+    pub(crate) fn begun(&self) -> Option<u64> {
+        let part = self.parts.front()?;
+        let (mut left, mut seq) = (part.sent, part.seq?);
+        if part.payload.is_some() {
+            return (left > 0).then_some(seq);
+        }
+        let mut frames = &part.frames[..];
+        while let Some(end) = frame_end(frames).filter(|&end| end <= left) {
+            (left, seq, frames) = (left - end, seq + 1, &frames[end..]);
+        }
+        (left > 0).then_some(seq)
     }
 
     /// What a broken link did not take whole, cut into one part per message. Chunks and close notifies are left out.

@@ -40,6 +40,11 @@ impl Chunks {
         self.next == self.total()
     }
 
+    /// The message's metadata.
+    pub(crate) fn metadata(&self) -> Option<Metadata> {
+        Metadata::parse(self.metadata.clone()).ok()
+    }
+
     /// A new link begins at the first chunk again.
     pub(crate) fn restart(&mut self) {
         self.next = 0;

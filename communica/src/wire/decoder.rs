@@ -6,6 +6,9 @@ use super::chunk::Assembly;
 use super::frame::{CHUNK, CHUNK_HEAD, CLOSE, LENGTH, MESSAGE, close_reason, length_at, metadata_len};
 use super::{Message, Metadata, WireError, WireLimits};
 
+/// Bytes of a close notify's body at most.
+const MAX_CLOSE: usize = 64 * 1024;
+
 /// What a stream had to say.
 #[derive(Debug)]
 pub(crate) enum Received {
@@ -37,6 +40,9 @@ impl Decoder {
                     if let Some(message) = self.chunk(frame)? {
                         return Ok(Some(Received::Message(message)));
                     }
+                }
+                CLOSE if frame.len() > MAX_CLOSE => {
+                    return Err(WireError::BadLength("a close notify is longer than 64 KiB"));
                 }
                 CLOSE => return Ok(Some(Received::Close(close_reason(&frame)))),
                 unknown => return Err(WireError::UnknownCode(unknown)),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Kind;
@@ -45,15 +46,39 @@ pub struct Fault {
     body: Box<Body>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize)]
 struct Body {
-    #[serde(default)]
     code: Option<i64>,
     message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     variant: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
+}
+
+/// What a peer may send: Python does not say what a code or a message is.
+#[derive(Deserialize)]
+struct Lenient {
+    #[serde(default)]
+    code: Value,
+    message: Value,
+    #[serde(default)]
+    variant: Value,
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
+}
+
+impl From<Lenient> for Body {
+    fn from(Lenient { code, message, variant, data }: Lenient) -> Self {
+        let mut text = match message {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        if !code.is_null() && code.as_i64().is_none() {
+            text.push_str(&format!(" (code {code})"));
+        }
+        Self { code: code.as_i64(), message: text, variant: variant.as_str().map(str::to_owned), data }
+    }
 }
 
 impl Fault {
@@ -113,8 +138,8 @@ impl Fault {
 
     /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.
     pub(crate) fn from_bytes(kind: FaultKind, payload: &[u8]) -> Self {
-        match serde_json::from_slice(payload) {
-            Ok(body) => Self { kind, body: Box::new(body) },
+        match serde_json::from_slice::<Lenient>(payload) {
+            Ok(body) => Self { kind, body: Box::new(body.into()) },
             Err(_) => {
                 let text: String = String::from_utf8_lossy(payload).chars().take(200).collect();
                 Self::new(

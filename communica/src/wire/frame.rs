@@ -54,8 +54,12 @@ pub(super) fn close_reason(body: &[u8]) -> Option<String> {
     struct Body {
         reason: String,
     }
-    serde_json::from_slice::<Body>(body).ok().map(|body| body.reason)
+    // It is kept once for each call that ends with the link.
+    serde_json::from_slice::<Body>(body).ok().map(|body| body.reason.chars().take(MAX_REASON).collect())
 }
+
+/// Characters of a reason that are read.
+const MAX_REASON: usize = 500;
 
 /// Four bytes read as a length, once they are there.
 pub(super) fn length_at(bytes: &[u8], at: usize) -> Option<usize> {

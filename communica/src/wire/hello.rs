@@ -79,6 +79,8 @@ pub(crate) fn encode_refusal(reason: &str) -> Vec<u8> {
 
 /// Reads the text of a hello.
 pub(crate) fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, WireError> {
-    serde_json::from_slice(text)
-        .map_err(|_| WireError::BadHello("it is not the JSON object with the keys its side has to send"))
+    // A struct would also be read from an array of its fields.
+    let is_object = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let hello = if is_object { serde_json::from_slice(text).ok() } else { None };
+    hello.ok_or(WireError::BadHello("it is not the JSON object with the keys its side has to send"))
 }

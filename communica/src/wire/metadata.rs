@@ -186,8 +186,10 @@ impl Metadata {
         if !text.escaped {
             return Cow::Borrowed(slice(start..end));
         }
-        // With its quotes it is a JSON string; lone surrogates are the one thing that can still be wrong with it.
-        Cow::Owned(serde_json::from_str(slice(start - 1..end + 1)).unwrap_or_default())
+        // With its quotes it is a JSON string. Half of a surrogate pair is the one thing that can still be wrong with it:
+        // that is no text, and what stands there is the name of nothing.
+        let unescaped = serde_json::from_str(slice(start - 1..end + 1));
+        unescaped.map_or_else(|_| Cow::Borrowed(slice(start..end)), Cow::Owned)
     }
 }
 

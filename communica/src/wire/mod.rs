@@ -57,6 +57,11 @@ impl Message {
     pub fn parse(metadata: Bytes, payload: Bytes) -> Result<Self, WireError> {
         Ok(Self { metadata: Metadata::parse(metadata)?, payload })
     }
+
+    /// A copy that shares no memory with the buffer it was read into.
+    pub(crate) fn detached(&self) -> Self {
+        Self { metadata: self.metadata.detached(), payload: Bytes::copy_from_slice(&self.payload) }
+    }
 }
 
 /// What the decoder accepts; the public knobs are in [`Limits`](crate::Limits).

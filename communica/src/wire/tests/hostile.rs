@@ -166,6 +166,8 @@ fn hellos_that_are_none() {
 
 #[test]
 fn a_reason_in_a_close_notify_may_be_anything() {
+    let long = decode([&frame(20, &[&[b' '; 64 * 1024 + 1]])[..]]).unwrap_err();
+    assert_eq!(long, WireError::BadLength("a close notify is longer than 64 KiB"));
     for (body, expected) in [
         (&b""[..], None),
         (br#"{"reason":"tired"}"#, Some("tired")),
@@ -182,6 +184,13 @@ fn a_reason_in_a_close_notify_may_be_anything() {
 fn an_error_that_cannot_be_read_is_still_an_error() {
     let fault = Fault::from_bytes(FaultKind::Req, b"\xff not json");
     assert!(fault.message().contains("could not be read"), "{fault:?}");
-    let strange = Fault::from_bytes(FaultKind::Resp, br#"{"code":"seven","message":"m"}"#);
-    assert!(strange.message().contains("could not be read"), "{strange:?}");
+    for (code, told) in
+        [("\"seven\"", "m (code \"seven\")"), ("18446744073709551616", "m (code 1.8446744073709552e+19)")]
+    {
+        let strange =
+            Fault::from_bytes(FaultKind::Resp, format!(r#"{{"code":{code},"message":"m"}}"#).as_bytes());
+        assert_eq!((strange.message(), strange.code()), (told, None));
+    }
+    let strange = Fault::from_bytes(FaultKind::Resp, br#"{"message":{"a":1}}"#);
+    assert_eq!(strange.message(), r#"{"a":1}"#);
 }

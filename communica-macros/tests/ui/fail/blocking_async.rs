@@ -1,0 +1,7 @@
+#[communica::service]
+trait Desk {
+    #[route(blocking)]
+    async fn wait(&self);
+}
+
+fn main() {}

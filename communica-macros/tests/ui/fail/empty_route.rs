@@ -1,0 +1,7 @@
+#[communica::service]
+trait Desk {
+    #[route(name = "", alias = "")]
+    async fn add(&self, a: u8);
+}
+
+fn main() {}

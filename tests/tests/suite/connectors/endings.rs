@@ -1,0 +1,147 @@
+//! Links end on purpose: what was accepted arrives, what runs finishes, and both sides know.
+
+use std::time::Duration;
+
+use communica::{Error, Reason, RouteClient, RouteServer, RouteTable};
+
+use super::roads::{Road, over_every_road};
+use crate::support::{Gate, echo, eventually, noting, take};
+
+over_every_road! {
+    stop_delivers_throws_that_were_accepted,
+    stop_lets_running_handlers_finish,
+    stop_does_not_wait_longer_than_the_grace_time,
+    the_address_is_free_when_stop_returns,
+    close_delivers_throws_that_were_accepted,
+    calls_after_close_are_not_sent,
+    dropping_the_client_ends_the_connection,
+    dropping_the_server_ends_the_connection,
+    a_throw_survives_dropping_the_client,
+}
+
+async fn stop_delivers_throws_that_were_accepted(road: Road) {
+    let server = road.serve(RouteTable::new()).await;
+    let (routes, mut noted) = noting(RouteTable::new(), "note");
+    let _client =
+        RouteClient::builder(road.to(&server)).routes(routes).client_id("w1").connect().await.unwrap();
+    let peer = server.peer("w1").await;
+    for number in 0..500 {
+        peer.throw("note", &number).await.unwrap();
+    }
+    server.stop().await;
+    assert_eq!(take(&mut noted, 500).await, (0..500).collect::<Vec<i64>>());
+}
+
+async fn stop_lets_running_handlers_finish(road: Road) {
+    let (gate, entered) = (Gate::shut(), Gate::shut());
+    let (gate_in, entered_in) = (gate.clone(), entered.clone());
+    let routes = RouteTable::new().route("slow", move |number: i64| {
+        let (gate, entered) = (gate_in.clone(), entered_in.clone());
+        async move {
+            entered.open();
+            gate.pass().await;
+            number
+        }
+    });
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    let call = tokio::spawn(async move { client.request::<_, i64>("slow", &5).await });
+    entered.pass().await;
+    let stopping = tokio::spawn(async move { server.stop().await });
+    // Whatever stop does wrong it does before the handler goes on.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!stopping.is_finished(), "stop did not wait for the handler");
+    gate.open();
+    assert_eq!(call.await.unwrap().unwrap(), 5);
+    stopping.await.unwrap();
+}
+
+async fn stop_does_not_wait_longer_than_the_grace_time(road: Road) {
+    let (routes, mut entries) = crate::support::hanging(RouteTable::new(), "hang");
+    let server =
+        RouteServer::new(road.fresh(), routes).grace(Duration::from_millis(100)).start().await.unwrap();
+    let client = road.connect(&server).await;
+    let call = tokio::spawn(async move { client.request::<_, ()>("hang", &1).await });
+    take(&mut entries, 1).await;
+    crate::support::within(5, server.stop()).await;
+    let ended = crate::support::within(5, call).await.unwrap();
+    assert!(matches!(ended, Err(Error::MayHaveRun(_))), "{ended:?}");
+}
+
+async fn the_address_is_free_when_stop_returns(road: Road) {
+    let server = road.serve(echo()).await;
+    let state = server.dump_state();
+    server.stop().await;
+    for round in 0..20 {
+        let again = RouteServer::new(road.load(&state), echo()).start().await;
+        let again = again.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        again.stop().await;
+    }
+}
+
+async fn close_delivers_throws_that_were_accepted(road: Road) {
+    let (routes, mut noted) = noting(RouteTable::new(), "note");
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    for number in 0..500 {
+        client.throw("note", &number).await.unwrap();
+    }
+    client.close().await;
+    assert_eq!(take(&mut noted, 500).await, (0..500).collect::<Vec<i64>>());
+    eventually("the server sees the client go", || server.peers().is_empty()).await;
+}
+
+async fn calls_after_close_are_not_sent(road: Road) {
+    let (routes, mut noted) = noting(echo(), "note");
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    client.close().await;
+    client.closed().await;
+    let ended = client.request::<_, i64>("echo", &1).await;
+    assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+    let ended = client.throw("note", &1).await;
+    assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+    assert!(!client.is_connected());
+    let other = road.connect(&server).await;
+    other.throw("note", &2).await.unwrap();
+    assert_eq!(take(&mut noted, 1).await, [2]);
+}
+
+async fn dropping_the_client_ends_the_connection(road: Road) {
+    let server = road.serve(echo()).await;
+    let client = road.connect(&server).await;
+    let clone = client.clone();
+    eventually("the server sees the client", || server.peers().len() == 1).await;
+    drop(client);
+    assert_eq!(clone.request::<_, i64>("echo", &1).await.unwrap(), 1, "a clone is enough to go on");
+    drop(clone);
+    eventually("the server sees the client go", || server.peers().is_empty()).await;
+}
+
+async fn dropping_the_server_ends_the_connection(road: Road) {
+    let (routes, mut entries) = crate::support::hanging(RouteTable::new(), "hang");
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, ()>("hang", &1).await }
+    });
+    take(&mut entries, 1).await;
+    drop(server);
+    let ended = crate::support::within(10, call).await.unwrap();
+    assert!(matches!(ended, Err(Error::MayHaveRun(_))), "{ended:?}");
+    eventually("the client sees the server go", || !client.is_connected()).await;
+}
+
+async fn a_throw_survives_dropping_the_client(road: Road) {
+    let (routes, mut noted) = noting(RouteTable::new(), "note");
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    for number in 0..100 {
+        client.throw("note", &number).await.unwrap();
+    }
+    drop(client);
+    assert_eq!(take(&mut noted, 100).await, (0..100).collect::<Vec<i64>>());
+}

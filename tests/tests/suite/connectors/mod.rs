@@ -1,0 +1,12 @@
+//! Roads go in, one after the other; the same suite runs over each.
+
+mod calls;
+mod duplex;
+mod endings;
+mod handshakes;
+mod limits;
+mod local;
+mod reconnects;
+mod roads;
+mod states;
+mod takeover;

@@ -1,0 +1,98 @@
+//! Links break: the client comes back as who it was, and what was queued meanwhile is sent.
+
+use std::time::Duration;
+
+use communica::{Error, Reason, RouteClient, RouteServerHandle, RouteTable};
+
+use super::roads::{Road, over_every_road};
+use crate::support::{echo, eventually, hanging, noting, quick, request_in, take};
+
+over_every_road! {
+    what_was_queued_is_sent_in_order_after_a_reconnect,
+    the_client_keeps_its_id_and_its_handlers,
+    calls_in_flight_may_have_run_and_queued_ones_go_on,
+    a_call_that_timed_out_unconnected_never_runs,
+    calls_given_up_leave_their_room_to_others,
+}
+
+/// A client whose server is gone, and where that was.
+async fn left_alone(road: Road, server: RouteServerHandle) -> (RouteClient, String) {
+    let client = quick(RouteClient::builder(road.to(&server))).routes(echo()).client_id("w1");
+    let client = client.connect().await.unwrap();
+    let state = server.dump_state();
+    drop(server);
+    eventually("the client sees the server go", || !client.is_connected()).await;
+    (client, state)
+}
+
+async fn what_was_queued_is_sent_in_order_after_a_reconnect(road: Road) {
+    let (client, state) = left_alone(road, road.serve(echo()).await).await;
+    for number in 0..100 {
+        client.throw("note", &number).await.unwrap();
+    }
+    let (routes, mut noted) = noting(echo(), "note");
+    let _server = road.serve_again(&state, routes).await;
+    assert_eq!(take(&mut noted, 100).await, (0..100).collect::<Vec<i64>>());
+}
+
+async fn the_client_keeps_its_id_and_its_handlers(road: Road) {
+    let (client, state) = left_alone(road, road.serve(echo()).await).await;
+    let server = road.serve_again(&state, echo()).await;
+    let peer = server.peer("w1").await;
+    assert_eq!(peer.request::<_, i64>("echo", &3).await.unwrap(), 3);
+    assert_eq!(client.client_id(), "w1");
+}
+
+async fn calls_in_flight_may_have_run_and_queued_ones_go_on(road: Road) {
+    let (routes, mut entries) = hanging(echo(), "hang");
+    let server = road.serve(routes).await;
+    let client = quick(RouteClient::builder(road.to(&server))).connect().await.unwrap();
+    let state = server.dump_state();
+    let in_flight = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, ()>("hang", &1).await }
+    });
+    take(&mut entries, 1).await;
+    drop(server);
+    let ended = in_flight.await.unwrap();
+    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Disconnected(_)))), "{ended:?}");
+    eventually("the client sees the server go", || !client.is_connected()).await;
+    let mut queued = Box::pin(client.request::<_, i64>("echo", &2));
+    tokio::select! {
+        biased;
+        ended = &mut queued => panic!("a call that waits for a connection ended: {ended:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    let _server = road.serve_again(&state, echo()).await;
+    assert_eq!(queued.await.unwrap(), 2);
+}
+
+async fn a_call_that_timed_out_unconnected_never_runs(road: Road) {
+    let (client, state) = left_alone(road, road.serve(echo()).await).await;
+    client.throw("note", &1).await.unwrap();
+    let ended = request_in(Duration::from_millis(50), &client, "note", 2).await;
+    assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(_)))), "{ended:?}");
+    client.throw("note", &3).await.unwrap();
+    let (routes, mut noted) = noting(RouteTable::new(), "note");
+    let _server = road.serve_again(&state, routes).await;
+    assert_eq!(take(&mut noted, 2).await, [1, 3]);
+}
+
+async fn calls_given_up_leave_their_room_to_others(road: Road) {
+    let (routes, mut noted) = noting(RouteTable::new(), "note");
+    let server = road.serve(RouteTable::new()).await;
+    let limits = communica::Limits::new().queued(4, 1 << 20);
+    let builder = quick(RouteClient::builder(road.to(&server))).limits(limits);
+    let client = builder.connect().await.unwrap();
+    let state = server.dump_state();
+    drop(server);
+    eventually("the client sees the server go", || !client.is_connected()).await;
+    for number in 0..4 {
+        let ended = request_in(Duration::from_millis(20), &client, "note", number).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(_)))), "{ended:?}");
+    }
+    let accepted = tokio::time::timeout(Duration::from_secs(5), client.throw("note", &9)).await;
+    accepted.expect("calls that were given up take up room in the queue").unwrap();
+    let _server = road.serve_again(&state, routes).await;
+    assert_eq!(take(&mut noted, 1).await, [9]);
+}

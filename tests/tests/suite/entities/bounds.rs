@@ -1,0 +1,133 @@
+//! One bound after the other is met; what its documentation says happens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use communica::{Error, Limits, LocalConnector, MemoryConnector, RouteClient, RouteServer, RouteTable};
+
+use crate::support::{Gate, echo, eventually, unique, within};
+
+#[tokio::test]
+async fn no_more_handlers_run_than_may_and_all_run_in_the_end() {
+    within(20, async {
+        let gate = Gate::shut();
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (gate_in, now_in, most_in) = (gate.clone(), now.clone(), most.clone());
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let (gate, now, most) = (gate_in.clone(), now_in.clone(), most_in.clone());
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                gate.pass().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+            }
+        });
+        let connector = MemoryConnector::unique();
+        let server = RouteServer::new(connector.clone(), routes).limits(Limits::new().running(3));
+        let _server = server.start().await.unwrap();
+        let client = RouteClient::connect(connector).await.unwrap();
+        let calls: Vec<_> = (0..20)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { client.request::<_, ()>("slow", &()).await })
+            })
+            .collect();
+        eventually("three handlers run", || now.load(Ordering::SeqCst) == 3).await;
+        gate.open();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_with_too_much_waiting_is_cut_off_when_its_answer_is_awaited() {
+    within(30, async {
+        // The server waits for an answer of this client, so it has to go on reading.
+        let (gate, asked) = (Gate::shut(), Gate::shut());
+        let (server_gate, client_asked) = (gate.clone(), asked.clone());
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let gate = server_gate.clone();
+            async move { gate.pass().await }
+        });
+        let connector = MemoryConnector::unique();
+        let limits = Limits::new().running(2).waiting(10, 1 << 20);
+        let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let hang = RouteTable::new().route("hang", move |(): ()| {
+            client_asked.open();
+            std::future::pending::<()>()
+        });
+        let client = crate::support::quick(RouteClient::builder(connector)).routes(hang).client_id("w1");
+        let client = client.connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        let awaited = tokio::spawn(async move { peer.request::<_, ()>("hang", &()).await });
+        asked.pass().await;
+        for _ in 0..200 {
+            client.throw("slow", &()).await.unwrap();
+        }
+        let ended = awaited.await.unwrap();
+        let text = format!("{ended:?}");
+        assert!(matches!(ended, Err(Error::MayHaveRun(_))), "{text}");
+        assert!(text.contains("Limits::waiting"), "{text}");
+        gate.open();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_takes_nothing_for_too_long_is_lost() {
+    within(20, async {
+        let name = unique("stall");
+        let limits = Limits::new().stall_time(Duration::from_millis(200));
+        let server = RouteServer::new(LocalConnector::new(&name), echo()).limits(limits);
+        let server = server.start().await.unwrap();
+        let mut deaf = crate::raw_peer::peer::RawPeer::local(&name).await;
+        deaf.hello("deaf").await;
+        let healthy = RouteClient::connect(LocalConnector::new(&name)).await.unwrap();
+        eventually("both are there", || server.peers().len() == 2).await;
+        server.peer("deaf").await.throw("any", &"x".repeat(4 << 20)).await.unwrap();
+        eventually("the deaf one is given up", || server.peers().len() == 1).await;
+        assert_eq!(healthy.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        drop(deaf);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_takes_its_time_is_not_lost_when_nothing_waits() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let limits = Limits::new().stall_time(Duration::from_millis(50));
+        let server = RouteServer::new(connector.clone(), echo()).limits(limits.clone());
+        let server = server.start().await.unwrap();
+        let client = RouteClient::builder(connector).limits(limits).connect().await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        // Longer than the bound several times over, with nothing to say.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(client.is_connected() && server.peers().len() == 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_in_time() {
+    within(20, async {
+        let name = unique("silent");
+        let limits = Limits::new().handshake_time(Duration::from_millis(100)).handshakes(2);
+        let server = RouteServer::new(LocalConnector::new(&name), echo()).limits(limits);
+        let _server = server.start().await.unwrap();
+        // As many as may be in their handshake, and more.
+        let mut silent = Vec::new();
+        for _ in 0..4 {
+            silent.push(crate::raw_peer::peer::RawPeer::local(&name).await);
+        }
+        let healthy = RouteClient::connect(LocalConnector::new(&name)).await.unwrap();
+        assert_eq!(healthy.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        for peer in &mut silent {
+            peer.expect_end().await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,102 @@
+//! A memory connector whose server holds up the last step of handshakes until a gate is opened.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use communica::{BoxFuture, Bytes, Connector, Incoming, Limits, Link, LinkError, Listener, MemoryConnector};
+
+use crate::support::Gate;
+
+#[derive(Clone)]
+pub(super) struct GatedConnector {
+    inner: MemoryConnector,
+    /// Handshakes that still pass freely.
+    free: Arc<AtomicUsize>,
+    /// Opened when a handshake is held up.
+    pub(super) reached: Gate,
+    pub(super) gate: Gate,
+}
+
+impl GatedConnector {
+    pub(super) fn after(free: usize) -> Self {
+        let free = Arc::new(AtomicUsize::new(free));
+        Self { inner: MemoryConnector::unique(), free, reached: Gate::shut(), gate: Gate::shut() }
+    }
+}
+
+impl std::fmt::Debug for GatedConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Connector for GatedConnector {
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
+    fn dump_state(&self) -> String {
+        self.inner.dump_state()
+    }
+
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+        self.inner.connect(hello, limits)
+    }
+
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let inner = self.inner.listen(limits).await?;
+            Ok(Box::new(GatedListener { inner, connector: self.clone() }) as Box<dyn Listener>)
+        })
+    }
+}
+
+struct GatedListener {
+    inner: Box<dyn Listener>,
+    connector: GatedConnector,
+}
+
+impl Listener for GatedListener {
+    fn dump_state(&self) -> String {
+        self.inner.dump_state()
+    }
+
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
+        Box::pin(async {
+            let inner = self.inner.accept().await?;
+            Ok(Box::new(GatedIncoming { inner, connector: self.connector.clone() }) as Box<dyn Incoming>)
+        })
+    }
+}
+
+struct GatedIncoming {
+    inner: Box<dyn Incoming>,
+    connector: GatedConnector,
+}
+
+impl Incoming for GatedIncoming {
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
+    fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
+        self.inner.hello()
+    }
+
+    fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            let less = |free: usize| free.checked_sub(1);
+            let free = self.connector.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            if free.is_err() {
+                self.connector.reached.open();
+                self.connector.gate.pass().await;
+            }
+            self.inner.accept(hello).await
+        })
+    }
+
+    fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
+        self.inner.refuse(reason)
+    }
+}

@@ -1,0 +1,12 @@
+//! Servers and clients in memory: handlers, peers, faults, order and bounds.
+
+mod bounds;
+mod faults;
+mod flood;
+mod gated;
+mod handlers;
+mod order;
+mod peers;
+mod places;
+mod simple;
+mod tables;

@@ -1,0 +1,88 @@
+//! Messages come in an order; their handlers start in that order and do not wait for each other.
+
+use communica::{Context, RouteTable};
+use tokio::sync::mpsc;
+
+use crate::support::{Gate, memory_pair, noting, take, within};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_start_in_the_order_of_arrival_whatever_they_do() {
+    within(60, async {
+        const THROWS: i64 = 10_000;
+        let (starts, mut started) = mpsc::unbounded_channel();
+        let (slow, quick) = (starts.clone(), starts);
+        let routes = RouteTable::new()
+            .route("quick", move |number: i64| quick.send(number).unwrap_or_default())
+            .route("slow", move |_: Context, number: i64| {
+                slow.send(number).unwrap_or_default();
+                async move {
+                    for _ in 0..number % 7 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            });
+        let (_server, client) = memory_pair(routes).await;
+        for number in 0..THROWS {
+            let route = if number % 3 == 0 { "slow" } else { "quick" };
+            client.throw(route, &number).await.unwrap();
+        }
+        let order = take(&mut started, THROWS as usize).await;
+        let wrong = order.iter().zip(0..).find(|(is, should)| *is != should);
+        assert_eq!(wrong, None, "(started, should have started)");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_slow_handler_does_not_delay_the_next() {
+    within(20, async {
+        let (routes, mut noted) = noting(RouteTable::new(), "note");
+        let gate = Gate::shut();
+        let held = gate.clone();
+        let routes = routes.route("slow", move |number: i64| {
+            let gate = held.clone();
+            async move {
+                gate.pass().await;
+                number
+            }
+        });
+        let (_server, client) = memory_pair(routes).await;
+        let (slow, ()) = tokio::join!(client.request::<_, i64>("slow", &1), async {
+            client.throw("note", &2).await.unwrap();
+            client.request::<_, ()>("note", &3).await.unwrap();
+            assert_eq!(take(&mut noted, 2).await, [2, 3]);
+            gate.open();
+        });
+        assert_eq!(slow.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_given_up_before_it_was_sent_is_never_sent() {
+    within(20, async {
+        let (routes, mut noted) = noting(RouteTable::new(), "note");
+        let (server, connector) = crate::support::memory_server(RouteTable::new()).await;
+        drop(server);
+        let client = crate::support::quick(communica::RouteClient::builder(connector.clone()));
+        let client = client.start().unwrap();
+        client.throw("note", &1).await.unwrap();
+        for number in [2, 3] {
+            let mut call = Box::pin(client.request::<_, ()>("note", &number));
+            tokio::select! {
+                biased;
+                ended = &mut call => panic!("a call without a connection ended: {ended:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        client.throw("note", &4).await.unwrap();
+        let _server = loop {
+            match communica::RouteServer::new(connector.clone(), routes.clone()).start().await {
+                Ok(server) => break server,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(take(&mut noted, 2).await, [1, 4]);
+    })
+    .await;
+}

@@ -1,0 +1,100 @@
+//! A server finds its clients: by id, whichever is there, or all.
+
+use std::collections::HashMap;
+
+use communica::{Error, MemoryConnector, ReqError, RouteClient, RouteTable};
+
+use crate::support::{eventually, memory_server, within};
+
+async fn worker(connector: &MemoryConnector, id: &'static str) -> RouteClient {
+    let routes = RouteTable::new().route("who", move |number: i64| {
+        if id == "bad" { Err(ReqError::new("not me", number)) } else { Ok(id) }
+    });
+    RouteClient::builder(connector.clone()).routes(routes).client_id(id).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_peer_by_id_waits_for_a_client_that_is_not_there_yet() {
+    within(20, async {
+        let (server, connector) = memory_server(RouteTable::new()).await;
+        let waiting = tokio::spawn({
+            let server = server.clone();
+            async move { server.peer("w2").await.request::<_, String>("who", &1).await }
+        });
+        let _other = worker(&connector, "w1").await;
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "another client was taken for it");
+        let _client = worker(&connector, "w2").await;
+        assert_eq!(waiting.await.unwrap().unwrap(), "w2");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_peer_is_told_when_the_server_stops() {
+    within(20, async {
+        let (server, _) = memory_server(RouteTable::new()).await;
+        let waiting = tokio::spawn({
+            let server = server.clone();
+            async move { server.peer("w2").await.request::<_, String>("who", &1).await }
+        });
+        let any = tokio::spawn({
+            let server = server.clone();
+            async move { server.any_peer().request::<_, String>("who", &1).await }
+        });
+        tokio::task::yield_now().await;
+        server.stop().await;
+        for waiting in [waiting, any] {
+            let ended = waiting.await.unwrap();
+            assert!(matches!(ended, Err(Error::NotSent(_))), "{ended:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn any_peer_waits_for_one_and_then_is_one_that_is_connected() {
+    within(20, async {
+        let (server, connector) = memory_server(RouteTable::new()).await;
+        let waiting = tokio::spawn({
+            let server = server.clone();
+            async move { server.any_peer().request::<_, String>("who", &1).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        let first = worker(&connector, "w1").await;
+        assert_eq!(waiting.await.unwrap().unwrap(), "w1");
+        let _second = worker(&connector, "w2").await;
+        first.close().await;
+        eventually("the server sees the client go", || server.peers().len() == 1).await;
+        for _ in 0..20 {
+            assert_eq!(server.any_peer().request::<_, String>("who", &1).await.unwrap(), "w2");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_to_all_gives_each_ones_outcome() {
+    within(20, async {
+        let (server, connector) = memory_server(RouteTable::new()).await;
+        assert!(server.all_peers().request::<_, String>("who", &1).await.is_empty());
+        let mut clients = Vec::new();
+        for id in ["w1", "bad", "w2"] {
+            clients.push(worker(&connector, id).await);
+        }
+        eventually("all are connected", || server.peers().len() == 3).await;
+        let outcomes = server.all_peers().request::<_, String>("who", &9).await;
+        let mut outcomes: HashMap<_, _> = outcomes.into_iter().collect();
+        assert_eq!(outcomes.len(), 3);
+        assert_eq!(outcomes.remove("w1").unwrap().unwrap(), "w1");
+        assert_eq!(outcomes.remove("w2").unwrap().unwrap(), "w2");
+        match outcomes.remove("bad").unwrap() {
+            Err(Error::Req(error)) => assert_eq!(error.code(), Some(9)),
+            other => panic!("{other:?}"),
+        }
+        let thrown = server.all_peers().throw("who", &9).await;
+        assert!(thrown.len() == 3 && thrown.iter().all(|(_, outcome)| outcome.is_ok()), "{thrown:?}");
+    })
+    .await;
+}

@@ -1,0 +1,163 @@
+//! A server keeps a place for each client it knows: so many, for so long, and no place is lost.
+
+use std::time::Duration;
+
+use communica::{Connector, RouteServerHandle};
+use communica::{Error, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer};
+
+use tokio::task::JoinHandle;
+
+use super::gated::GatedConnector;
+use crate::raw_peer::peer::RawPeer;
+use crate::support::{echo, eventually, unique, within};
+
+async fn serve(connector: impl Connector, limits: Limits) -> RouteServerHandle {
+    RouteServer::new(connector, echo()).limits(limits).start().await.unwrap()
+}
+
+#[tokio::test]
+async fn one_client_more_than_may_be_is_refused_with_the_reason() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = serve(connector.clone(), Limits::new().peers(2)).await;
+        let _one = RouteClient::connect(connector.clone()).await.unwrap();
+        let _two = RouteClient::connect(connector.clone()).await.unwrap();
+        eventually("both are there", || server.peers().len() == 2).await;
+        match RouteClient::connect(connector).await {
+            Err(Error::Refused { reason, .. }) => {
+                assert!(reason.contains("2 clients") && reason.contains("Limits::peers"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_makes_room_for_a_new_one() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = serve(connector.clone(), Limits::new().peers(1)).await;
+        let first = RouteClient::builder(connector.clone()).client_id("w1").connect().await.unwrap();
+        let gone = server.peer("w1").await;
+        first.close().await;
+        eventually("the server sees the client go", || server.peers().is_empty()).await;
+        let queued = tokio::spawn(async move { gone.request::<_, i64>("echo", &1).await });
+        tokio::task::yield_now().await;
+        let second = connect_soon(&connector).await;
+        assert_eq!(second.request::<_, i64>("echo", &2).await.unwrap(), 2);
+        let ended = queued.await.unwrap();
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Forgotten))), "{ended:?}");
+    })
+    .await;
+}
+
+/// The server may take a moment to note that a client is gone.
+async fn connect_soon(connector: &MemoryConnector) -> RouteClient {
+    loop {
+        match RouteClient::connect(connector.clone()).await {
+            Ok(client) => return client,
+            Err(Error::Refused { .. }) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_for_too_long_is_forgotten_with_what_waits_for_it() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = serve(connector.clone(), Limits::new().forget_time(Duration::from_millis(100))).await;
+        let client = RouteClient::builder(connector.clone()).client_id("w1").connect().await.unwrap();
+        let stays = RouteClient::builder(connector.clone()).client_id("w2").routes(echo());
+        let _stays = stays.connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        client.close().await;
+        let ended = peer.request::<_, i64>("echo", &1).await;
+        // It may have gone out just before the link ended, else it waits until the client is forgotten.
+        assert!(
+            matches!(ended, Err(Error::NotSent(Reason::Forgotten)) | Err(Error::MayHaveRun(_))),
+            "{ended:?}"
+        );
+        let ended = peer.request::<_, i64>("echo", &1).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Forgotten))), "{ended:?}");
+        assert_eq!(server.peer("w2").await.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        let back = RouteClient::builder(connector).client_id("w1").routes(echo()).connect().await.unwrap();
+        assert_eq!(server.peer("w1").await.request::<_, i64>("echo", &2).await.unwrap(), 2);
+        drop(back);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_that_break_off_after_their_hello_take_no_place() {
+    within(30, async {
+        let name = unique("places");
+        let limits = Limits::new().peers(4).forget_time(Duration::from_millis(100));
+        let _server = serve(LocalConnector::new(&name), limits).await;
+        for number in 0..50 {
+            let mut rude = RawPeer::local(&name).await;
+            rude.send_hello(&format!("rude{number}")).await;
+        }
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        let healthy = loop {
+            match RouteClient::connect(LocalConnector::new(&name)).await {
+                Ok(client) => break client,
+                Err(Error::Refused { reason, .. }) => {
+                    assert!(tokio::time::Instant::now() < deadline, "nobody is connected, and yet: {reason}");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert_eq!(healthy.request::<_, i64>("echo", &1).await.unwrap(), 1);
+    })
+    .await;
+}
+
+/// A client is back and in the last step of its handshake, which takes its time.
+async fn coming_back(limits: Limits) -> (GatedConnector, RouteServerHandle, JoinHandle<RouteClient>) {
+    let connector = GatedConnector::after(1);
+    let server = serve(connector.clone(), limits).await;
+    let builder = || RouteClient::builder(connector.clone()).routes(echo()).client_id("w1");
+    builder().connect().await.unwrap().close().await;
+    eventually("the server sees the client go", || server.peers().is_empty()).await;
+    let client = builder().connect();
+    let client = tokio::spawn(async move { client.await.expect("the client comes back") });
+    connector.reached.pass().await;
+    (connector, server, client)
+}
+
+async fn assert_has_its_place(server: &RouteServerHandle, client: JoinHandle<RouteClient>) {
+    let client = within(5, client).await.unwrap();
+    assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+    let peer = within(5, server.peer("w1")).await;
+    assert_eq!(within(5, peer.request::<_, i64>("echo", &2)).await.unwrap(), 2);
+    assert_eq!(server.peers().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_coming_back_is_not_forgotten() {
+    within(20, async {
+        let limits = Limits::new().forget_time(Duration::from_millis(50));
+        let (connector, server, client) = coming_back(limits).await;
+        // Time enough to forget it several times over.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        connector.gate.open();
+        assert_has_its_place(&server, client).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_coming_back_does_not_lose_its_place_to_another() {
+    within(20, async {
+        let (connector, server, client) = coming_back(Limits::new().peers(1)).await;
+        let other = RouteClient::connect(connector.clone());
+        let other = tokio::time::timeout(Duration::from_secs(1), other).await;
+        assert!(matches!(other, Ok(Err(Error::Refused { .. }))), "the other one was let in: {other:?}");
+        connector.gate.open();
+        assert_has_its_place(&server, client).await;
+    })
+    .await;
+}

@@ -1,0 +1,64 @@
+//! Simple entities: one handler on either side, no names.
+
+use communica::{Error, MemoryConnector, MsgPackSerializer, SimpleClient, SimpleServer};
+use tokio::sync::mpsc;
+
+use crate::support::{eventually, within};
+
+#[tokio::test]
+async fn both_sides_of_a_simple_pair_answer_and_take_throws() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let (notes, mut noted) = mpsc::unbounded_channel();
+        let server = SimpleServer::new(connector.clone(), move |text: String| {
+            notes.send(text.clone()).unwrap_or_default();
+            format!("server {text}")
+        });
+        let server = server.start().await.unwrap();
+        let client = SimpleClient::builder(connector)
+            .handler(|text: String| async move { format!("client {text}") })
+            .client_id("w1");
+        let client = client.connect().await.unwrap();
+        assert_eq!(client.request::<_, String>("a").await.unwrap(), "server a");
+        client.throw("b").await.unwrap();
+        assert_eq!((noted.recv().await.unwrap(), noted.recv().await.unwrap()), ("a".into(), "b".into()));
+        assert_eq!(server.peer("w1").await.request::<_, String>("c").await.unwrap(), "client c");
+        assert_eq!(server.request::<_, String>("d").await.unwrap(), "client d");
+        let all = server.request_all::<_, String>("e").await;
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].0.as_str(), all[0].1.as_ref().unwrap().as_str()), ("w1", "client e"));
+        client.close().await;
+        eventually("the server sees the client go", || server.peers().is_empty()).await;
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_simple_client_without_a_handler_answers_with_an_error() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = SimpleServer::new(connector.clone(), |(): ()| ()).start().await.unwrap();
+        let _client = SimpleClient::builder(connector).client_id("w1").connect().await.unwrap();
+        let ended = server.peer("w1").await.request::<_, ()>(&1).await;
+        assert!(matches!(ended, Err(Error::Resp(_))), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_simple_pair_speaks_the_format_it_was_given() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let handler = |numbers: Vec<u64>| numbers.iter().sum::<u64>();
+        let server = SimpleServer::with_serializer(connector.clone(), handler, MsgPackSerializer);
+        let _server = server.start().await.unwrap();
+        let client = SimpleClient::builder(connector.clone()).serializer(MsgPackSerializer);
+        let client = client.connect().await.unwrap();
+        assert_eq!(client.request::<_, u64>(&[1u64, 2, 3]).await.unwrap(), 6);
+        let json = SimpleClient::connect(connector).await.unwrap();
+        let ended = json.request::<_, u64>(&[1u64, 2, 3]).await;
+        assert!(matches!(ended, Err(Error::Serializer(_))), "{ended:?}");
+    })
+    .await;
+}

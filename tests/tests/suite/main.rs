@@ -1,0 +1,7 @@
+//! What the library promises goes in as tests; each names what must hold, and fails when it does not.
+
+mod connectors;
+mod entities;
+mod raw_peer;
+mod serializers;
+mod support;

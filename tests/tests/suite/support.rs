@@ -1,0 +1,117 @@
+//! What tests have in common: time limits, names, gates, and pairs of a server and a client.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use communica::{
+    Backoff, CallError, CallOptions, Caller, Error, IntoCaller, JsonSerializer, MemoryConnector,
+    NoServiceError, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle, RouteTable,
+};
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Runs a test, which must end in time.
+pub(crate) async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {
+    let ended = timeout(Duration::from_secs(seconds), test).await;
+    ended.unwrap_or_else(|_| panic!("this did not end within {seconds} s"))
+}
+
+/// Looks until it is so.
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "this did not come to be: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// A name that no other test has, in this process or another.
+pub(crate) fn unique(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Holds up whoever passes until it is opened.
+#[derive(Clone)]
+pub(crate) struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    pub(crate) fn shut() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(crate) async fn pass(&self) {
+        self.0.subscribe().wait_for(|open| *open).await.expect("the gate stands");
+    }
+}
+
+/// A route that notes what it is given.
+pub(crate) fn noting(table: RouteTable, route: &str) -> (RouteTable, mpsc::UnboundedReceiver<i64>) {
+    let (notes, noted) = mpsc::unbounded_channel();
+    let table = table.route(route, move |number: i64| notes.send(number).unwrap_or_default());
+    (table, noted)
+}
+
+/// The next so many notes.
+pub(crate) async fn take(noted: &mut mpsc::UnboundedReceiver<i64>, count: usize) -> Vec<i64> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let next = timeout(Duration::from_secs(15), noted.recv()).await;
+        taken.push(next.unwrap_or_else(|_| panic!("only {taken:?} came")).expect("the handler is there"));
+    }
+    taken
+}
+
+/// A route that gives back what it is given.
+pub(crate) fn echo() -> RouteTable {
+    RouteTable::new().route("echo", |value: Value| value)
+}
+
+/// A route that says on a channel that it was entered, and never ends.
+pub(crate) fn hanging(table: RouteTable, route: &str) -> (RouteTable, mpsc::UnboundedReceiver<i64>) {
+    let (entered, entries) = mpsc::unbounded_channel();
+    let table = table.route(route, move |number: i64| {
+        entered.send(number).unwrap_or_default();
+        std::future::pending::<()>()
+    });
+    (table, entries)
+}
+
+/// A client's builder that comes back quickly.
+pub(crate) fn quick(builder: RouteClientBuilder) -> RouteClientBuilder {
+    builder.backoff(Backoff::new(Duration::from_millis(5), Duration::from_millis(50)))
+}
+
+/// A server with these routes in memory, and where it is.
+pub(crate) async fn memory_server(routes: RouteTable) -> (RouteServerHandle, MemoryConnector) {
+    let connector = MemoryConnector::unique();
+    let server = RouteServer::new(connector.clone(), routes).start().await.expect("the server starts");
+    (server, connector)
+}
+
+/// A server and a client in memory.
+pub(crate) async fn memory_pair(routes: RouteTable) -> (RouteServerHandle, RouteClient) {
+    let (server, connector) = memory_server(routes).await;
+    let client = RouteClient::connect(connector).await.expect("the client connects");
+    (server, client)
+}
+
+/// A call with a time limit.
+pub(crate) async fn request_in(
+    time: Duration,
+    target: impl IntoCaller<Caller = communica::Peer>,
+    route: &str,
+    value: i64,
+) -> Result<Value, Error> {
+    let options = CallOptions::new().timeout(time);
+    let caller = target.into_caller();
+    let called: Result<Value, CallError<NoServiceError>> =
+        Caller::request(&caller, &options, route, &JsonSerializer, &value).await;
+    called.map_err(Error::from)
+}
