@@ -18,8 +18,9 @@ const BATCHES_PER_TURN: usize = 8;
 /// A link that is to end at once gets so long to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// After the goodbye the peer gets so long to close its side. Closing first could destroy what is still under way to
-/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7).
-const LINGER: Duration = Duration::from_secs(1);
+/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7). Whoever waits for the end has a grace
+/// time of its own, and breaks the link off after it.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// How a link ended.
 #[derive(Debug)]

@@ -64,7 +64,7 @@ impl CallOptions {
     #[doc(hidden)]
     #[must_use]
     pub fn __idempotent(self) -> Self {
-        // Told to the session when it resumes calls; until then a call is repeated by nobody.
+        // The routes record it too. No call is repeated as it is, so there is nobody to tell yet.
         self
     }
 

@@ -27,8 +27,8 @@ use crate::wire::hello::{self, ClientHello, ServerHello};
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Clients that do not take their goodbye hold `stop` for so long, all together.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// Clients get so long to take their goodbye and hang up, if handlers used up the grace time.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How a server listens, as its builder collected it.
 pub(crate) struct ServerSettings {
@@ -289,6 +289,7 @@ impl Running {
         for exchange in &exchanges {
             exchange.session().drain();
         }
+        let since = Instant::now();
         let work = exchanges.iter().map(|exchange| async {
             exchange.wait_until(|session| session.no_jobs()).await;
             exchange.wait_until(|session| session.is_idle() || !session.is_linked()).await;
@@ -299,7 +300,8 @@ impl Running {
             exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
             exchange.wait_until(|session| !session.is_linked()).await;
         });
-        let _ = timeout(GOODBYE, all(goodbyes)).await;
+        let left = self.grace.saturating_sub(since.elapsed()).max(GOODBYE);
+        let _ = timeout(left, all(goodbyes)).await;
         self.end();
     }
 

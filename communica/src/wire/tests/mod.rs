@@ -9,6 +9,32 @@ use bytes::BytesMut;
 
 use super::*;
 
+/// ARCHITECTURE.md, invariant 1.
+#[test]
+fn wire_and_session_do_no_io_and_read_no_clock() {
+    fn visit(folder: &std::path::Path, read: &mut usize) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("tests") && !path.ends_with("recordings") {
+                visit(&path, read);
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                for word in
+                    ["tokio::", "Instant", "SystemTime", "std::net", "std::fs", "std::thread", "async "]
+                {
+                    assert!(!source.contains(word), "{} uses {word}", path.display());
+                }
+                *read += 1;
+            }
+        }
+    }
+    let mut read = 0;
+    for room in ["wire", "session"] {
+        visit(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), &mut read);
+    }
+    assert!(read >= 12, "only {read} files were found");
+}
+
 fn limits() -> WireLimits {
     WireLimits { message: 1 << 20, metadata: 4096 }
 }

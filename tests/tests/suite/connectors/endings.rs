@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use communica::{Error, Reason, RouteClient, RouteServer, RouteTable};
+use communica::{Context, Error, Reason, RouteClient, RouteServer, RouteTable};
 
 use super::roads::{Road, over_every_road};
 use crate::support::{Gate, echo, eventually, noting, take};
@@ -13,6 +13,7 @@ over_every_road! {
     stop_does_not_wait_longer_than_the_grace_time,
     the_address_is_free_when_stop_returns,
     close_delivers_throws_that_were_accepted,
+    close_delivers_throws_to_a_slow_server_that_throws_back,
     calls_after_close_are_not_sent,
     dropping_the_client_ends_the_connection,
     dropping_the_server_ends_the_connection,
@@ -30,6 +31,25 @@ async fn stop_delivers_throws_that_were_accepted(road: Road) {
     }
     server.stop().await;
     assert_eq!(take(&mut noted, 500).await, (0..500).collect::<Vec<i64>>());
+}
+
+/// What the server throws meets a socket that is about to close: a reset would destroy what the kernel still holds.
+async fn close_delivers_throws_to_a_slow_server_that_throws_back(road: Road) {
+    const THROWS: i64 = 150;
+    let (noted_in, mut noted) = tokio::sync::mpsc::unbounded_channel();
+    let routes = RouteTable::new().route("slow", move |cx: Context, (number, _): (i64, String)| {
+        std::thread::sleep(Duration::from_millis(10));
+        noted_in.send(number).unwrap();
+        tokio::spawn(async move { cx.peer().throw("back", &number).await });
+    });
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    let large = "x".repeat(10_000);
+    for number in 0..THROWS {
+        client.throw("slow", &(number, &large)).await.unwrap();
+    }
+    client.close().await;
+    assert_eq!(take(&mut noted, THROWS as usize).await, (0..THROWS).collect::<Vec<_>>());
 }
 
 async fn stop_lets_running_handlers_finish(road: Road) {
