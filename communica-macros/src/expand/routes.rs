@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::{Ident, LitStr};
 
 use super::parts::{rules_of_several, serializer, with_rules};
@@ -150,10 +151,13 @@ fn load_function(service: &Service, method: &Method) -> TokenStream {
     let (serializer, rules) =
         (serializer(service, method, Span::call_site()), rules_of_several(service, method));
     let checked = with_rules(service, method, Span::call_site());
+    // What a caller of another shape is told instead of the struct's name.
+    let names: Vec<_> = method.args.iter().map(|arg| format!("`{}`", arg.ident.unraw())).collect();
+    let expecting = format!("an object with the arguments {}", names.join(", "));
     quote! {
         use #krate::__private::serde as __communica_serde;
         #[derive(__communica_serde::Deserialize)]
-        #[serde(crate = "__communica_serde")]
+        #[serde(crate = "__communica_serde", expecting = #expecting)]
         struct __CommunicaArgs<#(#parameters),*> { #(#fields: #parameters),* }
         #rules
         fn __communica_load<'__communica, #(#parameters),*>(

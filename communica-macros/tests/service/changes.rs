@@ -90,3 +90,12 @@ async fn a_method_that_the_server_lacks_is_a_clear_error() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_caller_of_another_shape_is_told_the_arguments() {
+    with_client("another-shape", old::Desk::into_routes(old::Host), |client| async move {
+        let error = client.request::<_, String>("order", "tea").await.unwrap_err().to_string();
+        assert!(error.contains("expected an object with the arguments `item`, `count`"), "{error}");
+    })
+    .await;
+}

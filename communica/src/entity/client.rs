@@ -119,7 +119,7 @@ impl Client {
 
     fn not_in_time(&self, time: Duration) -> Error {
         let last = match &*self.status.borrow() {
-            Status::Trying(Some(last)) => format!("the last attempt said: {last}"),
+            Status::Trying(Some(last)) => format!("the last attempt said: {last}; does a server run there?"),
             _ => "no attempt came to an end".to_owned(),
         };
         self.failed(format!("no connection within {time:?}; {last}"))
@@ -278,6 +278,9 @@ impl Keeper {
         }
         if let LinkError::Refused(reason) = error {
             return Some(Reason::Refused(reason));
+        }
+        if matches!(*self.status.borrow(), Status::Trying(None)) {
+            tracing::warn!(address = self.connector.address(), %error, "could not connect yet, still trying");
         }
         self.status.send_replace(Status::Trying(Some(error.to_string())));
         None

@@ -92,6 +92,9 @@ impl Caller for Peer {
 
 /// Whichever client of a server is connected: each call goes to one of them, by chance. While there is none, calls
 /// wait for one to come, within the time given with the call.
+///
+/// What routes a client has is not known here. Where some clients only ask and others work, call the workers by their
+/// ids, see [`RouteServerHandle::peer`](crate::RouteServerHandle::peer).
 #[derive(Clone)]
 pub struct AnyPeer(pub(crate) Arc<Server>);
 
@@ -189,7 +192,7 @@ impl Caller for AllPeers {
     }
 }
 
-/// A caller is a caller.
+/// A caller is a caller, and so is one that is lent.
 macro_rules! into_itself {
     ($($caller:ty),*) => {$(
         impl IntoCaller for $caller {
@@ -197,6 +200,14 @@ macro_rules! into_itself {
 
             fn into_caller(self) -> Self {
                 self
+            }
+        }
+
+        impl IntoCaller for &$caller {
+            type Caller = $caller;
+
+            fn into_caller(self) -> $caller {
+                self.clone()
             }
         }
     )*};

@@ -176,6 +176,14 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.running.state.clone()
     }
 
+    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// [`Error::Signals`].
+    pub async fn run(&self) -> Result<(), Error> {
+        self.running.run().await
+    }
+
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
     /// time; then tells the clients and closes. The address is free again when it returns. A handler that waits for
     /// it waits for itself: let it tell another task to stop.

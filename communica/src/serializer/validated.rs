@@ -12,7 +12,7 @@ use crate::SerializerError;
 
 /// Another serializer whose values are checked before sending and after loading, on both sides.
 ///
-/// The rules stand on the types, written with the crate [`garde`](https://docs.rs/garde) (0.22), and
+/// The rules stand on the types, written with the crate `garde` (0.22), and
 /// [`validated!`](crate::validated) names the types that methods take and give. Numbers, text and the like have no
 /// rules, and lists, options, maps and tuples have those of what is in them.
 ///
