@@ -121,7 +121,6 @@ impl Driver<'_> {
         });
         if self.goodbye.is_none() && goodbye.is_some() {
             self.goodbye = goodbye;
-            self.set_watch(LAST_WORDS);
         }
         if self.goodbye.as_ref().is_some_and(|goodbye| goodbye.at_once) {
             return self.poll_end_at_once(cx);
@@ -231,7 +230,10 @@ impl Driver<'_> {
     fn broken(&mut self, cx: &mut Context<'_>, error: std::io::Error) -> LinkEnd {
         loop {
             match self.rx.poll_recv(cx, &mut self.inbox) {
-                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
+                Poll::Ready(Ok(Received::Messages)) => {
+                    self.take_in();
+                    self.exchange.start_jobs(&mut self.jobs);
+                }
                 Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
                 Poll::Ready(Err(_)) | Poll::Pending => return LinkEnd::Broken(error.into()),
             }
@@ -241,8 +243,12 @@ impl Driver<'_> {
     /// Another link waits to take over: what is queued is for that one.
     fn poll_end_at_once(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let reason = self.goodbye.as_ref().and_then(|goodbye| goodbye.reason.as_deref());
-        let reason = if std::mem::replace(&mut self.goodbye_said, true) { None } else { reason };
+        let first = !std::mem::replace(&mut self.goodbye_said, true);
+        let reason = reason.filter(|_| first);
         if self.exchange.poll_last_words(cx, reason).is_pending() {
+            if first {
+                self.set_watch(LAST_WORDS);
+            }
             ready!(self.watch.as_mut().poll(cx));
         }
         Poll::Ready(LinkEnd::Here)

@@ -28,7 +28,7 @@ impl Jobs {
     }
 
     pub(super) fn push(&mut self, mut message: Message) {
-        let waits = self.running >= self.limit || !self.waiting.is_empty();
+        let waits = self.running + self.waiting.len() >= self.limit;
         if waits && message.payload.len() <= COPY_LIMIT {
             // It may wait for long, and would keep the whole buffer it was read into.
             message = message.detached();

@@ -99,7 +99,8 @@ pub(crate) enum Intake {
     Open,
     /// Not before something of what came was worked off.
     Paused,
-    /// It sent four times what may wait, and reading could not stop because this side waits for its answers.
+    /// It sent four times what may wait, and reading could not stop because this side waits for its answers; or it
+    /// does not take the answers to what it sends.
     Overrun,
 }
 
@@ -262,7 +263,10 @@ impl<W: Clone> Session<W> {
         self.paused = full && self.calls.waiting() == 0;
         if self.paused {
             Intake::Paused
-        } else if full && self.jobs.meets(self.limits.waiting.times(4)) {
+        } else if self.jobs.meets(self.limits.waiting.times(4))
+            || self.outbox.answers_meet(self.limits.queued.times(4))
+        {
+            // Refusals are answers too, and a peer that reads none of them must not make them pile up.
             Intake::Overrun
         } else {
             Intake::Open

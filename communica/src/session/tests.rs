@@ -476,3 +476,37 @@ fn of_two_connections_the_newer_one_counts() {
     assert_eq!(server.driver_looks(|_| "driver"), None);
     assert!(!server.is_newest(first) && server.is_newest(second));
 }
+
+#[test]
+fn refusals_that_a_peer_does_not_take_end_its_link() {
+    let limits = Limits::new().queued(2, 1 << 20);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    server.drain();
+    for number in 0..9 {
+        let _ = request(&mut client, "x");
+        deliver(&mut client, &mut server);
+        let expected = if number < 7 { Intake::Open } else { Intake::Overrun };
+        assert_eq!(server.intake(), expected, "after {} refusals", number + 1);
+    }
+}
+
+#[test]
+fn only_what_has_to_wait_is_copied() {
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &Limits::new().running(2)));
+    let sent = carry({
+        for _ in 0..3 {
+            let _ = request(&mut client, "x");
+        }
+        &mut client
+    });
+    let places: Vec<_> = sent.iter().map(|message| message.payload.as_ptr()).collect();
+    for message in sent.clone() {
+        server.receive(message);
+    }
+    let mut started = start(&mut server);
+    server.jobs_done(2);
+    started.extend(start(&mut server));
+    let shared: Vec<_> =
+        started.iter().zip(places).map(|(message, place)| message.payload.as_ptr() == place).collect();
+    assert_eq!(shared, [true, true, false]);
+}
