@@ -63,7 +63,35 @@ mod tests;
 /// | `Option<T>`, `Option<&T>` | among several arguments, it may be missing in the message |
 /// | `-> T` | owned |
 /// | `-> Result<T, E>` | `E` derives `ServiceError` and comes back as the variant it was |
+/// | `-> Result<T, AnyError>` | `?` works on any error, and its message is what comes back, see [below](#errors-without-a-variant) |
 /// | plain `fn` | runs where its message was read: let it be done in microseconds, or make it `blocking` |
+///
+/// # Errors without a variant
+///
+/// A method that has nothing to tell by type returns `communica::AnyError`, which `?` makes of any error, `anyhow`'s
+/// included; an enum that derives `ServiceError` has a variant with `#[service_error(unknown)]` for the rest. The
+/// caller gets `CallError::Failed(Error::Unknown(…))` with the words of the error and of its sources: so what must not
+/// leave the process belongs behind a variant, or in the log.
+///
+/// ```
+/// use communica::AnyError;
+///
+/// #[communica::service]
+/// pub trait Files {
+///     async fn count(&self, path: &str) -> Result<u32, AnyError>;
+/// }
+///
+/// struct Disk;
+///
+/// impl Files for Disk {
+///     async fn count(&self, path: &str) -> Result<u32, AnyError> {
+///         if path.is_empty() {
+///             return Err("the path is empty".into());
+///         }
+///         Ok(std::fs::read_to_string(path)?.trim().parse()?)
+///     }
+/// }
+/// ```
 ///
 /// # On the wire
 ///
@@ -172,7 +200,11 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `code = 400` | variant or struct | the number that the caller reads |
 /// | `responder` | variant or struct | the responder is to blame (`RespError`), and not the requester (`ReqError`) |
+/// | `unknown` | variant or struct | its message goes to the caller (`UnknownError`) and nothing else: any fields will do, and it does not come back |
 /// | `crate = path` | the type | where generated code finds the library, when it is not `::communica` |
+///
+/// A type with an `unknown` variant is a `std::error::Error`, for the words of its sources are told too; the responder
+/// logs it.
 ///
 /// A peer that sends no names of variants, as Python does with `ReqError("…", 404)`, is understood by code and blame:
 /// the first variant without fields that has both. A variant with fields is not made up from a code. What is no

@@ -159,7 +159,8 @@ pub(crate) fn plain_name(pat: &Pat) -> Option<(Ident, bool)> {
     }
 }
 
-fn mentions(tokens: TokenStream, name: &str) -> bool {
+/// Whether an identifier stands anywhere in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Group(group) => mentions(group.stream(), name),
         TokenTree::Ident(ident) => ident == name,

@@ -63,6 +63,14 @@ pub(crate) fn is_context(ty: &Type) -> bool {
     }
 }
 
+/// `T` in `&T`, without lifetimes of its own.
+pub(crate) fn referred(ty: &Type) -> Type {
+    match peel(ty) {
+        Type::Reference(reference) => elided(&reference.elem),
+        other => elided(other),
+    }
+}
+
 /// `Context` in any form that could be meant as the context of a call.
 pub(crate) fn is_like_context(ty: &Type) -> bool {
     match peel(ty) {

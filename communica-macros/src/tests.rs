@@ -61,7 +61,10 @@ fn routes_own_what_the_caller_lends() {
     has(&text, "fn into_routes(self) -> ::communica::RouteTable");
     has(&text, "__communica_load::<i64, ::std::vec::Vec<Number>>(&payload)");
     has(&text, "<Self as Calculator>::add(&service, args.a, &*args.b).await");
-    has(&text, "load::<_, ::communica::__private::Text<'_>>(&::communica::JsonSerializer, &payload)");
+    has(
+        &text,
+        "load::<_, ::communica::__private::Text<'_>>(&::communica::__private::DefaultSerializer, &payload)",
+    );
     has(&text, "Registration { names: &[\"quick\"], idempotent: false, }, move |_, _|");
 }
 
@@ -146,8 +149,8 @@ fn cfg_goes_with_everything_made_of_a_method() {
             }
         ),
     ));
-    // The trait, the shared value, the client and its two blocks.
-    assert_eq!(text.matches("#[cfg(unix)]").count(), 5, "{text}");
+    // The trait, the shared value, the client and its two blocks, the question for the default format.
+    assert_eq!(text.matches("#[cfg(unix)]").count(), 6, "{text}");
 }
 
 #[test]
@@ -191,6 +194,22 @@ fn errors_travel_with_code_side_name_and_fields() {
 }
 
 #[test]
+fn an_unknown_error_crosses_as_its_words_and_does_not_come_back() {
+    let text = pretty(service_error::derive(quote! {
+        enum Problem<T, E> {
+            Known(Vec<T>),
+            #[service_error(unknown)]
+            Other(E),
+        }
+    }));
+    has(&text, "error @ Self::Other { .. } => ::communica::__private::unknown(&error),");
+    has(&text, "Problem<T, E>: ::std::error::Error,");
+    has(&text, "T: ::communica::__private::serde::Serialize");
+    has_not(&text, "E: ::communica::__private::serde::Serialize");
+    has_not(&text, "Some(\"Other\")");
+}
+
+#[test]
 fn a_struct_is_a_variant_of_its_own_name() {
     let text = pretty(service_error::derive(quote!(
         #[service_error(code = 404)]
@@ -228,9 +247,11 @@ fn every_mistake_in_an_error_is_told() {
             One(&'a str),
             #[service_error = 3]
             Two(Box<dyn Error>),
+            #[service_error(unknown, code = 5)]
+            Three(&'static str, Box<dyn Error>),
         }
     }));
-    assert_eq!(text.matches("compile_error!").count(), 7, "{text}");
+    assert_eq!(text.matches("compile_error!").count(), 8, "{text}");
     has(&text, "impl<'a> ::communica::ServiceError for Problem<'a>");
 }
 

@@ -4,7 +4,13 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+mod any;
+mod service;
+
 pub use crate::wire::{Fault, FaultKind, WireError};
+pub use any::AnyError;
+pub(crate) use any::unknown;
+pub use service::{CallError, NoServiceError, ServiceError};
 
 /// How a call, a connect or a start failed.
 ///
@@ -25,7 +31,7 @@ pub enum Error {
     /// The peer says that it is to blame itself.
     #[error(transparent)]
     Resp(RespError),
-    /// The handler panicked or raised something unforeseen.
+    /// The handler panicked, or failed with an error without a variant.
     #[error(transparent)]
     Unknown(UnknownError),
     /// A value could not be dumped or loaded; [`SerializerError::side`] says where.
@@ -101,6 +107,9 @@ pub enum Reason {
     /// The server turned this client away, and said why.
     #[error("the server refused the connection: {0}")]
     Refused(String),
+    /// The client cannot connect as it is set up, and why.
+    #[error("{0}")]
+    Misconfigured(String),
     /// The server has not heard from this client for so long that it forgot it.
     #[error("the client was gone for too long and was forgotten")]
     Forgotten,
@@ -150,7 +159,7 @@ impl From<Fault> for Error {
             FaultKind::Unknown => Self::Unknown(UnknownError(fault)),
             FaultKind::Serializer => Self::Serializer(SerializerError {
                 side: SerializerSide::Peer,
-                message: fault.into_message(),
+                ..SerializerError::new(fault.into_message())
             }),
         }
     }
@@ -224,7 +233,8 @@ coded_error! {
     RespError, Resp
 }
 
-/// A handler failed in a way it did not foresee: a panic here, an exception in Python. As `UnknownError` in Python.
+/// A handler failed in a way it did not foresee: a panic or an [`AnyError`] here, an exception in Python. As
+/// `UnknownError` in Python.
 #[derive(Clone, Debug)]
 pub struct UnknownError(pub(crate) Fault);
 
@@ -261,13 +271,25 @@ pub enum SerializerSide {
 pub struct SerializerError {
     side: SerializerSide,
     message: String,
+    /// The bytes are a value in the format; it is the value that is wrong.
+    about_value: bool,
 }
 
 impl SerializerError {
     /// For serializers: what is wrong, in words.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { side: SerializerSide::Request, message: message.into() }
+        Self { side: SerializerSide::Request, message: message.into(), about_value: false }
+    }
+
+    /// The bytes were well, and the value in them is not.
+    #[cfg_attr(not(feature = "validated"), allow(dead_code))]
+    pub(crate) fn about_value(message: impl Into<String>) -> Self {
+        Self { about_value: true, ..Self::new(message) }
+    }
+
+    pub(crate) fn is_about_value(&self) -> bool {
+        self.about_value
     }
 
     pub(crate) fn in_result(self) -> Self {
@@ -299,101 +321,3 @@ impl fmt::Display for SerializerError {
 }
 
 impl std::error::Error for SerializerError {}
-
-/// How a typed call failed: the service's own error, or anything else.
-#[derive(Clone, Debug)]
-pub enum CallError<E = NoServiceError> {
-    /// What the method returned as its error, as the variant it was.
-    Service(E),
-    /// Everything else; [`Error::outcome`] says whether the call may have run.
-    Failed(Error),
-}
-
-impl<E> CallError<E> {
-    /// Which of three things is true of the call.
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            Self::Service(_) => Outcome::Answered,
-            Self::Failed(error) => error.outcome(),
-        }
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for CallError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Service(error) => error.fmt(f),
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
-
-impl<E> From<Error> for CallError<E> {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Service(never) => match never {},
-            CallError::Failed(error) => error,
-        }
-    }
-}
-
-/// A failed call inside a handler becomes its answer with `?`. A typed error of another service stays what it says,
-/// but is no variant of this one's.
-impl<E: ServiceError> From<CallError<E>> for Fault {
-    fn from(error: CallError<E>) -> Self {
-        match error {
-            CallError::Service(error) => {
-                let fault = error.into_fault();
-                Self::new(FaultKind::Resp, fault.message(), fault.code())
-            }
-            CallError::Failed(error) => error.into(),
-        }
-    }
-}
-
-/// An error that a service's method returns and its caller gets back as the variant it was. Derive it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an error a service can return",
-    label = "put `#[derive(communica::ServiceError)]` on this type",
-    note = "the error of a service's method travels to the caller and comes back as the variant it was"
-)]
-pub trait ServiceError: Sized + Send + 'static {
-    /// The form in which it crosses the wire.
-    fn into_fault(self) -> Fault;
-
-    /// Reads it back.
-    ///
-    /// # Errors
-    /// Gives the fault back when it is none of this type's variants.
-    fn from_fault(fault: Fault) -> Result<Self, Fault>;
-}
-
-/// The error of a method that returns none: it has no values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoServiceError {}
-
-impl fmt::Display for NoServiceError {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
-    }
-}
-
-impl std::error::Error for NoServiceError {}
-
-impl ServiceError for NoServiceError {
-    fn into_fault(self) -> Fault {
-        match self {}
-    }
-
-    fn from_fault(fault: Fault) -> Result<Self, Fault> {
-        Err(fault)
-    }
-}

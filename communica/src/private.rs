@@ -6,6 +6,11 @@ pub use ::serde;
 pub use crate::error::NoServiceError;
 pub use crate::serializer::Payload;
 
+#[cfg(feature = "json")]
+pub use crate::JsonSerializer as DefaultSerializer;
+#[cfg(not(feature = "json"))]
+pub use no_format::NoFormat as DefaultSerializer;
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
@@ -27,12 +32,57 @@ pub type BoxAnswer = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub trait ResultParts {
     type Ok;
     type Err;
+
+    fn parts(self) -> Result<Self::Ok, Self::Err>;
 }
 
 impl<T, E> ResultParts for Result<T, E> {
     type Ok = T;
     type Err = E;
+
+    fn parts(self) -> Self {
+        self
+    }
 }
+
+/// The value after `serializer =`. Of what is no serializer there is no `Itself`, so nothing more is missed of it.
+pub fn chosen<S: Chosen<M>, M>(serializer: S) -> S::Itself {
+    serializer.itself()
+}
+
+/// `M` is worked out by the compiler: two ways to be chosen, of which one is closed, make it look before it leaps.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a serializer",
+    label = "not a format",
+    note = "name one of the library's, as `JsonSerializer`, or implement `communica::Serializer` for yours"
+)]
+pub trait Chosen<M> {
+    type Itself;
+
+    fn itself(self) -> Self::Itself;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Serializer> Chosen<Open> for S {
+    type Itself = S;
+
+    fn itself(self) -> S {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Never> Chosen<Closed> for S {
+    type Itself = S;
+
+    fn itself(self) -> S {
+        self
+    }
+}
+
+pub enum Open {}
+pub enum Closed {}
+pub trait Never {}
 
 /// Text that stays in the payload where it can: a `Cow` in a derived struct would be copied.
 #[derive(serde::Deserialize)]
@@ -42,6 +92,29 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 #[cfg(feature = "validated")]
 impl crate::serializer::Validated for Text<'_> {
     fn check(&self, _: &mut crate::serializer::BrokenRules) {}
+}
+
+/// Without the default format, a service that names none is told so once.
+#[cfg(not(feature = "json"))]
+#[path = "private/no_format.rs"]
+mod no_format;
+
+#[cfg(feature = "json")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __communica_default_format {
+    () => {};
+}
+
+#[cfg(not(feature = "json"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __communica_default_format {
+    () => {
+        ::core::compile_error!(
+            "this service names no format, and the default, JSON, is off: turn on the feature `json` of `communica`, or write `#[communica::service(serializer = …)]`"
+        );
+    };
 }
 
 // Server side ----------------------------------------------------------------------------------------------------
@@ -131,6 +204,31 @@ where
     handler::dump(serializer, value)
 }
 
+/// The first argument of a method, when it is named `Context`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the context of a call",
+    label = "only `communica::Context` comes with a call",
+    note = "an argument of type `&Context` is not sent: give your type another name to send it"
+)]
+pub trait Given {
+    fn given(context: &Context) -> &Self;
+}
+
+impl Given for Context {
+    fn given(context: &Context) -> &Self {
+        context
+    }
+}
+
+pub fn dump_alias<S, R>(serializer: &S, result: R) -> Answer
+where
+    R: ResultParts,
+    S: Dump<R::Ok>,
+    R::Err: ServiceError,
+{
+    dump_result(serializer, result.parts())
+}
+
 pub fn dump_result<S, T, E>(serializer: &S, result: Result<T, E>) -> Answer
 where
     S: Dump<T>,
@@ -179,6 +277,27 @@ pub fn fault<D: serde::Serialize + ?Sized>(
     data: &D,
 ) -> Fault {
     Fault::new(kind(responder), message, code).with_variant(variant, data)
+}
+
+/// The message of an error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what its caller is told: it has no `Display`",
+    label = "implement `std::fmt::Display`, or let `thiserror::Error` do it"
+)]
+pub trait Told {
+    fn told(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: std::fmt::Display> Told for E {
+    fn told(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The fault of a variant that does not travel.
+pub fn unknown<E: std::error::Error + 'static>(error: &E) -> Fault {
+    crate::error::unknown(error)
 }
 
 fn kind(responder: bool) -> FaultKind {

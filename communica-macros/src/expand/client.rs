@@ -125,8 +125,12 @@ fn bound(service: &Service, method: &Method, outcome: &Outcome) -> Option<TokenS
     let error = &outcome.error;
     let place = place_of(error);
     let krate = placed(&service.krate, place);
-    let fails = !matches!(method.output, Output::Value(_));
-    fails.then(|| quote_spanned!(place=> where #error: #krate::ServiceError))
+    match &method.output {
+        Output::Value(_) => None,
+        Output::Result(..) | Output::Alias(_) => {
+            Some(quote_spanned!(place=> where #error: #krate::ServiceError))
+        }
+    }
 }
 
 fn options(service: &Service, method: &Method) -> TokenStream {

@@ -1,11 +1,12 @@
 //! A service with mistakes still becomes a trait and a client, so that uses of them are no further errors.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt as _;
 use syn::{FnArg, Pat, ReturnType, TraitItem, TraitItemFn, parse_quote};
 
 use super::client::{Bodies, Outcome, definition, implementation, stub};
+use super::parts::serializer;
 use crate::model::{Method, Service};
 use crate::names;
 use crate::shape::Parts;
@@ -30,7 +31,10 @@ fn tolerant_stub(service: &Service, method: &Method) -> TokenStream {
         ReturnType::Type(_, ty) => Parts::of(ty).are_sendable(),
     };
     let outcome = if sendable { Outcome::of(service, method) } else { Outcome::nothing(service) };
-    stub(service, method, &Bodies { call: quote!(loop {}), throw: quote!(loop {}), outcome, bound: None })
+    // The serializer is named, so that its import is not called unused.
+    let serializer = serializer(service, method, Span::call_site());
+    let call = quote!({ let _ = || #serializer; loop {} });
+    stub(service, method, &Bodies { call, throw: quote!(loop {}), outcome, bound: None })
 }
 
 /// Methods that clash with nothing: a clash would be told a second time.

@@ -20,7 +20,15 @@ pub(crate) fn expand(service: &Service) -> TokenStream {
     let server = server::service_trait(service);
     let shared = shared::shared_implementation(service);
     let client = client::client(service);
-    quote!(#server #shared #client)
+    let default = default_format(service);
+    quote!(#server #shared #client #default)
+}
+
+/// A service whose methods name no format needs the default one, which is a feature of the library.
+fn default_format(service: &Service) -> Option<TokenStream> {
+    let (krate, cfg) = (&service.krate, &service.attrs.cfg);
+    let unnamed = service.methods.iter().any(|method| method.serializer.is_none());
+    unnamed.then(|| quote!(#(#cfg)* #krate::__communica_default_format! {}))
 }
 
 /// Where a user wrote something, with the names that generated code sees.
@@ -29,7 +37,7 @@ fn place_of(written: &impl Spanned) -> Span {
 }
 
 /// The path of the library, at a place where a user wrote what a use of it may refuse.
-fn placed(path: impl ToTokens, place: Span) -> TokenStream {
+pub(crate) fn placed(path: impl ToTokens, place: Span) -> TokenStream {
     let move_there = |mut tree: TokenTree| {
         tree.set_span(tree.span().located_at(place));
         tree

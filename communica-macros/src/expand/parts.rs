@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Lifetime, ReceiverKind};
 
-use super::placed;
+use super::{place_of, placed};
 use crate::model::{Arg, Method, Service};
 use crate::names;
 
@@ -23,14 +23,19 @@ pub(super) fn declared(arg: &Arg) -> TokenStream {
     quote!(#ident: #ty)
 }
 
-/// The method's serializer, as something that stands at `place`: what a type there lacks is told there,
-/// and not where the serializer was named.
+/// The method's serializer, as something that stands at `place`: what a type there lacks is told there, and not where
+/// the serializer was named. That it is a serializer at all is asked where it was named, in the same words each time,
+/// of which the compiler tells the first.
 pub(super) fn serializer(service: &Service, method: &Method, place: Span) -> TokenStream {
     match &method.serializer {
-        Some(value) => quote_spanned!(place=> { #value }),
+        Some(value) => {
+            let (krate, named) = (placed(&service.krate, place_of(value)), place_of(value));
+            let chosen = quote_spanned!(named=> #krate::__private::chosen(#value));
+            quote_spanned!(place=> { #chosen })
+        }
         None => {
             let krate = placed(&service.krate, place);
-            quote_spanned!(place=> #krate::JsonSerializer)
+            quote_spanned!(place=> #krate::__private::DefaultSerializer)
         }
     }
 }

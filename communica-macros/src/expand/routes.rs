@@ -9,7 +9,7 @@ use super::parts::{rules_of_several, serializer, with_rules};
 use super::{place_of, placed};
 use crate::model::{Arg, Method, Service};
 use crate::names;
-use crate::shape::{Lent, Output, elided};
+use crate::shape::{self, Lent, Output, elided};
 
 pub(super) fn into_routes(service: &Service) -> TokenStream {
     let krate = &service.krate;
@@ -79,13 +79,14 @@ fn registration(service: &Service, method: &Method) -> TokenStream {
 
 /// From the payload to the answer, inside the handler.
 fn answer(service: &Service, method: &Method) -> TokenStream {
-    let (item, ident) = (&service.item.ident, method.ident());
+    let (krate, item, ident) = (&service.krate, &service.item.ident, method.ident());
     let (value, args, fault) =
         (names::variable("service"), names::variable("args"), names::variable("fault"));
     let context = method.context.as_ref().map(|arg| {
-        let (place, context) = (place_of(arg.ty()), names::variable("context"));
-        let context = placed(&context, place);
-        quote_spanned!(place=> &#context,)
+        let place = place_of(arg.ty());
+        let (krate, context) = (placed(krate, place), placed(names::variable("context"), place));
+        let ty = shape::referred(arg.ty());
+        quote_spanned!(place=> <#ty as #krate::__private::Given>::given(&#context),)
     });
     let passed = method.args.iter().map(|arg| match method.single() {
         Some(_) => passed(&args.to_token_stream(), arg),
@@ -122,7 +123,12 @@ fn dump(service: &Service, method: &Method, result: &TokenStream) -> TokenStream
         Output::Result(ok, error) => {
             quote_spanned!(place=> #there::__private::dump_result::<_, #ok, #error>(&#serializer, #result))
         }
-        Output::Alias(_) => quote!(#krate::__private::dump_result(&#serializer, #result)),
+        Output::Alias(ty) => {
+            let parts = quote_spanned!(place=> <#ty as #there::__private::ResultParts>);
+            quote_spanned! {place=>
+                #there::__private::dump_result::<_, #parts::Ok, #parts::Err>(&#serializer, #parts::parts(#result))
+            }
+        }
     }
 }
 

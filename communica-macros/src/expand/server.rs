@@ -1,6 +1,6 @@
 //! The user's trait: as written, with `Send` on its futures, and with `into_routes`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Block, Expr, FnArg, Pat, ReturnType, Signature, Stmt, TraitItem, TraitItemFn, parse_quote};
 
@@ -13,7 +13,18 @@ pub(super) fn service_trait(service: &Service) -> TokenStream {
     let mut item = service.item.clone();
     item.items = service.methods.iter().map(|method| TraitItem::Fn(with_send(method))).collect();
     item.items.push(TraitItem::Verbatim(into_routes(service)));
-    quote!(#item)
+    without_parameters(quote!(#item))
+}
+
+/// `trait Desk` becomes `trait Desk<>`, with brackets that nobody wrote: to a type that it does not know, the compiler
+/// would otherwise add, once more, that the trait could have a parameter of that name.
+fn without_parameters(item: TokenStream) -> TokenStream {
+    let mut named = false;
+    let spread = item.into_iter().flat_map(|tree| {
+        let name = std::mem::replace(&mut named, matches!(&tree, TokenTree::Ident(word) if word == "trait"));
+        [Some(TokenStream::from(tree)), name.then(|| quote!(<>))].into_iter().flatten()
+    });
+    spread.collect()
 }
 
 /// `async fn m(&self, a: A) -> T;` becomes `fn m(&self, a: A) -> impl Future<Output = T> + Send;`,

@@ -1,6 +1,6 @@
 //! An error type goes in; every mistake in it comes out, each at its place.
 
-use syn::{Data, GenericParam};
+use syn::{Data, GenericParam, Ident};
 
 use super::model::{ErrorType, Variant};
 use crate::errors::Errors;
@@ -23,7 +23,23 @@ pub(super) fn check(model: &ErrorType<'_>, errors: &mut Errors) {
         }
     }
     for variant in &model.variants {
-        fields(variant, errors);
+        if variant.travels() {
+            fields(variant, errors);
+        } else {
+            blameless(variant, errors);
+        }
+        settings_on_fields(variant, errors);
+    }
+}
+
+/// Who does not know what failed knows no code for it, and nobody to blame.
+fn blameless(variant: &Variant<'_>, errors: &mut Errors) {
+    let blame = |key: &&Ident| *key == "code" || *key == "responder";
+    for key in variant.settings.keys.iter().filter(blame) {
+        errors.at(
+            key,
+            format!("an `unknown` error has a message and nothing else: remove `{key}` or `unknown`"),
+        );
     }
 }
 
@@ -33,14 +49,6 @@ fn fields(variant: &Variant<'_>, errors: &mut Errors) {
             variant.ident,
             format!("more than {LONGEST_TUPLE} fields need names: write `{{ name: Type, … }}`"),
         );
-    }
-    for attr in variant.fields.iter().flat_map(|field| &field.attrs) {
-        if attr.path().is_ident("service_error") {
-            errors.at(
-                attr,
-                "`service_error` stands on a variant or a struct: an error has one code, its fields none",
-            );
-        }
     }
     for ty in variant.types() {
         let parts = Parts::of(ty);
@@ -53,6 +61,17 @@ fn fields(variant: &Variant<'_>, errors: &mut Errors) {
         for object in &parts.trait_objects {
             errors
                 .at(object, "a field has one concrete type, which the peer loads: name it instead of `dyn`");
+        }
+    }
+}
+
+fn settings_on_fields(variant: &Variant<'_>, errors: &mut Errors) {
+    for attr in variant.fields.iter().flat_map(|field| &field.attrs) {
+        if attr.path().is_ident("service_error") {
+            errors.at(
+                attr,
+                "`service_error` stands on a variant or a struct: an error has one code, its fields none",
+            );
         }
     }
 }

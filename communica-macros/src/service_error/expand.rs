@@ -1,10 +1,12 @@
 //! A checked error type becomes its way to the caller and back. Nothing here can fail.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Generics, Ident, parse_quote};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::{Generics, Ident, Type, parse_quote};
 
 use super::model::{ErrorType, Variant};
+use crate::expand::placed;
+use crate::model::mentions;
 use crate::names;
 
 pub(super) fn expand(model: &ErrorType<'_>) -> TokenStream {
@@ -13,10 +15,16 @@ pub(super) fn expand(model: &ErrorType<'_>) -> TokenStream {
     let mut generics = model.input.generics.clone();
     let (_, arguments, _) = model.input.generics.split_for_impl();
     for parameter in model.input.generics.type_params().map(|parameter| &parameter.ident) {
+        let name = parameter.to_string();
         let predicates = &mut generics.make_where_clause().predicates;
-        predicates.push(parse_quote!(#parameter: #serde::Serialize + #serde::de::DeserializeOwned));
+        if travelling(model).any(|ty| mentions(ty.to_token_stream(), &name)) {
+            predicates.push(parse_quote!(#parameter: #serde::Serialize + #serde::de::DeserializeOwned));
+        }
         predicates.push(parse_quote!(#parameter: ::core::marker::Send + 'static));
         predicates.push(parse_quote!(#ident #arguments: ::core::fmt::Display));
+        if !model.variants.iter().all(Variant::travels) {
+            predicates.push(parse_quote!(#ident #arguments: ::std::error::Error));
+        }
     }
     implementations(model, &generics, &into_fault(model), &from_fault(model))
 }
@@ -29,6 +37,10 @@ pub(super) fn fallback(model: &ErrorType<'_>) -> TokenStream {
     let bound = parse_quote!(#ident #arguments: ::core::marker::Send + 'static);
     generics.make_where_clause().predicates.push(bound);
     implementations(model, &generics, &quote!(loop {}), &quote!(loop {}))
+}
+
+fn travelling<'a>(model: &'a ErrorType<'_>) -> impl Iterator<Item = &'a Type> {
+    model.variants.iter().filter(|variant| variant.travels()).flat_map(Variant::types)
 }
 
 fn implementations(
@@ -69,7 +81,8 @@ fn into_fault(model: &ErrorType<'_>) -> TokenStream {
     }
     let message = names::variable("message");
     let span = Span::call_site().located_at(model.input.ident.span());
-    let told = quote_spanned!(span=> ::std::string::ToString::to_string(&self));
+    let krate = placed(&model.krate, span);
+    let told = quote_spanned!(span=> #krate::__private::Told::told(&self));
     let arms = model.variants.iter().map(|variant| dump_arm(model, variant));
     quote! {
         let #message = #told;
@@ -80,6 +93,9 @@ fn into_fault(model: &ErrorType<'_>) -> TokenStream {
 /// One variant taken apart, its fields dumped.
 fn dump_arm(model: &ErrorType<'_>, variant: &Variant<'_>) -> TokenStream {
     let (krate, path, name) = (&model.krate, &variant.path, variant.name());
+    if !variant.travels() {
+        return unknown_arm(model, variant);
+    }
     let responder = variant.settings.responder;
     let code = match variant.settings.code {
         Some(code) => quote!(::core::option::Option::Some(#code)),
@@ -107,11 +123,21 @@ fn dump_arm(model: &ErrorType<'_>, variant: &Variant<'_>) -> TokenStream {
     }
 }
 
+/// One variant told by its message alone.
+fn unknown_arm(model: &ErrorType<'_>, variant: &Variant<'_>) -> TokenStream {
+    let (path, error) = (&variant.path, names::variable("error"));
+    let place = Span::call_site().located_at(variant.ident.span());
+    let (krate, whole) = (placed(&model.krate, place), placed(&error, place));
+    let unknown = quote_spanned!(place=> #krate::__private::unknown(&#whole));
+    quote!(#error @ #path { .. } => #unknown,)
+}
+
 fn from_fault(model: &ErrorType<'_>) -> TokenStream {
     let krate = &model.krate;
     let fault = names::variable("fault");
-    let arms = model.variants.iter().map(|variant| load_arm(model, variant));
-    let by_code = model.variants.iter().filter_map(|variant| {
+    let travelling = || model.variants.iter().filter(|variant| variant.travels());
+    let arms = travelling().map(|variant| load_arm(model, variant));
+    let by_code = travelling().filter_map(|variant| {
         let code = variant.settings.code.filter(|_| variant.fields.is_empty())?;
         let (path, responder) = (&variant.path, variant.settings.responder);
         Some(quote! {

@@ -33,12 +33,16 @@ pub(super) struct Settings {
     pub(super) code: Option<i64>,
     /// The responder's fault; the requester's without it.
     pub(super) responder: bool,
+    /// Neither: the caller gets the message alone.
+    pub(super) unknown: bool,
+    /// What was set, where.
+    pub(super) keys: Vec<Ident>,
 }
 
 impl<'a> ErrorType<'a> {
     pub(super) fn of(input: &'a DeriveInput, errors: &mut Errors) -> Self {
         let on_type = match &input.data {
-            Data::Struct(_) => &["code", "responder", "crate"][..],
+            Data::Struct(_) => &["code", "responder", "unknown", "crate"][..],
             Data::Enum(_) | Data::Union(_) => &["crate"],
         };
         let settings = Settings::read(&input.attrs, on_type, errors);
@@ -66,13 +70,18 @@ impl<'a> Variant<'a> {
             ident,
             path: parse_quote!(Self::#ident),
             fields: &variant.fields,
-            settings: Settings::read(&variant.attrs, &["code", "responder"], errors),
+            settings: Settings::read(&variant.attrs, &["code", "responder", "unknown"], errors),
         }
     }
 
     /// The name on the wire.
     pub(super) fn name(&self) -> String {
         self.ident.unraw().to_string()
+    }
+
+    /// Whether it comes back as what it was: its fields travel then.
+    pub(super) fn travels(&self) -> bool {
+        !self.settings.unknown
     }
 
     pub(super) fn members(&self) -> Vec<Member> {
@@ -91,7 +100,13 @@ impl<'a> Variant<'a> {
 
 impl Settings {
     fn read(attrs: &[Attribute], known: &[&str], errors: &mut Errors) -> Self {
-        let mut settings = Self { krate: parse_quote!(::communica), code: None, responder: false };
+        let mut settings = Self {
+            krate: parse_quote!(::communica),
+            code: None,
+            responder: false,
+            unknown: false,
+            keys: Vec::new(),
+        };
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("service_error")) {
             let Meta::List(list) = &attr.meta else {
                 errors.at(attr, "`service_error` takes a list, as in `#[service_error(code = 400)]`");
@@ -100,12 +115,14 @@ impl Settings {
             let grammar = Grammar { attribute: "service_error", known, repeated: &[] };
             read_settings(grammar, list.tokens.to_token_stream(), errors, |setting| {
                 let key = setting.key.to_string();
+                settings.keys.push(setting.key.clone());
                 match key.as_str() {
                     _ if !known.contains(&key.as_str()) => return Ok(false),
                     "crate" => settings.krate = setting.value("a path, as in `crate = ::communica`")?,
                     "code" => {
                         settings.code = Some(setting.value::<Code>("an integer, as in `code = 400`")?.0)
                     }
+                    "unknown" => settings.unknown = true,
                     _ => settings.responder = true,
                 }
                 Ok(true)

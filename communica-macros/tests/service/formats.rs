@@ -129,3 +129,53 @@ async fn rules_are_kept_on_both_sides() {
     })
     .await;
 }
+
+/// The desk as one side has it, and as the other does.
+#[communica::service]
+trait Desk {
+    async fn size(&self, text: &str) -> usize;
+    async fn name(&self) -> String;
+}
+
+mod elsewhere {
+    #[communica::service(serializer = communica::MsgPackSerializer)]
+    pub(crate) trait Desk {
+        async fn size(&self, text: &str) -> usize;
+        async fn name(&self) -> String;
+    }
+}
+
+struct Clerk;
+
+impl elsewhere::Desk for Clerk {
+    async fn size(&self, text: &str) -> usize {
+        text.len()
+    }
+    async fn name(&self) -> String {
+        "clerk".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn sides_of_different_formats_are_told_so() {
+    with_client("two-formats", elsewhere::Desk::into_routes(Clerk), |client| async move {
+        let desk = DeskClient::new(client);
+        let CallError::Failed(Error::Serializer(error)) = desk.size("lamp").await.unwrap_err() else {
+            panic!("this should be about the format")
+        };
+        assert_eq!(error.side(), SerializerSide::Peer);
+        let message = error.to_string();
+        let begin = "SerializerError: the peer could not load what was sent: the payload is JSON and not MessagePack: ";
+        assert!(message.starts_with(begin), "{message}");
+        // No argument is read in any format, so it is the result that tells.
+        let CallError::Failed(Error::Serializer(error)) = desk.name().await.unwrap_err() else {
+            panic!("this should be about the format")
+        };
+        assert_eq!(error.side(), SerializerSide::Result);
+        let message = error.to_string();
+        let begin = "SerializerError: the result could not be loaded: the payload is MessagePack and not JSON: ";
+        assert!(message.starts_with(begin), "{message}");
+        assert!(message.ends_with("; do both sides use the same serializer?"), "{message}");
+    })
+    .await;
+}

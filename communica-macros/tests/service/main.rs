@@ -11,6 +11,7 @@ mod context;
 mod desk;
 mod errors;
 mod formats;
+mod unknown;
 
 /// Runs a test with a client for `routes`, and fails it when it takes too long.
 async fn with_client<F: Future<Output = ()>>(

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{CallError, Error, NoServiceError, Reason, SerializerError, ServiceError};
 use crate::exchange::Exchange;
+use crate::route::handler;
 use crate::serializer::{Dump, Load};
 use crate::session::CallEnd;
 use crate::wire;
@@ -158,10 +159,7 @@ where
     let payload = serializer.dump(args).map_err(Error::Serializer)?;
     let more = options.more(route)?;
     match exchange.request(route, &more, payload, options.timeout).await {
-        CallEnd::Value(payload) => {
-            let loaded = serializer.load(&payload);
-            loaded.map_err(|error| Error::Serializer(error.in_result()).into())
-        }
+        CallEnd::Value(payload) => handler::load_result(serializer, &payload).map_err(CallError::Failed),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
             Ok(error) => CallError::Service(error),
             Err(fault) => CallError::Failed(fault.into()),

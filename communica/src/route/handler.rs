@@ -4,9 +4,10 @@ use std::future::Future;
 
 use bytes::Bytes;
 
+use super::mismatch::explained;
 use super::{Ran, Route};
 use crate::context::Context;
-use crate::error::{Fault, FaultKind, SerializerError};
+use crate::error::{Error, Fault, FaultKind, SerializerError};
 use crate::serializer::{Dump, Load, Serializer};
 use crate::session::Answer;
 
@@ -120,11 +121,17 @@ where
 
 /// A payload that cannot be loaded is the sender's business: it gets a `SerializerError`.
 pub(crate) fn load<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault> {
-    serializer.load(payload).map_err(|error| Fault::new(FaultKind::Serializer, unloadable::<S>(&error), None))
+    serializer
+        .load(payload)
+        .map_err(|error| Fault::new(FaultKind::Serializer, explained::<S>(&error, payload), None))
 }
 
-fn unloadable<S: Serializer>(error: &SerializerError) -> String {
-    format!("not the {} that was expected: {}", S::NAME, error.message())
+/// A result that cannot be loaded: the handler has run.
+pub(crate) fn load_result<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Error> {
+    serializer.load(payload).map_err(|error| {
+        let explained = SerializerError::new(explained::<S>(&error, payload));
+        Error::Serializer(explained.in_result())
+    })
 }
 
 /// A result that cannot be dumped is this side's fault.

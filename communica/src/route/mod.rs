@@ -1,6 +1,7 @@
 //! Names → handlers. Types end here: bytes in, bytes out.
 
 pub(crate) mod handler;
+mod mismatch;
 
 pub use handler::{Handler, Reply, reply};
 

@@ -60,6 +60,11 @@ use crate::SerializerError;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a serializer",
+    label = "not a format",
+    note = "name one of the library's, as `JsonSerializer`, or implement `communica::Serializer` for yours"
+)]
 pub trait Serializer: Clone + Send + Sync + 'static {
     /// What messages call this format.
     const NAME: &'static str;
@@ -69,7 +74,7 @@ pub trait Serializer: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot be sent as {Self}",
     label = "this type has no form in that format",
-    note = "most formats take what implements `serde::Serialize`: add `#[derive(serde::Serialize)]` to the type"
+    note = "`BytesSerializer` takes bytes, other formats what implements `serde::Serialize`: add `#[derive(serde::Serialize)]` to the type"
 )]
 pub trait Dump<T: ?Sized>: Serializer {
     /// One value as one payload. Start from [`Payload::buffer`] to reuse memory.
@@ -83,7 +88,7 @@ pub trait Dump<T: ?Sized>: Serializer {
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot be read from {Self}",
     label = "this type cannot be loaded from that format",
-    note = "most formats give what implements `serde::Deserialize`: add `#[derive(serde::Deserialize)]` to the type"
+    note = "`BytesSerializer` gives bytes, other formats what implements `serde::Deserialize`: add `#[derive(serde::Deserialize)]` to the type"
 )]
 pub trait Load<'de, T>: Serializer {
     /// One payload as one value. All of the payload must be the value: trailing bytes are an error.

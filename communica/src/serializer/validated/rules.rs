@@ -41,7 +41,7 @@ impl BrokenRules {
         value.check(&mut broken);
         match broken.count {
             0 => Ok(()),
-            _ => Err(SerializerError::new(broken.into_sentence())),
+            _ => Err(SerializerError::about_value(broken.into_sentence())),
         }
     }
 

@@ -1,0 +1,56 @@
+//! A payload that could not be loaded → one sentence on why: another format, or another value.
+
+use serde::de::IgnoredAny;
+
+use bytes::Bytes;
+
+use crate::error::SerializerError;
+use crate::serializer::Serializer;
+
+/// What stands for JSON and MessagePack in sentences, and in `Serializer::NAME`.
+const JSON: &str = "JSON";
+const MESSAGE_PACK: &str = "MessagePack";
+
+/// Says what is wrong with a payload that `S` did not load. Where both sides may have different formats, it asks.
+///
+/// Nothing on the wire says what format a payload has, so this looks: only when something failed, and it may be that a
+/// payload can be read as either.
+pub(crate) fn explained<S: Serializer>(error: &SerializerError, payload: &Bytes) -> String {
+    const QUESTION: &str = "do both sides use the same serializer?";
+    let (expected, why) = (S::NAME, error.message());
+    if error.is_about_value() || is(expected, payload) == Some(true) {
+        return format!("the {expected} is not the value that was expected: {why}");
+    }
+    let found = [JSON, MESSAGE_PACK].into_iter().find(|format| is(format, payload) == Some(true));
+    match found.filter(|_| is_telling(payload)) {
+        Some(found) => format!("the payload is {found} and not {expected}: {why}; {QUESTION}"),
+        None if is(expected, payload) == Some(false) => {
+            format!("the payload is not {expected}: {why}; {QUESTION}")
+        }
+        // Of other formats it is not known whether it is the format or the value.
+        None => {
+            format!("not the expected {expected}: {why}; do both sides use the same serializer and types?")
+        }
+    }
+}
+
+/// Whether the payload, all of it, is a value of some type in this format; `None` where that cannot be asked.
+fn is(format: &str, payload: &Bytes) -> Option<bool> {
+    match format {
+        JSON => Some(serde_json::from_slice::<IgnoredAny>(payload).is_ok()),
+        #[cfg(feature = "msgpack")]
+        MESSAGE_PACK => {
+            use crate::serializer::Load as _;
+            Some(crate::MsgPackSerializer.load(payload).map(|_: IgnoredAny| ()).is_ok())
+        }
+        _ => None,
+    }
+}
+
+/// A single byte may be anything: `5` is a number in each format, if another one.
+fn is_telling(payload: &[u8]) -> bool {
+    payload.len() > 1
+}
+
+#[cfg(test)]
+mod tests;
