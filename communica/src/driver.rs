@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::connector::{Link, LinkError, LinkRx, Received};
+use crate::connector::{Delivery, Link, LinkError, LinkRx, Received};
 use crate::exchange::Exchange;
 use crate::session::{Event, Goodbye, Intake};
 use crate::wire::{Batch, Message};
@@ -49,11 +49,13 @@ impl LinkEnd {
 /// the future breaks the link off.
 pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl FnOnce()) -> LinkEnd {
     let address = link.peer.address.clone();
+    let stored = link.tx.delivery() != Delivery::Direct;
     exchange.attach(link.tx, link.peer);
     let mut detach = Detach { exchange, why: "it was broken off".to_owned() };
     let mut driver = Driver {
         exchange,
         rx: link.rx,
+        stored,
         inbox: Vec::new(),
         jobs: Vec::new(),
         let_others_first: true,
@@ -97,6 +99,8 @@ impl Drop for Detach<'_> {
 struct Driver<'a> {
     exchange: &'a Arc<Exchange>,
     rx: Box<dyn LinkRx>,
+    /// The link has a store, which says what it has.
+    stored: bool,
     inbox: Vec<Message>,
     jobs: Vec<Message>,
     /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
@@ -132,7 +136,20 @@ impl Driver<'_> {
             ready!(self.watch.as_mut().poll(cx));
             return Poll::Ready(LinkEnd::Here);
         }
-        self.poll_write(cx)
+        if let Poll::Ready(end) = self.poll_write(cx) {
+            return Poll::Ready(end);
+        }
+        if self.stored { self.poll_confirmed(cx) } else { Poll::Pending }
+    }
+
+    /// Lets the link say what its store has, until it has nothing to say.
+    fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        loop {
+            match ready!(self.exchange.poll_confirmed(cx)) {
+                Ok(()) => {}
+                Err(error) => return Poll::Ready(self.broken(cx, error)),
+            }
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
@@ -186,7 +203,7 @@ impl Driver<'_> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if std::mem::take(&mut self.let_others_first)
             && self.stuck.is_none()
-            && self.exchange.session().has_output()
+            && self.exchange.session().has_unsent()
         {
             cx.waker().wake_by_ref();
             return Poll::Pending;

@@ -221,7 +221,7 @@ impl Exchange {
 
     /// Runs the handler until it waits for something. An answer that is there at once is returned.
     fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
-        let Message { metadata, payload } = message;
+        let Message { metadata, payload, .. } = message;
         let route = match self.handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
             Err(fault) => return Some((metadata, Err(fault))),
@@ -295,8 +295,9 @@ impl Exchange {
     pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo) {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
+        let delivery = tx.delivery();
         *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None });
-        self.session().link_up();
+        self.session().link_up(delivery);
     }
 
     /// Takes the link's half back, with what it did not send.
@@ -355,6 +356,24 @@ impl Exchange {
         }
     }
 
+    /// Takes in what the link's store has. `Ready` when that was something new.
+    pub(crate) fn poll_confirmed(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return Poll::Pending };
+        let count = ready!(writer.tx.poll_confirmed(cx))?;
+        let mut session = self.session();
+        let made_room = session.confirmed(count);
+        let idle = writer.batch.is_empty() && session.is_idle();
+        drop(session);
+        if made_room {
+            self.room.notify_waiters();
+        }
+        if idle {
+            self.changed.notify_waiters();
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Bytes that the link was given and did not take.
     pub(crate) fn stuck_bytes(&self) -> usize {
         lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch))
@@ -387,6 +406,13 @@ impl Exchange {
     pub(crate) fn link_lost(&self, why: &str) {
         let batch = self.detach();
         let wakers = self.session().link_lost(batch, why);
+        wake(wakers);
+        self.changed.notify_waiters();
+    }
+
+    /// The peer is served by somebody else: calls to it end.
+    pub(crate) fn moved(&self, why: &str) {
+        let wakers = self.session().moved(why);
         wake(wakers);
         self.changed.notify_waiters();
     }

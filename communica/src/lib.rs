@@ -47,4 +47,27 @@ pub use error::*;
 pub use limits::Limits;
 pub use route::{Handler, Reply, RouteTable, reply};
 pub use serializer::*;
-pub use wire::{Batch, Item, Message, Metadata};
+pub use wire::{Batch, Item, Message, Metadata, Receipt, Stamp};
+
+// These come with `connector::*` and `serializer::*` already. Of a name that stands here, in the open, the compiler says
+// which feature it needs.
+#[cfg(feature = "local")]
+pub use connector::LocalConnector;
+#[cfg(feature = "memory")]
+pub use connector::MemoryConnector;
+#[cfg(feature = "rabbitmq")]
+pub use connector::RmqConnector;
+#[cfg(feature = "tcp")]
+pub use connector::TcpConnector;
+#[cfg(feature = "stream")]
+pub use connector::stream;
+#[cfg(feature = "fast-json")]
+pub use serializer::FastJsonSerializer;
+#[cfg(feature = "json")]
+pub use serializer::JsonSerializer;
+#[cfg(feature = "msgpack")]
+pub use serializer::MsgPackSerializer;
+#[cfg(feature = "postcard")]
+pub use serializer::PostcardSerializer;
+#[cfg(feature = "validated")]
+pub use serializer::{BrokenRules, Validated, ValidatedSerializer};

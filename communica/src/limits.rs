@@ -18,6 +18,7 @@ use crate::wire::WireLimits;
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
 /// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
+/// | [`remembered`](Self::remembered) | 65,536 | a copy of an older message that a broker brings again is handled again |
 ///
 /// The hello is at most 64 KiB and a message's metadata at most 64 KiB.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct Limits {
     pub(crate) handshake_time: Duration,
     pub(crate) stall_time: Duration,
     pub(crate) forget_time: Duration,
+    pub(crate) remembered: usize,
 }
 
 /// A bound on a queue, by number and by size, whichever is met first.
@@ -67,6 +69,7 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             stall_time: Duration::from_secs(60),
             forget_time: Duration::from_secs(600),
+            remembered: 65_536,
         }
     }
 }
@@ -147,6 +150,13 @@ impl Limits {
     #[must_use]
     pub fn forget_time(self, time: Duration) -> Self {
         Self { forget_time: time, ..self }
+    }
+
+    /// How many of the messages that came from one peer by way of a broker are remembered after they were handled, so
+    /// that a copy which the broker brings again is not handled again. Links without a store do not use it.
+    #[must_use]
+    pub fn remembered(self, messages: usize) -> Self {
+        Self { remembered: messages, ..self }
     }
 
     pub(crate) fn wire(&self) -> WireLimits {

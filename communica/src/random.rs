@@ -2,9 +2,14 @@
 
 /// So many random bytes as lower case hex digits.
 pub(crate) fn hex(bytes: usize) -> String {
-    let mut random = vec![0; bytes];
+    self::bytes(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// So many random bytes.
+pub(crate) fn bytes(count: usize) -> Vec<u8> {
+    let mut random = vec![0; count];
     fill(&mut random);
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    random
 }
 
 /// A number from 0 up to, but not including, 1.

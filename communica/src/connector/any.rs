@@ -47,6 +47,8 @@ impl AnyConnector {
             "TcpConnector" => super::TcpConnector::load_state(state).map(Self::new),
             #[cfg(feature = "memory")]
             "MemoryConnector" => super::MemoryConnector::load_state(state).map(Self::new),
+            #[cfg(feature = "rabbitmq")]
+            "RABBITMQ" => super::RmqConnector::load_state(state).map(Self::new),
             other => Err(StateError::new(
                 WANTED,
                 format!(
@@ -64,6 +66,10 @@ impl Connector for AnyConnector {
 
     fn dump_state(&self) -> String {
         self.dump_state()
+    }
+
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        self.0.client_id(chosen)
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -262,7 +262,7 @@ impl LinkRx for MemoryRx {
                     let (size, limit) = (payload.len() as u64, self.limit);
                     return Poll::Ready(Err(WireError::TooLarge { size, limit }.into()));
                 }
-                Item::Message { metadata, payload } => {
+                Item::Message { metadata, payload, .. } => {
                     into.push(Message::parse(metadata, payload)?);
                     came = true;
                 }

@@ -9,7 +9,12 @@ mod any;
 mod local;
 #[cfg(feature = "memory")]
 mod memory;
-#[cfg_attr(not(any(feature = "local", feature = "tcp", feature = "memory")), allow(dead_code))]
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg_attr(
+    not(any(feature = "local", feature = "tcp", feature = "memory", feature = "rabbitmq")),
+    allow(dead_code)
+)]
 mod state;
 #[cfg(feature = "stream")]
 pub mod stream;
@@ -21,6 +26,8 @@ pub use any::AnyConnector;
 pub use local::LocalConnector;
 #[cfg(feature = "memory")]
 pub use memory::MemoryConnector;
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::RmqConnector;
 pub use state::StateError;
 #[cfg(feature = "tcp")]
 pub use tcp::TcpConnector;
@@ -39,6 +46,10 @@ use crate::wire::{Batch, Message, WireError};
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Why a link ends whose peer is served by another process now.
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
+pub(crate) const MOVED: &str = "the client is served by another server now";
+
 /// A way to reach a peer. The same value serves both sides: servers listen on it, clients connect to it.
 pub trait Connector: fmt::Debug + Send + Sync + 'static {
     /// Where it leads, for logs and errors. No secrets.
@@ -47,6 +58,14 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     /// An ASCII string from which another process makes the same connector, see
     /// [`AnyConnector::load_state`]. It may hold secrets.
     fn dump_state(&self) -> String;
+
+    /// The id of a client that connects here: usually what the client's builder was given, or `None` for one by chance.
+    ///
+    /// # Errors
+    /// Connecting is of no use, and why: a setting is missing or wrong.
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        Ok(chosen.map(str::to_owned))
+    }
 
     /// Opens a link and does the client's half of the handshake: sends `hello` (a JSON object) and waits for the
     /// server's.
@@ -146,6 +165,37 @@ pub trait LinkTx: Send {
     /// True if the link wants large messages in chunks (as a stream does, where nothing overtakes); false if it
     /// carries whole messages, taken with [`Batch::next_item`].
     fn in_chunks(&self) -> bool;
+
+    /// What becomes of the messages that this link took. [`Delivery::Direct`] unless it says otherwise.
+    fn delivery(&self) -> Delivery {
+        Delivery::Direct
+    }
+
+    /// For a link with a store: how many of the messages it took, counted from the first, are in the store for good,
+    /// whenever that changed. Close notifies do not count. `Pending` wakes when it changes.
+    ///
+    /// Polled whenever the link is looked after, so it is also the place for what the link does by itself.
+    ///
+    /// # Errors
+    /// The link is broken.
+    fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let _ = cx;
+        Poll::Pending
+    }
+}
+
+/// What becomes of the messages that a link took, when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// They go straight to the peer. When the link ends, nobody knows what it had of them.
+    Direct,
+    /// They go to a store, which hands them to the peer sooner or later, whatever becomes of this link. Calls go on
+    /// over the end of such a link; what was not confirmed by then is repeated on the next.
+    Stored {
+        /// The store has nothing of what was confirmed on earlier links: calls without an answer are repeated.
+        fresh: bool,
+    },
 }
 
 /// The incoming half of a link.

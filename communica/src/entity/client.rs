@@ -51,8 +51,13 @@ impl ClientSettings {
 
     /// Starts to connect and does not wait for it.
     pub(crate) fn start(self, handlers: Handlers) -> Arc<Client> {
-        let client_id = self.client_id.unwrap_or_else(|| crate::random::hex(16));
+        let client_id = self.connector.client_id(self.client_id.as_deref());
+        let misconfigured = client_id.as_ref().err().cloned();
+        let client_id = client_id.ok().flatten().unwrap_or_else(|| crate::random::hex(16));
         let exchange = Exchange::new(client_id, Arc::new(handlers), self.limits);
+        if let Some(why) = misconfigured {
+            exchange.close(Reason::Misconfigured(why));
+        }
         let (status, watch) = watch::channel(Status::Trying(None));
         let keeper = Keeper {
             exchange: exchange.clone(),

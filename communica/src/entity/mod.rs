@@ -5,7 +5,8 @@ macro_rules! client_settings {
     ($builder:ident $(<$s:ident>)?) => {
         impl $(<$s>)? $builder $(<$s>)? {
             /// The id by which the server knows this client, also after a reconnect. Default: 32 random hex digits.
-            /// While two connections use one id, the newer one counts and the older one is closed and told.
+            /// While two connections use one id, the newer one counts and the older one is closed and told. A connector may
+            /// have an id of its own, or need one.
             pub fn client_id(mut self, id: impl Into<String>) -> Self {
                 self.settings.client_id = Some(id.into());
                 self
@@ -51,6 +52,8 @@ mod simple;
 
 pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
+#[cfg(feature = "rabbitmq")]
+pub(crate) use client::REPLACED;
 pub use peer::{AllPeers, AnyPeer, Peer};
 pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{

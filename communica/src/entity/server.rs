@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout};
 
 use super::caller::CallOptions;
 use super::client::REPLACED;
-use crate::connector::{Connector, Incoming, Link, LinkError, Listener};
-use crate::driver::{drive, turn_away};
+use crate::connector::{Connector, Incoming, Link, LinkError, Listener, MOVED};
+use crate::driver::{LinkEnd, drive, turn_away};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -237,7 +237,13 @@ impl Server {
             }
             self.arrived.notify_waiters();
         };
-        drive(exchange, link, attached).await;
+        let end = drive(exchange, link, attached).await;
+        // Another server has all that is at the broker. A newer link to this one would have had it, too.
+        if matches!(&end, LinkEnd::Peer(Some(reason)) if reason == MOVED)
+            && exchange.session().is_newest(number)
+        {
+            exchange.moved(MOVED);
+        }
     }
 
     /// Waits for the link before this one to end. `None` when a newer connection came first.

@@ -96,6 +96,14 @@ impl<W> Calls<W> {
         (found.serial == call.serial && matches!(found.state, State::Waiting { .. })).then_some(call)
     }
 
+    /// The number of its message, while it waits.
+    pub(super) fn seq(&self, call: CallId) -> Option<u64> {
+        match self.places.get(call.place as usize)?.state {
+            State::Waiting { seq, .. } => Some(seq),
+            _ => None,
+        }
+    }
+
     /// The call ended; returns who waits for it.
     pub(super) fn end(&mut self, call: CallId, end: CallEnd) -> Option<W> {
         let place = self.places.get_mut(call.place as usize)?;

@@ -4,18 +4,22 @@
 //! whatever link is there; [`calls`] wait for answers, [`jobs`] wait for their handler. `W` wakes somebody: a task
 //! in production, a number in tests. Methods that make work for the driver return the `W` to wake, once unlocked.
 
+mod arrivals;
 mod calls;
 mod jobs;
+mod kept;
 mod outbox;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use calls::{CallEnd, CallId};
 
+use crate::connector::Delivery;
 use crate::error::{Error, Fault, FaultKind, Reason};
 use crate::limits::{Limits, Quota};
 use crate::serializer::Payload;
-use crate::wire::{Batch, Kind, Message, Metadata};
+use crate::wire::{Batch, Kind, Message, Metadata, Receipt};
+use arrivals::Arrivals;
 use calls::Calls;
 use jobs::Jobs;
 use outbox::Outbox;
@@ -27,6 +31,7 @@ pub(crate) struct Session<W> {
     calls: Calls<W>,
     outbox: Outbox,
     jobs: Jobs,
+    arrivals: Arrivals,
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
@@ -36,6 +41,8 @@ pub(crate) struct Session<W> {
     newest_link: u64,
     /// There is a link.
     linked: bool,
+    /// The link that is there, or was last, has a store.
+    stored: bool,
     /// Its driver, once that has looked for the first time.
     driver: Option<W>,
     /// The driver was woken and did not look yet.
@@ -108,9 +115,10 @@ impl<W: Clone> Session<W> {
     /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable.
     pub(crate) fn new(prefix: String, limits: &Limits) -> Self {
         Self {
+            outbox: Outbox::new(&prefix, limits.chunk_size),
             calls: Calls::new(prefix),
-            outbox: Outbox::new(limits.chunk_size),
             jobs: Jobs::new(limits.running),
+            arrivals: Arrivals::new(limits.remembered),
             limits: Bounds {
                 message_size: limits.message_size,
                 waiting: limits.waiting,
@@ -120,6 +128,7 @@ impl<W: Clone> Session<W> {
             draining: false,
             newest_link: 0,
             linked: false,
+            stored: false,
             driver: None,
             driver_called: false,
             goodbye: None,
@@ -182,6 +191,7 @@ impl<W: Clone> Session<W> {
     /// flushes, or wakes the driver.
     pub(crate) fn answer(&mut self, request: &Metadata, answer: Answer) {
         if request.kind() != Kind::Request {
+            self.settle(request);
             if let Err(fault) = answer {
                 let route = request.route();
                 tracing::warn!(
@@ -207,6 +217,12 @@ impl<W: Clone> Session<W> {
         }
     }
 
+    fn settle(&mut self, message: &Metadata) {
+        if let Some(arrival) = message.arrival() {
+            self.arrivals.settle(arrival);
+        }
+    }
+
     // Calls -----------------------------------------------------------------------------------------------------
 
     /// How the call ended, once; until then `waker` is kept and woken at the end.
@@ -221,7 +237,20 @@ impl<W: Clone> Session<W> {
 
     // What the peer says ----------------------------------------------------------------------------------------
 
-    pub(crate) fn receive(&mut self, message: Message) -> Event<W> {
+    pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
+        let receipt = message.receipt.take();
+        if !matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
+            // Whoever waits for an answer has it now, and nobody else ever will.
+            receipt.into_iter().for_each(Receipt::settle);
+        } else if let Some(receipt) = receipt {
+            if self.draining {
+                return Event::Dropped("this side is stopping; the store keeps the message for another");
+            }
+            let Some(arrival) = self.arrivals.arrive(receipt) else {
+                return Event::Dropped("it is a copy of a message that came before");
+            };
+            message.metadata.set_arrival(arrival);
+        }
         match message.metadata.kind() {
             Kind::Request | Kind::Throw if self.draining => {
                 let why = "this side is stopping and takes no more requests";
@@ -252,7 +281,12 @@ impl<W: Clone> Session<W> {
 
     fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
         match self.calls.find(&metadata.id()) {
-            Some(call) => Event::Answered(self.calls.end(call, end)),
+            Some(call) => {
+                if let Some(seq) = self.calls.seq(call).filter(|_| self.stored) {
+                    self.outbox.answered(seq);
+                }
+                Event::Answered(self.calls.end(call, end))
+            }
             None => Event::Dropped("an answer came to a call that is over or was never made"),
         }
     }
@@ -296,8 +330,13 @@ impl<W: Clone> Session<W> {
     }
 
     /// Something waits to be handed to the link.
-    pub(crate) fn has_output(&self) -> bool {
+    pub(crate) fn has_unsent(&self) -> bool {
         !self.outbox.is_empty()
+    }
+
+    /// Something waits to be handed to the link, or to be confirmed.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty() || self.outbox.is_unconfirmed()
     }
 
     /// No handler runs or waits to run.
@@ -307,7 +346,7 @@ impl<W: Clone> Session<W> {
 
     /// Nothing is handled, nothing waits to be handled or to be sent.
     pub(crate) fn is_idle(&self) -> bool {
-        self.jobs.is_idle() && self.outbox.is_empty()
+        self.jobs.is_idle() && !self.has_output()
     }
 
     // The link --------------------------------------------------------------------------------------------------
@@ -321,8 +360,10 @@ impl<W: Clone> Session<W> {
     }
 
     /// There is a link from now on; its driver will look for the first time soon.
-    pub(crate) fn link_up(&mut self) {
+    pub(crate) fn link_up(&mut self, delivery: Delivery) {
         self.linked = true;
+        self.stored = matches!(delivery, Delivery::Stored { .. });
+        self.outbox.link_up(delivery);
     }
 
     pub(crate) fn is_linked(&self) -> bool {
@@ -363,6 +404,14 @@ impl<W: Clone> Session<W> {
         self.outbox.filled_was_sent();
     }
 
+    /// So many of the messages that the link took are in its store. True if there is room for callers who wait for it.
+    pub(crate) fn confirmed(&mut self, count: u64) -> bool {
+        let was_full = self.outbox.meets(self.limits.queued);
+        let arrivals = &mut self.arrivals;
+        self.outbox.confirmed(count, |arrival| arrivals.settle(arrival));
+        was_full && !self.outbox.meets(self.limits.queued)
+    }
+
     /// Queues a close notify as the last thing to send on this link.
     pub(crate) fn push_close(&mut self, reason: Option<&str>) {
         self.outbox.push_close(reason);
@@ -376,12 +425,29 @@ impl<W: Clone> Session<W> {
         self.driver_called = false;
         self.paused = false;
         self.goodbye = None;
+        if self.stored {
+            // What the store has, it hands over; what it may not have, the next link takes again.
+            self.outbox.stored_link_lost();
+            return Vec::new();
+        }
         let lost = self.outbox.link_lost(batch);
         let reason = || Reason::Disconnected(why.to_owned());
         let not_sent = || CallEnd::Lost(Error::NotSent(reason()));
         let mut wake = self.calls.end_where(|seq| lost.given_up == Some(seq), not_sent);
         let may_have_run = || CallEnd::Lost(Error::MayHaveRun(reason()));
         wake.extend(self.calls.end_where(|seq| !lost.unsent.contains(&seq), may_have_run));
+        wake
+    }
+
+    /// The peer went to another server, which has all that is in the store. Calls to it end, and what was queued for it
+    /// is dropped. Wake the returned.
+    pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
+        self.arrivals.forget();
+        let unsent = self.outbox.clear();
+        let reason = || Reason::Disconnected(why.to_owned());
+        let mut wake =
+            self.calls.end_where(|seq| unsent.contains(&seq), || CallEnd::Lost(Error::NotSent(reason())));
+        wake.extend(self.calls.end_where(|_| true, || CallEnd::Lost(Error::MayHaveRun(reason()))));
         wake
     }
 

@@ -4,13 +4,18 @@
 //! always rise. Messages above the chunk size wait beside the queue and go out a chunk at a time.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::num::NonZeroU64;
 
 use bytes::{BufMut, BytesMut};
 
+use super::kept::Kept;
+use crate::connector::Delivery;
 use crate::error::{Fault, FaultKind};
 use crate::limits::Quota;
 use crate::serializer::Payload;
-use crate::wire::{Batch, Chunks, FRAME_HEAD, Kind, Metadata, Part, put_close, put_message, put_request};
+use crate::wire::{
+    Batch, Chunks, FRAME_HEAD, Kind, Metadata, Origin, Part, put_close, put_message, put_request,
+};
 
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
@@ -37,23 +42,31 @@ pub(crate) struct Outbox {
     queued: Amount,
     /// Those of `queued` that are answers.
     answers: Amount,
+    /// The link has a store.
+    stored: bool,
+    kept: Kept,
+    origin: Origin,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Amount {
+pub(super) struct Amount {
     messages: usize,
     bytes: usize,
 }
 
 impl Amount {
-    fn add(&mut self, bytes: usize) {
+    pub(super) fn add(&mut self, bytes: usize) {
         self.messages += 1;
         self.bytes += bytes;
     }
 
-    fn take(&mut self, bytes: usize) {
+    pub(super) fn take(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
     }
 
     fn meets(self, quota: Quota) -> bool {
@@ -70,7 +83,7 @@ pub(super) struct Lost {
 }
 
 impl Outbox {
-    pub(super) fn new(chunk_size: usize) -> Self {
+    pub(super) fn new(session: &str, chunk_size: usize) -> Self {
         Self {
             parts: VecDeque::new(),
             tail: BytesMut::new(),
@@ -84,6 +97,9 @@ impl Outbox {
             broke_over: None,
             queued: Amount::default(),
             answers: Amount::default(),
+            stored: false,
+            kept: Kept::default(),
+            origin: Origin { session: session.into(), round: 0 },
         }
     }
 
@@ -105,6 +121,9 @@ impl Outbox {
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
+        if let Some(arrival) = request.arrival() {
+            self.kept.settle_after(self.next_seq, arrival);
+        }
         let bytes = self.push(payload, |out| request.put_answer(kind, out));
         self.answers.add(bytes);
     }
@@ -159,12 +178,12 @@ impl Outbox {
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        self.queued.meets(quota)
+        self.queued.with(self.kept.amount()).meets(quota)
     }
 
     /// So many answers wait that handlers should not make more.
     pub(super) fn answers_meet(&self, quota: Quota) -> bool {
-        self.answers.meets(quota)
+        self.answers.with(self.kept.amount()).meets(quota)
     }
 
     /// Nothing waits to be handed to a link.
@@ -178,7 +197,11 @@ impl Outbox {
         if !in_chunks {
             self.put_large_in_order();
         }
+        batch.set_origin(&self.origin);
         for part in self.parts.drain(..) {
+            if self.stored {
+                self.kept.take(&part);
+            }
             batch.push(part);
         }
         self.queued = self.large_amount();
@@ -247,7 +270,9 @@ impl Outbox {
             }
             return true;
         }
-        if self.handed_out {
+        if self.stored {
+            self.kept.over(seq);
+        } else if self.handed_out {
             self.withdrawn_late.insert(seq);
         }
         false
@@ -260,6 +285,49 @@ impl Outbox {
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let messages = std::mem::take(&mut self.parts).into_iter().flat_map(Part::split);
         self.parts = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq))).collect();
+    }
+
+    /// What a link takes from now on has this fate.
+    pub(super) fn link_up(&mut self, delivery: Delivery) {
+        self.stored = matches!(delivery, Delivery::Stored { .. });
+        if delivery == (Delivery::Stored { fresh: true }) {
+            let lost = self.kept.take_unanswered();
+            // Copies of what the store had are no copies of what is sent now.
+            self.origin.round += u32::from(!lost.is_empty());
+            self.put_back(lost);
+        }
+    }
+
+    /// So many messages of this link are in its store; `settle` is called for what their answers settle.
+    pub(super) fn confirmed(&mut self, count: u64, settle: impl FnMut(NonZeroU64)) {
+        self.kept.confirmed(count, settle);
+    }
+
+    /// The request with this number has its answer.
+    pub(super) fn answered(&mut self, seq: u64) {
+        self.kept.over(seq);
+    }
+
+    /// Something is not in the store yet.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.kept.amount().messages > 0
+    }
+
+    /// Puts back what the store may not have.
+    pub(super) fn stored_link_lost(&mut self) {
+        self.seal();
+        self.parts.retain(|part| part.seq.is_some());
+        self.handed_out = false;
+        let lost = self.kept.take_unconfirmed();
+        self.put_back(lost);
+    }
+
+    fn put_back(&mut self, messages: Vec<Part>) {
+        self.seal();
+        for message in messages.into_iter().rev() {
+            self.queued.add(message.len());
+            self.parts.push_front(message);
+        }
     }
 
     /// Puts back what a link did not take.
@@ -331,6 +399,7 @@ impl Outbox {
         let unsent = self.unsent();
         self.parts.retain(|part| part.seq.is_none());
         self.large.clear();
+        self.kept.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());
         unsent
     }

@@ -3,6 +3,7 @@
 use bytes::Buf;
 
 use super::*;
+use crate::connector::Delivery;
 use crate::wire::Item;
 
 type Pair = Session<&'static str>;
@@ -13,7 +14,7 @@ fn limits() -> Limits {
 
 fn session(prefix: &str, limits: &Limits) -> Pair {
     let mut session = Session::new(prefix.to_owned(), limits);
-    session.link_up();
+    session.link_up(Delivery::Direct);
     let _ = session.driver_looks(|_| "driver");
     session
 }
@@ -32,7 +33,7 @@ fn carry(session: &mut Pair) -> Vec<Message> {
     session.fill(&mut batch, false);
     let mut messages = Vec::new();
     while let Some(item) = batch.next_item() {
-        if let Item::Message { metadata, payload } = item {
+        if let Item::Message { metadata, payload, .. } = item {
             messages.push(Message::parse(metadata, payload).unwrap());
         }
     }
@@ -162,7 +163,7 @@ fn a_large_message_begins_again_on_the_next_link() {
     batch.advance(batch.remaining());
     client.filled_was_sent();
     client.link_lost(Batch::default(), "cut");
-    client.link_up();
+    client.link_up(Delivery::Direct);
     assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
     assert_eq!(start(&mut server)[0].payload.len(), 3000);
 }
@@ -363,7 +364,7 @@ fn no_handler_starts_while_its_answer_would_have_no_room() {
 
 /// A link that breaks while the first chunk, or the first bytes, are under way.
 fn break_link(session: &mut Pair) -> Vec<&'static str> {
-    session.link_up();
+    session.link_up(Delivery::Direct);
     let mut batch = Batch::default();
     session.fill(&mut batch, true);
     batch.advance(10);
@@ -383,7 +384,7 @@ fn a_message_over_which_links_keep_breaking_is_given_up() {
         break_link(&mut client);
         assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
         assert!(end(&mut client, next).is_none());
-        client.link_up();
+        client.link_up(Delivery::Direct);
         assert_eq!(texts(&carry(&mut client)), ["next"]);
     }
 }
@@ -398,7 +399,7 @@ fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
     for _ in 0..3 {
         break_link(&mut server);
     }
-    server.link_up();
+    server.link_up(Delivery::Direct);
     deliver(&mut server, &mut client);
     let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
     assert!(fault.message().contains("links broke"), "{fault:?}");
@@ -414,7 +415,7 @@ fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
         assert!(client.abandon(call));
     }
     let kept = request(&mut client, "kept");
-    client.link_up();
+    client.link_up(Delivery::Direct);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
     assert!(end(&mut client, kept).is_none());
 }
@@ -428,7 +429,7 @@ fn a_call_given_up_too_late_is_not_sent_a_second_time() {
     client.fill(&mut batch, true);
     assert!(!client.abandon(call), "the link has it, and may have sent it");
     client.link_lost(batch, "cut");
-    client.link_up();
+    client.link_up(Delivery::Direct);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
 }
 
@@ -448,7 +449,7 @@ fn a_last_chunk_that_went_out_is_not_repeated() {
         }
     }
     assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
-    client.link_up();
+    client.link_up(Delivery::Direct);
     assert!(carry(&mut client).is_empty());
 }
 
@@ -472,7 +473,7 @@ fn of_two_connections_the_newer_one_counts() {
     server.link_lost(Batch::default(), "taken over");
     let (second, wake) = server.take_over(goodbye);
     assert_eq!(wake, None, "there is no link to end, and none that comes later is meant");
-    server.link_up();
+    server.link_up(Delivery::Direct);
     assert_eq!(server.driver_looks(|_| "driver"), None);
     assert!(!server.is_newest(first) && server.is_newest(second));
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -16,9 +17,40 @@ use super::frame::{CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_
 #[derive(Default)]
 pub struct Batch {
     parts: VecDeque<Part>,
+    origin: Origin,
+}
+
+/// What the stamps of a batch have in common.
+#[derive(Clone, Default)]
+pub(crate) struct Origin {
+    /// Unlike that of any other session.
+    pub(crate) session: Arc<str>,
+    /// How often this session repeated what a store had lost.
+    pub(crate) round: u32,
+}
+
+/// What tells a message from every other: a copy of it, on this link or a later one, has the same stamp.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stamp {
+    session: Arc<str>,
+    round: u32,
+    number: u64,
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:x}.{:x}", self.session, self.round, self.number)
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// One or more whole frames; or one frame whose payload stands apart, so that it need not be copied.
+#[derive(Clone)]
 pub(crate) struct Part {
     /// Number of the first message in here; the others follow without a gap. `None` for what is never repeated:
     /// chunks (their message starts again) and close notifies.
@@ -39,6 +71,8 @@ pub enum Item {
         metadata: Bytes,
         /// Its payload.
         payload: Bytes,
+        /// What tells it from others.
+        stamp: Stamp,
     },
     /// This side goes away on purpose; nothing follows.
     Close {
@@ -97,6 +131,10 @@ impl Batch {
         self.parts.is_empty()
     }
 
+    pub(crate) fn set_origin(&mut self, origin: &Origin) {
+        self.origin = origin.clone();
+    }
+
     pub(crate) fn push(&mut self, part: Part) {
         if part.len() > 0 {
             self.parts.push_back(part);
@@ -111,6 +149,7 @@ impl Batch {
             return self.next_item();
         };
         let mut frame = part.frames.split_to(end.min(part.frames.len()));
+        let number = part.seq.unwrap_or_default();
         part.seq = part.seq.map(|seq| seq + 1);
         let payload = part.payload.take();
         if part.frames.is_empty() {
@@ -125,7 +164,9 @@ impl Batch {
         let metadata_len = metadata_len(m, usize::MAX).unwrap_or(0);
         frame.advance(FRAME_HEAD);
         let metadata = frame.split_to(metadata_len);
-        Some(Item::Message { metadata, payload: payload.unwrap_or(frame) })
+        let Origin { session, round } = self.origin.clone();
+        let stamp = Stamp { session, round, number };
+        Some(Item::Message { metadata, payload: payload.unwrap_or(frame), stamp })
     }
 
     /// Adds a close notify. It is never repeated on another link.

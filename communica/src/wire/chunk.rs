@@ -108,6 +108,6 @@ impl Assembly {
     }
 
     pub(super) fn into_message(self) -> Message {
-        Message { metadata: self.metadata, payload: self.payload.freeze() }
+        Message { metadata: self.metadata, payload: self.payload.freeze(), receipt: None }
     }
 }

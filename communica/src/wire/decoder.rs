@@ -87,7 +87,7 @@ impl Decoder {
         frame.advance(4);
         let metadata = frame.split_to(metadata_len);
         self.check_payload(frame.len())?;
-        Ok(Received::Message(Message { metadata: Metadata::parse(metadata)?, payload: frame }))
+        Ok(Received::Message(Message::parse(metadata, frame)?))
     }
 
     fn chunk(&mut self, mut frame: Bytes) -> Result<Option<Message>, WireError> {

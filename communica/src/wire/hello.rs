@@ -56,8 +56,13 @@ pub(crate) fn opening(input: &[u8]) -> Result<Opening<'_>, WireError> {
 /// The reason of a refusal, in what came before the stream ended without a hello.
 pub(crate) fn refusal(input: &[u8]) -> Option<String> {
     let start = input.iter().position(|&byte| byte == REFUSED)? + 1;
-    let refusal = serde_json::from_slice::<Refusal>(&input[start..]);
-    Some(refusal.map_or_else(|_| "the peer gave no reason that could be read".to_owned(), |r| r.reason))
+    Some(refusal_text(&input[start..]))
+}
+
+/// The reason in the JSON of a refusal.
+pub(crate) fn refusal_text(json: &[u8]) -> String {
+    let refusal = serde_json::from_slice::<Refusal>(json);
+    refusal.map_or_else(|_| "the peer gave no reason that could be read".to_owned(), |refusal| refusal.reason)
 }
 
 /// The text of a hello, without its end.
@@ -73,8 +78,13 @@ pub(crate) fn text(hello: &impl Serialize) -> Result<Vec<u8>, WireError> {
 /// The bytes of a refusal; the stream is closed after it.
 pub(crate) fn encode_refusal(reason: &str) -> Vec<u8> {
     let mut bytes = vec![REFUSED];
-    bytes.extend_from_slice(serde_json::json!({ "reason": reason }).to_string().as_bytes());
+    bytes.extend_from_slice(&refusal_json(reason));
     bytes
+}
+
+/// The JSON of a refusal.
+pub(crate) fn refusal_json(reason: &str) -> Vec<u8> {
+    serde_json::json!({ "reason": reason }).to_string().into_bytes()
 }
 
 /// Reads the text of a hello.

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub struct Metadata {
     kind_at: (u32, u32),
     route: Option<Text>,
     timeout_ms: Option<u64>,
+    /// Number of the receipt it came with, in its session; 0 for none.
+    arrival: u64,
 }
 
 impl Metadata {
@@ -132,7 +135,7 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { text, id, kind, kind_at, route, timeout_ms })
+        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0 })
     }
 
     /// The JSON text as it came.
@@ -166,6 +169,15 @@ impl Metadata {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Number of the receipt it came with.
+    pub(crate) fn arrival(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.arrival)
+    }
+
+    pub(crate) fn set_arrival(&mut self, number: NonZeroU64) {
+        self.arrival = number.get();
     }
 
     /// A copy that shares no memory with the buffer it was read from, for a message that stays around.

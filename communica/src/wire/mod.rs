@@ -24,29 +24,33 @@ mod fault;
 mod frame;
 pub(crate) mod hello;
 mod metadata;
+mod receipt;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use batch::Part;
-pub use batch::{Batch, Item};
+pub use batch::{Batch, Item, Stamp};
+pub(crate) use batch::{Origin, Part};
 pub(crate) use chunk::Chunks;
 pub(crate) use decoder::{Decoder, Received};
 pub use fault::{Fault, FaultKind};
 pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
 pub use metadata::Metadata;
 pub(crate) use metadata::{Kind, METADATA, more, put_request};
+pub use receipt::Receipt;
 
 use bytes::Bytes;
 
 /// One whole message as a link hands it over: what it is about, and its payload, untouched.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Message {
     /// Who it is for and what it is: id, type, route.
     pub metadata: Metadata,
     /// One value in the format of the route's serializer; plain JSON for errors.
     pub payload: Bytes,
+    /// What settles it, if a store keeps it until then.
+    pub(crate) receipt: Option<Receipt>,
 }
 
 impl Message {
@@ -55,12 +59,25 @@ impl Message {
     /// # Errors
     /// [`WireError`] when the metadata is not the JSON object the wire asks for.
     pub fn parse(metadata: Bytes, payload: Bytes) -> Result<Self, WireError> {
-        Ok(Self { metadata: Metadata::parse(metadata)?, payload })
+        Ok(Self { metadata: Metadata::parse(metadata)?, payload, receipt: None })
     }
 
-    /// A copy that shares no memory with the buffer it was read into.
-    pub(crate) fn detached(&self) -> Self {
-        Self { metadata: self.metadata.detached(), payload: Bytes::copy_from_slice(&self.payload) }
+    /// The same, from a store that keeps it until it is settled, and may bring it again before.
+    #[must_use]
+    pub fn with_receipt(self, receipt: Receipt) -> Self {
+        Self { receipt: Some(receipt), ..self }
+    }
+
+    /// The same, sharing no memory with the buffer it was read into.
+    pub(crate) fn detached(self) -> Self {
+        Self { metadata: self.metadata.detached(), payload: Bytes::copy_from_slice(&self.payload), ..self }
+    }
+}
+
+/// Of several copies, the first one has the receipt.
+impl Clone for Message {
+    fn clone(&self) -> Self {
+        Self { metadata: self.metadata.clone(), payload: self.payload.clone(), receipt: None }
     }
 }
 

@@ -118,7 +118,7 @@ fn a_batch_is_the_same_bytes_and_the_same_messages() {
     assert_eq!(bytes, [&one[..], &two, &three, b"three"].concat());
     let mut as_items = batch();
     let mut payloads = Vec::new();
-    while let Some(Item::Message { metadata, payload }) = as_items.next_item() {
+    while let Some(Item::Message { metadata, payload, .. }) = as_items.next_item() {
         assert_eq!(Metadata::parse(metadata).unwrap().id(), (payloads.len() + 1).to_string());
         payloads.push(payload);
     }

@@ -1,0 +1,90 @@
+//! Deliveries and when they are done with → acknowledgements, as few as possible.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+#[derive(Default)]
+pub(super) struct Acks(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Tags of what is being handled.
+    open: BTreeSet<u64>,
+    /// Tags of what is done with and not acknowledged.
+    settled: BTreeSet<u64>,
+    /// Who acknowledges.
+    waker: Option<Waker>,
+}
+
+/// One acknowledgement.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ack {
+    pub(super) tag: u64,
+    /// Of everything up to the tag.
+    pub(super) multiple: bool,
+}
+
+impl Acks {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Changed in single steps: a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn came(&self, tag: u64) {
+        self.lock().open.insert(tag);
+    }
+
+    pub(super) fn settle(&self, tag: u64) {
+        let waker = {
+            let mut state = self.lock();
+            if state.open.remove(&tag) {
+                state.settled.insert(tag);
+            }
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Deliveries that the broker waits for.
+    pub(super) fn open(&self) -> usize {
+        let state = self.lock();
+        state.open.len() + state.settled.len()
+    }
+
+    /// What can be acknowledged now; when there is more, `waker` is woken.
+    pub(super) fn take(&self, waker: &Waker) -> Vec<Ack> {
+        let mut state = self.lock();
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+        if state.settled.is_empty() {
+            return Vec::new();
+        }
+        let settled = std::mem::take(&mut state.settled);
+        let first_open = state.open.first().copied().unwrap_or(u64::MAX);
+        let up_to = settled.range(..first_open).next_back().map(|&tag| Ack { tag, multiple: true });
+        let single = settled.range(first_open..).map(|&tag| Ack { tag, multiple: false });
+        up_to.into_iter().chain(single).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_in_a_row_takes_one_acknowledgement() {
+        let acks = Acks::default();
+        (1..=6).for_each(|tag| acks.came(tag));
+        [2, 1, 3, 5].into_iter().for_each(|tag| acks.settle(tag));
+        let ack = |tag, multiple| Ack { tag, multiple };
+        assert_eq!(acks.take(Waker::noop()), [ack(3, true), ack(5, false)]);
+        assert_eq!((acks.take(Waker::noop()), acks.open()), (vec![], 2));
+        [4, 4, 6, 9].into_iter().for_each(|tag| acks.settle(tag));
+        assert_eq!(acks.take(Waker::noop()), [ack(6, true)]);
+        assert_eq!(acks.open(), 0);
+    }
+}

@@ -1,0 +1,301 @@
+//! One AMQP connection for all links of this process to a broker; a channel for each of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::types::{FieldTable, ShortString};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
+    ExchangeKind,
+};
+
+/// Where the URL says nothing else, a broker that says nothing for so many seconds counts as lost.
+const HEARTBEAT: u16 = 20;
+/// Opening a connection may take so long.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// A broker's URL, and what it means or why it means nothing. Its `Debug` and `Display` have no password.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Url {
+    text: String,
+    uri: Result<AMQPUri, &'static str>,
+}
+
+impl Url {
+    pub(super) fn new(text: String) -> Self {
+        let uri = match text.parse::<AMQPUri>() {
+            Err(_) => Err("the broker's URL is not of the form amqp://user:password@host:port/vhost"),
+            Ok(uri) if uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "rabbitmq-tls") => {
+                Err("the broker's URL begins with amqps:, which needs the feature `rabbitmq-tls`")
+            }
+            Ok(mut uri) => {
+                uri.query.heartbeat.get_or_insert(HEARTBEAT);
+                Ok(uri)
+            }
+        };
+        Self { text, uri }
+    }
+
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        self.uri.as_ref().map(|_| ()).map_err(|why| *why)
+    }
+
+    /// With its password.
+    pub(super) fn secret(&self) -> &str {
+        &self.text
+    }
+}
+
+impl std::fmt::Display for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Ok(AMQPUri { scheme, authority, vhost, .. }) = &self.uri else {
+            return f.write_str("an invalid URL");
+        };
+        write!(f, "{scheme}://{}:{}/{vhost}", authority.host, authority.port)
+    }
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+pub(super) struct Broker {
+    url: Url,
+    ca: Option<String>,
+    /// More than one only when the first has no channel left.
+    connections: tokio::sync::Mutex<Vec<Connection>>,
+}
+
+/// A connection belongs to the runtime that opened it, and ends with it.
+type Key = (tokio::runtime::Id, String, Option<String>);
+static BROKERS: Mutex<Option<HashMap<Key, Weak<Broker>>>> = Mutex::new(None);
+
+impl Broker {
+    /// The one of this process and runtime.
+    pub(super) fn of(url: &Url, ca: Option<&str>) -> Arc<Self> {
+        let key = (tokio::runtime::Handle::current().id(), url.text.clone(), ca.map(str::to_owned));
+        let mut brokers = BROKERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let brokers = brokers.get_or_insert_with(HashMap::new);
+        if let Some(broker) = brokers.get(&key).and_then(Weak::upgrade) {
+            return broker;
+        }
+        brokers.retain(|_, broker| broker.strong_count() > 0);
+        let connections = tokio::sync::Mutex::new(Vec::new());
+        let broker = Arc::new(Self { url: url.clone(), ca: ca.map(str::to_owned), connections });
+        brokers.insert(key, Arc::downgrade(&broker));
+        broker
+    }
+
+    /// A new channel. Dropping its last handle closes it, and what was not acknowledged on it goes back to its queue.
+    pub(super) async fn channel(&self) -> io::Result<Channel> {
+        let mut connections = self.connections.lock().await;
+        connections.retain(|connection| connection.status().connected());
+        for connection in connections.iter() {
+            match connection.create_channel().await {
+                Err(error) if matches!(error.kind(), ErrorKind::ChannelsLimitReached) => {}
+                other => return other.map_err(broken),
+            }
+        }
+        let connection = self.open().await?;
+        let channel = connection.create_channel().await.map_err(broken);
+        connections.push(connection);
+        channel
+    }
+
+    async fn open(&self) -> io::Result<Connection> {
+        let invalid = |why: &&str| io::Error::new(io::ErrorKind::InvalidInput, *why);
+        let uri = self.url.uri.as_ref().map_err(invalid)?;
+        // Whoever keeps a link opens the next; a second one who tries behind its back would be one too many.
+        let properties = ConnectionProperties::default()
+            .with_connection_name("communica".into())
+            .configure_backoff(|backoff| backoff.without_max_times().with_max_times(0));
+        let tls = OwnedTLSConfig { identity: None, cert_chain: self.ca.clone() };
+        let runtime =
+            lapin::runtime::default_runtime().map_err(|error| io::Error::other(error.to_string()))?;
+        let opening = Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
+        let opened = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
+            let what = format!("the broker at {} did not answer within {OPENING:?}", self.url);
+            io::Error::new(io::ErrorKind::TimedOut, what)
+        })?;
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::ProtocolError(refused) if refused.get_id() == 403 => {
+                let user = &uri.authority.userinfo.username;
+                let what = format!("the broker at {} refused the user `{user}` or its password", self.url);
+                io::Error::new(io::ErrorKind::PermissionDenied, what)
+            }
+            _ => {
+                let error = broken(error);
+                io::Error::new(error.kind(), format!("the broker at {} cannot be reached: {error}", self.url))
+            }
+        })
+    }
+
+    /// Whether these queues are all there.
+    pub(super) async fn has_queues(&self, queues: [ShortString; 2]) -> io::Result<bool> {
+        // The broker closes the channel on which somebody asks in vain.
+        let channel = self.channel().await?;
+        for queue in queues {
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            match channel.queue_declare(queue, passive, FieldTable::default()).await {
+                Ok(_) => {}
+                Err(error) if is_not_found(&error) => return Ok(false),
+                Err(error) => return Err(broken(error)),
+            }
+        }
+        Ok(true)
+    }
+}
+
+pub(super) fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == 404)
+}
+
+/// What lapin says, as what a link says.
+pub(super) fn broken(error: lapin::Error) -> io::Error {
+    let kind = match error.kind() {
+        ErrorKind::IOError(error) => error.kind(),
+        ErrorKind::MissingHeartbeatError => io::ErrorKind::TimedOut,
+        ErrorKind::ProtocolError(error) if error.get_id() == 404 => io::ErrorKind::NotFound,
+        ErrorKind::ProtocolError(error) if error.get_id() == 403 => io::ErrorKind::PermissionDenied,
+        _ => io::ErrorKind::ConnectionAborted,
+    };
+    io::Error::new(kind, error.to_string())
+}
+
+/// A channel that confirms what is published on it, and a way to say things on it.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) channel: Channel,
+    pub(super) exchange: ShortString,
+}
+
+/// One thing to publish.
+pub(super) struct Post {
+    pub(super) to: ShortString,
+    pub(super) body: Vec<u8>,
+    pub(super) properties: BasicProperties,
+    /// It is an error if no queue has this name.
+    pub(super) must_arrive: bool,
+}
+
+impl Post {
+    /// Something of this type for this queue, which a restart of the broker may cost.
+    pub(super) fn new(kind: &str, to: &ShortString, body: impl Into<Vec<u8>>) -> Self {
+        let properties = BasicProperties::default().with_type(kind.into());
+        Self { to: to.clone(), body: body.into(), properties, must_arrive: false }
+    }
+
+    /// With further properties.
+    pub(super) fn with(mut self, change: impl FnOnce(BasicProperties) -> BasicProperties) -> Self {
+        self.properties = change(self.properties);
+        self
+    }
+
+    pub(super) fn must_arrive(self) -> Self {
+        Self { must_arrive: true, ..self }
+    }
+}
+
+/// Done when the broker has what was published.
+pub(super) type Posting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+impl Line {
+    /// A new channel to the broker; the exchange is there.
+    pub(super) async fn open(broker: &Broker, exchange: &str) -> io::Result<Self> {
+        let channel = broker.channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(broken)?;
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let exchange = ShortString::from(exchange);
+        let declared =
+            channel.exchange_declare(exchange.clone(), ExchangeKind::Direct, durable, FieldTable::default());
+        declared.await.map_err(broken)?;
+        Ok(Self { channel, exchange })
+    }
+
+    /// Publishes. The order of several is that in which their futures are polled for the first time.
+    pub(super) fn post(&self, post: Post) -> Posting {
+        let Self { channel, exchange } = self.clone();
+        let Post { to, body, properties, must_arrive } = post;
+        Box::pin(async move {
+            let options = BasicPublishOptions { mandatory: must_arrive, ..BasicPublishOptions::default() };
+            let confirm = channel.basic_publish(exchange, to.clone(), options, &body, properties).await;
+            match confirm.map_err(broken)?.await.map_err(broken)? {
+                Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
+                Confirmation::Ack(Some(_)) => {
+                    let what = format!("the queue {to} does not exist");
+                    Err(io::Error::new(io::ErrorKind::NotFound, what))
+                }
+                Confirmation::Nack(_) => {
+                    Err(io::Error::other("the broker could not store a message, see its log"))
+                }
+            }
+        })
+    }
+
+    /// A queue that ends with its consumer, under a name of the broker's choice.
+    pub(super) async fn own_queue(&self) -> io::Result<ShortString> {
+        let own =
+            QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        self.queue("".into(), own).await
+    }
+
+    /// A queue that is there until somebody deletes it.
+    pub(super) async fn durable_queue(&self, name: ShortString) -> io::Result<ShortString> {
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        self.queue(name, durable).await
+    }
+
+    async fn queue(&self, name: ShortString, options: QueueDeclareOptions) -> io::Result<ShortString> {
+        let queue = self.channel.queue_declare(name, options, FieldTable::default()).await.map_err(broken)?;
+        let name = queue.name().clone();
+        self.bind(name.clone(), name.clone()).await?;
+        Ok(name)
+    }
+
+    pub(super) async fn bind(&self, queue: ShortString, key: ShortString) -> io::Result<()> {
+        let (options, table) = (QueueBindOptions::default(), FieldTable::default());
+        let bound = self.channel.queue_bind(queue, self.exchange.clone(), key, options, table);
+        bound.await.map_err(broken)
+    }
+
+    /// How many messages each consumer from now on gets before it waits for acknowledgements.
+    pub(super) async fn prefetch(&self, messages: u16) -> io::Result<()> {
+        self.channel.basic_qos(messages, BasicQosOptions::default()).await.map_err(broken)
+    }
+
+    /// What comes to a queue. `acknowledged`: each message wants to be.
+    pub(super) async fn consume(&self, queue: &ShortString, acknowledged: bool) -> io::Result<Consumer> {
+        let options = BasicConsumeOptions { no_ack: !acknowledged, ..BasicConsumeOptions::default() };
+        let consumed = self.channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default());
+        consumed.await.map_err(broken)
+    }
+}
+
+/// The next message of a queue.
+pub(super) async fn next(consumer: &mut Consumer) -> io::Result<Delivery> {
+    use futures_core::Stream;
+    match std::future::poll_fn(|cx| Pin::new(&mut *consumer).poll_next(cx)).await {
+        Some(delivery) => delivery.map_err(broken),
+        None => Err(cancelled()),
+    }
+}
+
+pub(super) fn cancelled() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the broker stopped delivering: the queue was deleted")
+}
+
+pub(super) fn is(delivery: &Delivery, kind: &str) -> bool {
+    delivery.properties.kind().as_ref().is_some_and(|found| found.as_str() == kind)
+}

@@ -1,0 +1,124 @@
+//! The client's half of the handshake: a knock, hellos both ways, and the queues of the link.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use lapin::Consumer;
+use lapin::message::Delivery;
+use lapin::types::ShortString;
+
+use super::RmqConnector;
+use super::broker::{Broker, Line, Post, is, next};
+use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, NEXT};
+use super::rx::{RmqRx, Windows};
+use super::shared::Shared;
+use super::tx::{Check, Destination, RmqTx, Signs};
+use crate::connector::{Link, LinkError};
+use crate::limits::Limits;
+use crate::wire::hello::{self, ClientHello};
+
+/// A link of a client whose connector was given no id of its own has the queues of the id in the hello.
+pub(super) async fn connect(
+    connector: &RmqConnector,
+    hello: &[u8],
+    limits: &Limits,
+) -> Result<Link, LinkError> {
+    let client = match &connector.client_id {
+        Some(client) => client.clone(),
+        None => hello::decode::<ClientHello>(hello)?.client_id,
+    };
+    connector.names.check(&client)?;
+    let broker = connector.broker();
+    let (to_server, to_client) = (connector.names.to_server(&client), connector.names.to_client(&client));
+    // Whatever an earlier link sent is in these queues, unless somebody deleted them.
+    let fresh = connector.connected_before.load(Ordering::Relaxed)
+        && !broker.has_queues([to_server.clone(), to_client.clone()]).await?;
+    let line = Line::open(&broker, &connector.exchange).await?;
+    line.prefetch(connector.prefetch).await?;
+    let shaken = Handshake::run(connector, &line, &client, hello, limits).await?;
+    let consumer = line.consume(&to_client, true).await?;
+    let destination = Destination {
+        peer: to_server,
+        own: Some(shaken.server_queue),
+        client: Some(client),
+        work: connector.work_queue.then(|| connector.names.work()),
+        reply_to: None,
+    };
+    connector.connected_before.store(true, Ordering::Relaxed);
+    let address = connector.describe();
+    let shared = Shared::new(line, broker, shaken.connect_id);
+    let windows = Windows { queue: Some(to_client), consumers: vec![consumer], opening: None };
+    let rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))
+        .with_own(shaken.own)
+        .with_silence(connector.pace.listening.mul_f64(1.5));
+    let tx = RmqTx::new(shared, destination, fresh, Signs::new(None, Check::Silent(connector.pace.check)));
+    Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: shaken.hello, peer: address.into() })
+}
+
+/// What a handshake yields.
+struct Handshake {
+    hello: Bytes,
+    connect_id: Vec<u8>,
+    /// The queue of the handshake. A server of ours can still say there that the link is over.
+    own: Consumer,
+    server_queue: ShortString,
+}
+
+impl Handshake {
+    async fn run(
+        connector: &RmqConnector,
+        line: &Line,
+        client: &str,
+        hello: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, LinkError> {
+        let queue = line.own_queue().await?;
+        let mut own = line.consume(&queue, false).await?;
+        let knock = serde_json::to_vec(client).map_err(io::Error::from)?;
+        let patience = limits.handshake_time.as_millis().to_string();
+        let knock = Post::new(CONNECT, &connector.names.connect(), knock).must_arrive();
+        // Nobody should find it when this side has given up.
+        let knock = knock
+            .with(|properties| properties.with_reply_to(queue).with_expiration(patience.as_str().into()));
+        line.post(knock).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let what = "no server has ever listened at this address of the broker";
+                io::Error::new(io::ErrorKind::NotFound, what)
+            }
+            _ => error,
+        })?;
+        let opened = expect(&mut own, CONNECT_OK).await?;
+        let Some(server_queue) = opened.properties.reply_to().clone() else {
+            return Err(nonsense("its first answer does not say where to answer"));
+        };
+        line.post(Post::new(NEXT, &server_queue, hello)).await?;
+        let theirs = expect(&mut own, NEXT).await?;
+        let done = expect(&mut own, DONE).await?;
+        Ok(Self { hello: theirs.data.into(), connect_id: done.data, own, server_queue })
+    }
+}
+
+/// The next message of the handshake, which should be of this type.
+pub(super) async fn expect(own: &mut Consumer, kind: &str) -> Result<Delivery, LinkError> {
+    let delivery = next(own).await?;
+    if is(&delivery, kind) {
+        return Ok(delivery);
+    }
+    if is(&delivery, FAIL) {
+        return Err(LinkError::Refused(hello::refusal_text(&delivery.data)));
+    }
+    Err(nonsense(&format!("it sent {:?} where `{kind}` was expected", delivery.properties.kind())))
+}
+
+fn nonsense(what: &str) -> LinkError {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the peer's handshake is not one: {what}")).into()
+}
+
+impl RmqConnector {
+    /// The broker of this process that has this URL.
+    pub(super) fn broker(&self) -> Arc<Broker> {
+        Broker::of(&self.url, self.ca.as_deref())
+    }
+}

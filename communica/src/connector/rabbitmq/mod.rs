@@ -1,0 +1,281 @@
+//! Links through a RabbitMQ broker: between machines, and over the end of either process.
+//!
+//! A link is a pair of queues, one in each direction. [`client`] and [`server`] shake hands, [`tx`] and [`rx`] carry,
+//! [`broker`] has the connection. [`work`] is the queue that servers share.
+
+mod acks;
+mod broker;
+mod client;
+mod links;
+mod names;
+mod rx;
+mod server;
+mod shared;
+mod tx;
+mod work;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use lapin::options::QueueDeleteOptions;
+use serde::{Deserialize, Serialize};
+
+use super::{BoxFuture, Connector, Link, LinkError, Listener, StateError, state};
+use crate::limits::Limits;
+use broker::{Url, broken};
+use names::{EXCHANGE, Names};
+use rx::Intake;
+use shared::Pace;
+
+const TYPE: &str = "RABBITMQ";
+
+/// Reaches a server through a RabbitMQ broker, by an address that both sides name.
+///
+/// Those who connect need an id ([`client_id`](Self::client_id)) that stays the same over restarts: the queues are named
+/// after it, and what waits in them is for whoever comes back with it. No two clients of an address may have the same
+/// at once; the one that came later stays.
+///
+/// ```
+/// use communica::RmqConnector;
+///
+/// let server_side = RmqConnector::new("amqp://guest:guest@localhost:5672/%2f", "orders");
+/// let client_side = server_side.clone().client_id("till-7");
+/// ```
+///
+/// All links of a process to one URL share one connection (a second one when a broker's limit of channels is reached),
+/// and each has a channel of its own. Heartbeats find a dead broker within a minute; `?heartbeat=` in the URL, in
+/// seconds, sets another time than 20 s.
+///
+/// # Delivery
+///
+/// | | what holds |
+/// |---|---|
+/// | a request, a throw, an answer | persistent, confirmed by the broker, repeated on the next connection when it was not |
+/// | acknowledged | a throw when its handler has finished; a request when the broker has the answer; an answer when it came |
+/// | its handler's process dies | the broker gives the message to the next one: a handler runs at least once |
+/// | the broker brings a message again | recognised by its id, and not handled again, while the same process lives ([`Limits::remembered`]) |
+/// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
+/// | a queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
+/// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
+/// | a call's time limit passes | the broker drops a request that nobody has taken by then |
+///
+/// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
+/// taken, more can be lost.
+#[derive(Clone, Debug)]
+pub struct RmqConnector {
+    url: Url,
+    names: Names,
+    client_id: Option<String>,
+    exchange: String,
+    ca: Option<String>,
+    prefetch: u16,
+    ack_on_arrival: bool,
+    work_queue: bool,
+    work_prefetch: u16,
+    pace: Pace,
+    /// This connector or a copy of it had a link.
+    connected_before: Arc<AtomicBool>,
+}
+
+impl PartialEq for RmqConnector {
+    fn eq(&self, other: &Self) -> bool {
+        let settings = |of: &Self| (of.prefetch, of.ack_on_arrival, of.work_queue, of.work_prefetch, of.pace);
+        let place = |of: &Self| (of.url.clone(), of.names.clone(), of.exchange.clone(), of.ca.clone());
+        self.client_id == other.client_id && place(self) == place(other) && settings(self) == settings(other)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    url: String,
+    address: String,
+    client_id: Option<String>,
+    exchange_name: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    work_queue: bool,
+}
+
+impl RmqConnector {
+    /// The broker's URL (`amqp://user:password@host:port/vhost`, or `amqps:` with the feature `rabbitmq-tls`), and a name
+    /// for the server. A URL that is none is told when a client connects or a server starts.
+    #[must_use]
+    pub fn new(url: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            url: Url::new(url.into()),
+            names: Names::new(address.into()),
+            client_id: None,
+            exchange: EXCHANGE.to_owned(),
+            ca: None,
+            prefetch: 1024,
+            ack_on_arrival: false,
+            work_queue: false,
+            work_prefetch: 16,
+            pace: Pace { listening: Duration::from_secs(20), check: Duration::from_secs(2) },
+            connected_before: Arc::default(),
+        }
+    }
+
+    /// Who connects. Address and id have at most 224 characters together. A server does not need it.
+    #[must_use]
+    pub fn client_id(self, id: impl Into<String>) -> Self {
+        Self { client_id: Some(id.into()), ..self }
+    }
+
+    /// The exchange that both sides publish to; `communica` by default.
+    #[must_use]
+    pub fn exchange(self, name: impl Into<String>) -> Self {
+        Self { exchange: name.into(), ..self }
+    }
+
+    /// Certificates (PEM) of authorities that may vouch for the broker, beside the system's. Not part of the state string.
+    #[must_use]
+    pub fn ca_certificates(self, pem: impl Into<String>) -> Self {
+        Self { ca: Some(pem.into()), ..self }
+    }
+
+    /// Messages that the broker delivers ahead of what is handled; 1,024 by default. More come when all of these wait
+    /// for something and the [`Limits`] allow it.
+    #[must_use]
+    pub fn prefetch(self, messages: u16) -> Self {
+        Self { prefetch: messages.max(1), ..self }
+    }
+
+    /// Acknowledges messages when they arrive, as the Python library does: a little cheaper, and what a process had
+    /// taken is lost when it dies.
+    #[must_use]
+    pub fn ack_on_arrival(self) -> Self {
+        Self { ack_on_arrival: true, ..self }
+    }
+
+    /// Requests and throws of this client go to a queue that all servers of the address share, so that each is handled
+    /// by whichever server is free. To be set on both sides.
+    ///
+    /// Without it, a client belongs to one of the servers while that lives. What a server sends to the client goes the
+    /// usual way. The Python library does not know such queues.
+    #[must_use]
+    pub fn work_queue(self) -> Self {
+        Self { work_queue: true, ..self }
+    }
+
+    /// Messages of the shared queue that a server takes before it is done with earlier ones; 16 by default. With fewer,
+    /// work is spread more evenly; with more, less time is spent waiting for the broker.
+    #[must_use]
+    pub fn work_prefetch(self, messages: u16) -> Self {
+        Self { work_prefetch: messages.max(1), ..self }
+    }
+
+    /// A server that said nothing for so long says that it is there; a client that heard nothing for one and a half times
+    /// as long connects anew. 20 s by default, as in Python: both sides must agree on it.
+    #[must_use]
+    pub fn listening_period(self, period: Duration) -> Self {
+        let listening = period.max(Duration::from_millis(10));
+        Self { pace: Pace { listening, ..self.pace }, ..self }
+    }
+
+    /// A client that heard nothing for so long asks the broker whether its server still listens, and connects anew if it
+    /// does not: to another server of the address, if there is one. 2 s by default.
+    #[must_use]
+    pub fn check_period(self, period: Duration) -> Self {
+        let check = period.max(Duration::from_millis(10));
+        Self { pace: Pace { check, ..self.pace }, ..self }
+    }
+
+    /// Drops what waits at the broker and the queues it waits in: of the client whose id was set, or else the queue where
+    /// clients knock, and the one that servers share. Nobody should be using them.
+    ///
+    /// # Errors
+    /// The broker cannot be reached or does not allow it.
+    pub async fn cleanup(&self) -> io::Result<()> {
+        let queues = match &self.client_id {
+            Some(client) => [self.names.to_client(client), self.names.to_server(client)],
+            None => [self.names.connect(), self.names.work()],
+        };
+        let broker = self.broker();
+        for queue in queues {
+            // Deleting what is not there is no mistake for the broker.
+            let channel = broker.channel().await?;
+            channel.queue_delete(queue, QueueDeleteOptions::default()).await.map_err(broken)?;
+        }
+        Ok(())
+    }
+
+    /// An ASCII string from which another process makes the same connector. **It holds the broker's password.**
+    #[must_use]
+    pub fn dump_state(&self) -> String {
+        let state = State {
+            url: self.url.secret().to_owned(),
+            address: self.names.address().to_owned(),
+            client_id: self.client_id.clone(),
+            exchange_name: Some(self.exchange.clone()),
+            work_queue: self.work_queue,
+        };
+        state::dump(TYPE, &state)
+    }
+
+    /// The connector that a state string describes.
+    ///
+    /// # Errors
+    /// It is no state of a RabbitMQ connector.
+    pub fn load_state(state: &str) -> Result<Self, StateError> {
+        let state: State = state::load(TYPE, state)?;
+        let mut connector = Self::new(state.url, state.address);
+        connector.url.check().map_err(|why| StateError::new(TYPE, why))?;
+        connector.client_id = state.client_id;
+        connector.work_queue = state.work_queue;
+        connector.exchange = state.exchange_name.unwrap_or_else(|| EXCHANGE.to_owned());
+        Ok(connector)
+    }
+
+    /// Without the password.
+    fn describe(&self) -> String {
+        format!("{} at {}", self.names.address(), self.url)
+    }
+
+    fn intake(&self, limits: &Limits) -> Intake {
+        Intake {
+            message_size: limits.message_size,
+            prefetch: self.prefetch,
+            ack_on_arrival: self.ack_on_arrival,
+        }
+    }
+}
+
+impl Connector for RmqConnector {
+    fn address(&self) -> String {
+        self.describe()
+    }
+
+    fn dump_state(&self) -> String {
+        self.dump_state()
+    }
+
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        self.url.check()?;
+        let id = match (self.client_id.as_deref(), chosen) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(format!(
+                    "the connector has the client id `{one}` and the client `{other}`: give one of them"
+                ));
+            }
+            (id, chosen) => id.or(chosen).ok_or(
+                "a client that connects through a broker needs an id that stays the same: set it with \
+                 `RmqConnector::client_id`",
+            )?,
+        };
+        self.names.check(id).map_err(|error| error.to_string())?;
+        Ok(Some(id.to_owned()))
+    }
+
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(client::connect(self, hello, limits))
+    }
+
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let listener = server::RmqListener::open(self, limits).await?;
+            Ok(Box::new(listener) as Box<dyn Listener>)
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Queue names and message types, as the Python library has them; and the few that are ours.
+
+use std::io;
+
+use lapin::types::ShortString;
+
+pub(super) const EXCHANGE: &str = "communica";
+
+/// Characters of address and client id together, as in Python.
+const MAX_CHARACTERS: usize = 224;
+/// Bytes of a queue's name (AMQP 0-9-1, short strings).
+const MAX_BYTES: usize = 255;
+
+// Handshake, in this order.
+pub(super) const CONNECT: &str = "communica_client_connect";
+pub(super) const CONNECT_OK: &str = "communica_client_connect_ok";
+pub(super) const NEXT: &str = "communica_handshake_next";
+pub(super) const FAIL: &str = "communica_handshake_fail";
+pub(super) const DONE: &str = "communica_handshake_done";
+// A running link.
+pub(super) const MESSAGE: &str = "message";
+pub(super) const CLOSE: &str = "close";
+pub(super) const LISTENING: &str = "listening";
+/// Ours, between servers of one address: this client is mine now.
+pub(super) const MINE: &str = "communica_mine";
+
+/// Ours, in a close's headers: why.
+pub(super) const REASON: &str = "reason";
+/// Ours, in the headers of what goes to servers in common: the queue id of the client it is from.
+pub(super) const CLIENT: &str = "client";
+
+/// Queues of one address. Each is bound to the exchange by its own name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Names {
+    address: String,
+}
+
+impl Names {
+    pub(super) fn new(address: String) -> Self {
+        Self { address }
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where clients knock.
+    pub(super) fn connect(&self) -> ShortString {
+        self.queue("connect.server")
+    }
+
+    /// What all servers of the address hear, each on a queue of its own.
+    pub(super) fn servers(&self) -> ShortString {
+        self.queue("servers")
+    }
+
+    /// Requests for whichever server is free.
+    pub(super) fn work(&self) -> ShortString {
+        self.queue("work")
+    }
+
+    pub(super) fn to_client(&self, client: &str) -> ShortString {
+        self.queue(&format!("toClient.{client}"))
+    }
+
+    pub(super) fn to_server(&self, client: &str) -> ShortString {
+        self.queue(&format!("toServer.{client}"))
+    }
+
+    fn queue(&self, what: &str) -> ShortString {
+        format!("communica.{}.{what}", self.address).into()
+    }
+
+    /// Whether queues for this client can have names.
+    pub(super) fn check(&self, client: &str) -> io::Result<()> {
+        let characters = self.address.chars().count() + client.chars().count();
+        let longest = self.address.len() + client.len() + "communica..toClient.".len();
+        let longest = longest.max(self.address.len() + "communica..connect.server".len());
+        if characters > MAX_CHARACTERS || longest > MAX_BYTES {
+            let what = format!(
+                "the address and the client id have {characters} characters together, where a broker's \
+                 queue names leave room for {MAX_CHARACTERS}: shorten one of them"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! What the two halves of a link have in common.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use lapin::types::ShortString;
+
+use super::acks::Acks;
+use super::broker::{Broker, Line};
+
+/// Requests that want their answer elsewhere, at most.
+const ELSEWHERE: usize = 65_536;
+
+pub(super) struct Shared {
+    pub(super) line: Line,
+    /// Keeps the connection.
+    _broker: Arc<Broker>,
+    pub(super) acks: Arc<Acks>,
+    pub(super) connect_id: Vec<u8>,
+    /// Something came since the last look.
+    heard: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// It is over, and why.
+    ended: Option<Option<String>>,
+    waker: Option<Waker>,
+    /// Where the answers to some requests go, by id.
+    elsewhere: HashMap<String, ShortString>,
+}
+
+/// How a side of a link finds out that the other is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// A server that said nothing for so long says that it is there; a client that heard nothing for one and a half
+    /// times as long gives the link up.
+    pub(super) listening: Duration,
+    /// A client that has no answer for so long asks the broker whether its server still listens.
+    pub(super) check: Duration,
+}
+
+impl Shared {
+    pub(super) fn new(line: Line, broker: Arc<Broker>, connect_id: Vec<u8>) -> Arc<Self> {
+        let (heard, state) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { line, _broker: broker, acks: Arc::default(), connect_id, heard, state })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Changed in single steps: a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who looks after the link.
+    pub(super) fn keep_waker(&self, waker: &Waker) {
+        let mut state = self.lock();
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+    }
+
+    pub(super) fn waker(&self) -> Option<Waker> {
+        self.lock().waker.clone()
+    }
+
+    /// Nothing more is received.
+    pub(super) fn end(&self, reason: Option<String>) {
+        let waker = {
+            let mut state = self.lock();
+            state.ended.get_or_insert(reason);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn ended(&self) -> Option<Option<String>> {
+        self.lock().ended.clone()
+    }
+
+    pub(super) fn hear(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something came since the last time this was asked.
+    pub(super) fn take_heard(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    /// The answer to this request goes to that queue.
+    pub(super) fn answer_elsewhere(&self, id: &str, queue: ShortString) {
+        let mut state = self.lock();
+        if state.elsewhere.len() < ELSEWHERE {
+            state.elsewhere.insert(id.to_owned(), queue);
+        }
+    }
+
+    pub(super) fn take_elsewhere(&self, id: &str) -> Option<ShortString> {
+        let mut state = self.lock();
+        if state.elsewhere.is_empty() { None } else { state.elsewhere.remove(id) }
+    }
+}

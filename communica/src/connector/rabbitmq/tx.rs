@@ -1,0 +1,286 @@
+//! Messages → a queue; what the broker confirmed, acknowledgements, and signs of life.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use lapin::options::{BasicAckOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use tokio::time::{Instant, Sleep};
+
+use super::broker::{Post, Posting, broken, is_not_found};
+use super::names::{CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
+use super::shared::Shared;
+use crate::connector::{BoxFuture, Delivery, LinkTx};
+use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
+
+/// `delivery_mode`: the broker writes the message to disk.
+const PERSISTENT: u8 = 2;
+/// While nothing is sent, it is asked so many times less often whether the peer listens.
+const IDLE: u32 = 5;
+
+pub(super) struct RmqTx {
+    shared: Arc<Shared>,
+    to: Destination,
+    fresh: bool,
+    /// What was published and not confirmed, in this order; and whether it was one of the session's messages.
+    posted: VecDeque<(Posting, bool)>,
+    confirmed: u64,
+    /// Acknowledgements on their way.
+    acks: VecDeque<BoxFuture<'static, lapin::Result<()>>>,
+    signs: Signs,
+}
+
+/// Where messages go.
+pub(super) struct Destination {
+    /// The peer's queue.
+    pub(super) peer: ShortString,
+    /// The queue that only this peer's link has, if it has one.
+    pub(super) own: Option<ShortString>,
+    /// On a client's side: the id its queues are named after.
+    pub(super) client: Option<String>,
+    /// Where requests and throws go instead: the queue that all servers share.
+    pub(super) work: Option<ShortString>,
+    /// Where answers to this side's requests should go, if not to where the peer sends by itself.
+    pub(super) reply_to: Option<ShortString>,
+}
+
+/// Signs of life, given and asked for.
+pub(super) struct Signs {
+    /// Say that this side is there when it said nothing for so long.
+    listening: Option<Duration>,
+    /// Ask the broker whether the peer listens.
+    check: Check,
+    last_sent: Instant,
+    next: Pin<Box<Sleep>>,
+    asking: Option<BoxFuture<'static, lapin::Result<u32>>>,
+}
+
+/// When to ask whether somebody consumes the peer's queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Check {
+    /// Every so often.
+    Always(Duration),
+    /// When nothing came for so long; less often while nothing is sent either.
+    Silent(Duration),
+}
+
+impl Signs {
+    pub(super) fn new(listening: Option<Duration>, check: Check) -> Self {
+        let next = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let mut signs = Self { listening, check, last_sent: Instant::now(), next, asking: None };
+        let wait = signs.wait();
+        signs.next = Box::pin(tokio::time::sleep(wait));
+        signs
+    }
+
+    /// Something goes out.
+    fn sent(&mut self) {
+        let was_idle = self.is_idle();
+        self.last_sent = Instant::now();
+        if was_idle {
+            let wait = self.wait();
+            self.next.as_mut().reset(self.last_sent + wait);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self.check, Check::Silent(period) if self.last_sent.elapsed() > period * IDLE)
+    }
+
+    /// Until the next look.
+    fn wait(&self) -> Duration {
+        let sign = self.listening.map(|period| period.saturating_sub(self.last_sent.elapsed()));
+        let check = match self.check {
+            Check::Silent(period) if self.is_idle() => period * IDLE,
+            Check::Always(period) | Check::Silent(period) => period,
+        };
+        sign.map_or(check, |sign| sign.min(check)).max(Duration::from_millis(1))
+    }
+}
+
+impl RmqTx {
+    pub(super) fn new(shared: Arc<Shared>, to: Destination, fresh: bool, signs: Signs) -> Self {
+        let (posted, acks) = (VecDeque::new(), VecDeque::new());
+        Self { shared, to, fresh, posted, confirmed: 0, acks, signs }
+    }
+
+    fn send(&mut self, metadata: &[u8], payload: &[u8], stamp: &Stamp) -> io::Result<()> {
+        let mut body = Vec::with_capacity(metadata.len() + 1 + payload.len());
+        body.extend_from_slice(metadata);
+        body.push(0);
+        body.extend_from_slice(payload);
+        let metadata = Metadata::parse(bytes::Bytes::copy_from_slice(metadata)).map_err(io::Error::other)?;
+        let asks = matches!(metadata.kind(), Kind::Request | Kind::Throw);
+        let work = self.to.work.as_ref().filter(|_| asks);
+        let elsewhere = if asks { None } else { self.shared.take_elsewhere(&metadata.id()) };
+        // Who asked from elsewhere may be gone, and its queue with it.
+        let must_arrive = elsewhere.is_none();
+        let aside = work.or(elsewhere.as_ref());
+        let to = aside.unwrap_or(&self.to.peer).clone();
+        let post = Post::new(MESSAGE, &to, body).with(|mut properties| {
+            properties = properties.with_delivery_mode(PERSISTENT).with_message_id(stamp.to_string().into());
+            if let Some(time) = metadata.timeout().filter(|_| asks) {
+                properties = properties.with_expiration(time.as_millis().to_string().into());
+            }
+            if let Some(client) = self.to.client.as_deref().filter(|_| aside.is_some()) {
+                properties = properties.with_headers(headers(CLIENT, client));
+            }
+            match &self.to.reply_to {
+                Some(queue) if metadata.kind() == Kind::Request => properties.with_reply_to(queue.clone()),
+                _ => properties,
+            }
+        });
+        self.publish(if must_arrive { post.must_arrive() } else { post }, true);
+        Ok(())
+    }
+
+    fn send_close(&mut self, reason: Option<&str>) {
+        let queues = std::iter::once(&self.to.peer).chain(&self.to.own).cloned().collect::<Vec<_>>();
+        for queue in queues {
+            let post = Post::new(CLOSE, &queue, self.shared.connect_id.clone());
+            let post = post.with(|properties| match reason {
+                None => properties,
+                Some(reason) => properties.with_headers(headers(REASON, reason)),
+            });
+            self.publish(post, false);
+        }
+    }
+
+    fn publish(&mut self, post: Post, counts: bool) {
+        let mut posting = self.shared.line.post(post);
+        // The first look is what publishes. Whoever looks after the link hears about the rest.
+        let waker = self.shared.waker();
+        let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
+        let posting = match posting.as_mut().poll(&mut cx) {
+            Poll::Pending => posting,
+            Poll::Ready(done) => Box::pin(std::future::ready(done)),
+        };
+        self.posted.push_back((posting, counts));
+        self.signs.sent();
+    }
+
+    /// Takes in what was confirmed. True if nothing is left to be.
+    fn look_at_posted(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        while let Some((posting, counts)) = self.posted.front_mut() {
+            let Poll::Ready(done) = posting.as_mut().poll(cx) else { return Ok(false) };
+            done?;
+            self.confirmed += u64::from(*counts);
+            self.posted.pop_front();
+        }
+        Ok(true)
+    }
+
+    /// Acknowledges what is done with. True if all of it went out.
+    fn acknowledge(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        for ack in self.shared.acks.take(cx.waker()) {
+            let channel = self.shared.line.channel.clone();
+            self.acks.push_back(Box::pin(async move {
+                channel.basic_ack(ack.tag, BasicAckOptions { multiple: ack.multiple }).await
+            }));
+        }
+        while let Some(ack) = self.acks.front_mut() {
+            let Poll::Ready(done) = ack.as_mut().poll(cx) else { return Ok(false) };
+            done.map_err(broken)?;
+            self.acks.pop_front();
+        }
+        Ok(true)
+    }
+
+    /// Gives and asks for signs of life, when it is time.
+    fn look_for_signs(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.signs.next.as_mut().poll(cx).is_ready() {
+            self.give_sign();
+            self.ask_for_sign();
+            let wait = self.signs.wait();
+            self.signs.next.as_mut().reset(Instant::now() + wait);
+        }
+        let Some(asking) = &mut self.signs.asking else { return Ok(()) };
+        let Poll::Ready(answer) = asking.as_mut().poll(cx) else { return Ok(()) };
+        self.signs.asking = None;
+        match answer {
+            Ok(0) => Err(gone("nobody listens to what is sent to the peer any more")),
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Err(gone("the peer's queue was deleted")),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    fn give_sign(&mut self) {
+        if self.signs.listening.is_some_and(|period| self.signs.last_sent.elapsed() >= period) {
+            let post = Post::new(LISTENING, &self.to.peer, Vec::new());
+            self.publish(post, false);
+        }
+    }
+
+    fn ask_for_sign(&mut self) {
+        let due = match self.signs.check {
+            Check::Always(_) => true,
+            Check::Silent(_) => !self.shared.take_heard(),
+        };
+        if !due || self.signs.asking.is_some() {
+            return;
+        }
+        let (channel, queue) = (self.shared.line.channel.clone(), self.to.peer.clone());
+        self.signs.asking = Some(Box::pin(async move {
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let queue = channel.queue_declare(queue, passive, FieldTable::default()).await?;
+            Ok(queue.consumer_count())
+        }));
+    }
+}
+
+/// One header with text.
+pub(super) fn headers(name: &str, text: &str) -> FieldTable {
+    let mut headers = FieldTable::default();
+    headers.insert(name.into(), AMQPValue::LongString(text.into()));
+    headers
+}
+
+fn gone(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, what)
+}
+
+impl LinkTx for RmqTx {
+    fn poll_send(&mut self, _: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        while let Some(item) = batch.next_item() {
+            match item {
+                Item::Message { metadata, payload, stamp } => self.send(&metadata, &payload, &stamp)?,
+                Item::Close { reason } => self.send_close(reason.as_deref()),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let all_confirmed = self.look_at_posted(cx)?;
+        let all_acknowledged = self.acknowledge(cx)?;
+        if !(all_confirmed && all_acknowledged) {
+            return Poll::Pending;
+        }
+        // The broker has everything. There is nobody to wait for.
+        self.shared.end(None);
+        Poll::Ready(Ok(()))
+    }
+
+    fn in_chunks(&self) -> bool {
+        false
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::Stored { fresh: self.fresh }
+    }
+
+    fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        self.shared.keep_waker(cx.waker());
+        let before = self.confirmed;
+        self.look_at_posted(cx)?;
+        self.acknowledge(cx)?;
+        self.look_for_signs(cx)?;
+        if self.confirmed > before { Poll::Ready(Ok(self.confirmed)) } else { Poll::Pending }
+    }
+}

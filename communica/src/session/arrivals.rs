@@ -1,0 +1,80 @@
+//! Receipts of what came from a store: each message is handled once, and settled when it is done with.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::num::NonZeroU64;
+
+use crate::wire::Receipt;
+
+pub(super) struct Arrivals {
+    /// Messages that are being handled.
+    open: HashMap<NonZeroU64, Receipt>,
+    /// The same by key.
+    numbers: HashMap<String, NonZeroU64>,
+    /// Keys of the last messages that were settled, oldest first.
+    settled: VecDeque<String>,
+    is_settled: HashSet<String>,
+    next: NonZeroU64,
+    /// Keys to remember.
+    limit: usize,
+}
+
+impl Arrivals {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            open: HashMap::new(),
+            numbers: HashMap::new(),
+            settled: VecDeque::new(),
+            is_settled: HashSet::new(),
+            next: NonZeroU64::MIN,
+            limit,
+        }
+    }
+
+    /// A number for a new message; `None` if it is a copy of one that came before.
+    pub(super) fn arrive(&mut self, receipt: Receipt) -> Option<NonZeroU64> {
+        if let Some(key) = receipt.key() {
+            if self.is_settled.contains(key) {
+                receipt.settle();
+                return None;
+            }
+            if let Some(number) = self.numbers.get(key) {
+                // The link that brought the first one is gone, and its receipt with it.
+                self.open.insert(*number, receipt);
+                return None;
+            }
+        }
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        if let Some(key) = receipt.key() {
+            self.numbers.insert(key.to_owned(), number);
+        }
+        self.open.insert(number, receipt);
+        Some(number)
+    }
+
+    /// The message is done with.
+    pub(super) fn settle(&mut self, number: NonZeroU64) {
+        let Some(receipt) = self.open.remove(&number) else { return };
+        if let Some(key) = receipt.key() {
+            self.numbers.remove(key);
+            self.remember(key.to_owned());
+        }
+        receipt.settle();
+    }
+
+    fn remember(&mut self, key: String) {
+        if self.settled.len() >= self.limit {
+            if let Some(oldest) = self.settled.pop_front() {
+                self.is_settled.remove(&oldest);
+            }
+        }
+        self.is_settled.insert(key.clone());
+        self.settled.push_back(key);
+    }
+
+    /// Somebody else handles what is open here.
+    pub(super) fn forget(&mut self) {
+        self.open.clear();
+        self.numbers.clear();
+    }
+}

@@ -1,0 +1,85 @@
+//! What a link with a store took: kept until the store has it, and a request until it is answered.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::num::NonZeroU64;
+
+use super::outbox::Amount;
+use crate::wire::{Kind, Part};
+
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Messages that were handed out and not confirmed, by rising number.
+    unconfirmed: VecDeque<Part>,
+    amount: Amount,
+    /// Messages of the current link that were confirmed.
+    confirmed: u64,
+    /// Requests that the store has and that have no answer.
+    unanswered: BTreeMap<u64, Part>,
+    /// Numbers of unconfirmed requests that need not be repeated: they have their answer, or nobody waits for it.
+    over: HashSet<u64>,
+    /// Numbers of answers, with what came with their requests.
+    settles: VecDeque<(u64, NonZeroU64)>,
+}
+
+impl Kept {
+    /// A link is given these messages.
+    pub(super) fn take(&mut self, part: &Part) {
+        for message in part.clone().split().filter(|message| message.seq.is_some()) {
+            self.amount.add(message.len());
+            self.unconfirmed.push_back(message);
+        }
+    }
+
+    /// Once the message with this number is confirmed, what it answers is settled.
+    pub(super) fn settle_after(&mut self, seq: u64, arrival: NonZeroU64) {
+        self.settles.push_back((seq, arrival));
+    }
+
+    pub(super) fn confirmed(&mut self, count: u64, mut settle: impl FnMut(NonZeroU64)) {
+        while self.confirmed < count {
+            let Some(message) = self.unconfirmed.pop_front() else { return };
+            self.confirmed += 1;
+            self.amount.take(message.len());
+            let Some(seq) = message.seq else { continue };
+            if self.settles.front().is_some_and(|(answer, _)| *answer == seq) {
+                self.settles.pop_front().into_iter().for_each(|(_, arrival)| settle(arrival));
+            } else if !self.over.remove(&seq)
+                && message.metadata().is_some_and(|metadata| metadata.kind() == Kind::Request)
+            {
+                self.unanswered.insert(seq, message);
+            }
+        }
+    }
+
+    /// The request with this number is not to be repeated.
+    pub(super) fn over(&mut self, seq: u64) {
+        if self.unanswered.remove(&seq).is_none()
+            && self.unconfirmed.front().and_then(|first| first.seq).is_some_and(|first| first <= seq)
+        {
+            self.over.insert(seq);
+        }
+    }
+
+    /// Messages that a lost link may not have brought to the store, by rising number.
+    pub(super) fn take_unconfirmed(&mut self) -> Vec<Part> {
+        self.confirmed = 0;
+        self.amount = Amount::default();
+        let over = std::mem::take(&mut self.over);
+        let lost = std::mem::take(&mut self.unconfirmed).into_iter();
+        lost.filter(|message| message.seq.is_some_and(|seq| !over.contains(&seq))).collect()
+    }
+
+    /// Requests that the store had and lost, by rising number.
+    pub(super) fn take_unanswered(&mut self) -> Vec<Part> {
+        std::mem::take(&mut self.unanswered).into_values().collect()
+    }
+
+    pub(super) fn amount(&self) -> Amount {
+        self.amount
+    }
+
+    pub(super) fn clear(&mut self) {
+        let confirmed = self.confirmed;
+        *self = Self { confirmed, ..Self::default() };
+    }
+}

@@ -1,0 +1,36 @@
+//! A message from a store → the moment when the store may forget it.
+
+use std::fmt;
+
+/// What comes with a message that a store (a broker's queue) keeps until it is settled.
+///
+/// It is settled when the message is done with: a throw when its handler has finished, a request when its answer is in
+/// the store, an answer when its caller has it. Dropped before that, it says nothing, and the store brings the
+/// message again, here or to somebody else.
+pub struct Receipt {
+    key: Option<String>,
+    settle: Box<dyn FnOnce() + Send>,
+}
+
+impl Receipt {
+    /// `key`: the same for every copy of one message and for no other message of this peer, so that copies are
+    /// recognised; `None` where the store cannot tell. `settle`: called at most once, from any thread. It must be quick,
+    /// must not block, and must not call back into this library.
+    pub fn new(key: Option<String>, settle: impl FnOnce() + Send + 'static) -> Self {
+        Self { key, settle: Box::new(settle) }
+    }
+
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    pub(crate) fn settle(self) {
+        (self.settle)();
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("key", &self.key).finish_non_exhaustive()
+    }
+}
