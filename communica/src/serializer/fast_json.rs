@@ -1,25 +1,23 @@
-//! JSON through a faster library. What it reads and writes is what `JsonSerializer` reads and writes.
+//! JSON that a faster library writes. What it writes and reads is what `JsonSerializer` writes and reads.
 
-// Why sonic-rs: it reads straight from the payload into serde types, on x86-64 and aarch64 with SIMD and elsewhere
-// without, needs no C compiler, and is released often. simd-json wants a mutable copy of the payload and builds a tape
-// first, and what of it compiles with our Rust lacks its fixes of 2026 (unchecked UTF-8, unbounded recursion). jiter
-// gives a tree, not serde types. sonic-rs is Apache-2.0 alone and has much `unsafe`, so it is not the default; and what
-// it does badly never reaches it, but is read by serde_json: deep nesting (it takes twice the stack, and all of it for
-// keys that are ignored), -0 (it reads 0), and what is not UTF-8.
+// Why sonic-rs, and only for writing: it finds what has to be escaped in text many bytes at a time. Reading was
+// measured too (benches/micro): for types of serde neither it nor simd-json is faster than serde_json, whatever the
+// processor may do, and both would have to be watched, as they read -0 as 0 or nest without a bound. sonic-rs is
+// Apache-2.0 alone and has much `unsafe`, so it is not the default.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::read_json::read_json;
 use super::{Dump, Load, Payload, Serializer};
 use crate::SerializerError;
 
-/// Levels of lists and objects that the library is trusted with.
-const LEVELS: usize = 32;
-
-/// JSON as of `JsonSerializer`, through a library that is faster with large payloads: both write the same bytes and
-/// read the same values from them, so each side may choose for itself. Only the words of errors differ.
+/// JSON as of [`JsonSerializer`](crate::JsonSerializer), written by a library that is faster with text: strings of a
+/// hundred bytes are dumped three to four times as fast, long ones seven times. Records of short fields, numbers, and
+/// text full of what JSON escapes take the same time, and loading is the same. Both write the same bytes, so each side
+/// may choose for itself: this one is for who sends much text.
 ///
-/// One exception: `serde_json::value::RawValue`, which only `serde_json` knows, is sent as an object and cannot be loaded.
+/// One exception: `serde_json::value::RawValue`, which only `serde_json` knows, is sent as an object.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FastJsonSerializer;
 
@@ -37,55 +35,7 @@ impl<T: Serialize + ?Sized> Dump<T> for FastJsonSerializer {
 
 impl<'de, T: Deserialize<'de>> Load<'de, T> for FastJsonSerializer {
     fn load(&self, payload: &'de Bytes) -> Result<T, SerializerError> {
-        match std::str::from_utf8(payload) {
-            Ok(text) if !nests_deep(payload) && !holds_negative_zero(text) => {
-                sonic_rs::from_str(text).map_err(|error| in_short(&error))
-            }
-            _ => serde_json::from_slice(payload).map_err(|error| SerializerError::new(error.to_string())),
-        }
-    }
-}
-
-/// Whether a number may be -0, for which the library gives 0. Text that looks like it only takes the longer way.
-fn holds_negative_zero(json: &str) -> bool {
-    json.split('-').skip(1).any(|after| {
-        let beyond = after.trim_start_matches(['0', '.']);
-        after.starts_with('0') && !beyond.starts_with(|next: char| next.is_ascii_digit())
-    })
-}
-
-/// Whether lists and objects lie more than [`LEVELS`] deep. In what is not JSON, any answer will do: the library stops
-/// at the first mistake, and up to there the count is right.
-fn nests_deep(json: &[u8]) -> bool {
-    // Most payloads do not even hold as many brackets, and counting them all is faster than finding the strings.
-    let opening = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    opening > LEVELS && deepest(json) > LEVELS
-}
-
-fn deepest(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = json.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' => skip_string(&mut bytes),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(bytes.next()),
-            _ => {}
-        }
+        read_json(payload)
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::read_json::read_json;
 use super::{Dump, Load, Payload, Serializer};
 use crate::SerializerError;
 
@@ -27,6 +28,6 @@ impl<T: Serialize + ?Sized> Dump<T> for JsonSerializer {
 
 impl<'de, T: Deserialize<'de>> Load<'de, T> for JsonSerializer {
     fn load(&self, payload: &'de Bytes) -> Result<T, SerializerError> {
-        serde_json::from_slice(payload).map_err(|error| SerializerError::new(error.to_string()))
+        read_json(payload)
     }
 }

@@ -12,6 +12,8 @@ mod msgpack;
 mod payload;
 #[cfg(feature = "postcard")]
 mod postcard;
+#[cfg(any(feature = "json", feature = "fast-json"))]
+mod read_json;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "validated")]

@@ -40,6 +40,9 @@ use crate::SerializerError;
 /// not check itself; a responder's result that breaks one becomes a `RespError`. Both say which fields broke which
 /// rules: `age: greater than 130; name: length is lower than 1`.
 ///
+/// Python's `AdaptixSerializer` checks what it loads, and not what it sends; what it refuses arrives here as a
+/// `SerializerError` in its own words, which name the rule and not the field.
+///
 /// Rules are checked when the whole value is loaded, so they do not bound what loading takes: limits of messages do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ValidatedSerializer<S = JsonSerializer>(S);

@@ -5,6 +5,8 @@ mod bytes;
 mod fast_json;
 #[cfg(any(feature = "json", feature = "fast-json", feature = "msgpack", feature = "postcard"))]
 mod formats;
+#[cfg(any(feature = "json", feature = "fast-json"))]
+mod read_json;
 #[cfg(any(feature = "json", feature = "fast-json", feature = "msgpack", feature = "postcard"))]
 mod samples;
 #[cfg(feature = "validated")]
