@@ -19,8 +19,7 @@ pub struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(peer: Peer, metadata: Metadata) -> Self {
-        let deadline = metadata.timeout().and_then(|time| Instant::now().checked_add(time));
+    pub(crate) fn new(peer: Peer, metadata: Metadata, deadline: Option<Instant>) -> Self {
         Self { peer, metadata, deadline }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::connector::{Delivery, Link, LinkError, LinkRx, Received};
+use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
 use crate::exchange::Exchange;
 use crate::session::{Event, Goodbye, Intake};
 use crate::wire::{Batch, Message};
@@ -34,6 +34,11 @@ pub(crate) enum LinkEnd {
 }
 
 impl LinkEnd {
+    /// Something that was sent is not accepted.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Broken(LinkError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidInput)
+    }
+
     fn why(&self) -> String {
         match self {
             Self::Here => "it was closed here".to_owned(),
@@ -45,23 +50,30 @@ impl LinkEnd {
 }
 
 /// Carries messages until the link ends; then calls that were sent have ended, and what was not waits for the next
-/// link. The caller holds the exchange's link slot; `attached` is called when messages go to this link. Dropping
-/// the future breaks the link off.
-pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl FnOnce()) -> LinkEnd {
+/// link. The caller holds the exchange's link slot; `attached` is called when messages go to this link. `finishes`: when
+/// the peer of a link with a store goes, what it left is worked off first. Dropping the future breaks the link off.
+pub(crate) async fn drive(
+    exchange: &Arc<Exchange>,
+    link: Link,
+    finishes: bool,
+    attached: impl FnOnce(),
+) -> LinkEnd {
     let address = link.peer.address.clone();
     let stored = link.tx.delivery() != Delivery::Direct;
     exchange.attach(link.tx, link.peer);
-    let mut detach = Detach { exchange, why: "it was broken off".to_owned() };
+    let mut detach = Detach { exchange, why: "it was broken off".to_owned(), refused: false };
     let mut driver = Driver {
         exchange,
         rx: link.rx,
         stored,
+        finishes,
         inbox: Vec::new(),
         jobs: Vec::new(),
         let_others_first: true,
         paused: false,
         goodbye: None,
         goodbye_said: false,
+        left: None,
         lingers: false,
         watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
         stuck: None,
@@ -69,6 +81,7 @@ pub(crate) async fn drive(exchange: &Arc<Exchange>, link: Link, attached: impl F
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
     detach.why = end.why();
+    detach.refused = end.is_refusal();
     tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
     if let LinkEnd::Broken(error) = &end {
         // Whoever wrote the other side wants to know; that they read it is more than can be asked.
@@ -88,11 +101,12 @@ pub(crate) fn turn_away(mut link: Link, reason: &str) {
 struct Detach<'a> {
     exchange: &'a Exchange,
     why: String,
+    refused: bool,
 }
 
 impl Drop for Detach<'_> {
     fn drop(&mut self) {
-        self.exchange.link_lost(&self.why);
+        self.exchange.link_lost(&self.why, self.refused);
     }
 }
 
@@ -101,6 +115,8 @@ struct Driver<'a> {
     rx: Box<dyn LinkRx>,
     /// The link has a store, which says what it has.
     stored: bool,
+    /// See [`drive`].
+    finishes: bool,
     inbox: Vec<Message>,
     jobs: Vec<Message>,
     /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
@@ -109,6 +125,8 @@ struct Driver<'a> {
     paused: bool,
     goodbye: Option<Goodbye>,
     goodbye_said: bool,
+    /// The peer went, with these words; what it left in the store is still worked off.
+    left: Option<Option<String>>,
     /// Everything is said; the peer has to close its side.
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not end in time.
@@ -129,8 +147,17 @@ impl Driver<'_> {
         if self.goodbye.as_ref().is_some_and(|goodbye| goodbye.at_once) {
             return self.poll_end_at_once(cx);
         }
-        if let Poll::Ready(end) = self.poll_read(cx) {
-            return Poll::Ready(if self.goodbye_said { LinkEnd::Here } else { end });
+        if self.left.is_some() {
+            return self.poll_leftovers(cx);
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(LinkEnd::Peer(reason)) if self.may_have_leftovers(reason.as_deref()) => {
+                self.left = Some(reason);
+                return self.poll_leftovers(cx);
+            }
+            Poll::Ready(_) if self.goodbye_said => return Poll::Ready(LinkEnd::Here),
+            Poll::Ready(end) => return Poll::Ready(end),
+            Poll::Pending => {}
         }
         if self.lingers {
             ready!(self.watch.as_mut().poll(cx));
@@ -140,6 +167,32 @@ impl Driver<'_> {
             return Poll::Ready(end);
         }
         if self.stored { self.poll_confirmed(cx) } else { Poll::Pending }
+    }
+
+    /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
+    /// process or to none; what a server does not finish, the store gives to another, which would do it once more.
+    fn may_have_leftovers(&self, reason: Option<&str>) -> bool {
+        self.stored && self.finishes && !self.goodbye_said && reason != Some(MOVED)
+    }
+
+    /// Works off what came before the peer went.
+    fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        if self.exchange.session().may_start_jobs() {
+            self.exchange.start_jobs(&mut self.jobs);
+        }
+        if let Poll::Ready(end) = self.poll_write(cx) {
+            return Poll::Ready(end);
+        }
+        if let Poll::Ready(end) = self.poll_confirmed(cx) {
+            return Poll::Ready(end);
+        }
+        if self.goodbye_said {
+            return Poll::Ready(LinkEnd::Here);
+        }
+        if !self.exchange.session().is_idle() {
+            return Poll::Pending;
+        }
+        Poll::Ready(LinkEnd::Peer(self.left.take().flatten()))
     }
 
     /// Lets the link say what its store has, until it has nothing to say.
@@ -187,7 +240,8 @@ impl Driver<'_> {
     fn take_in(&mut self) {
         let mut wakers = Vec::new();
         let mut session = self.exchange.session();
-        for message in self.inbox.drain(..) {
+        for mut message in self.inbox.drain(..) {
+            self.exchange.note_arrival(&mut message);
             match session.receive(message) {
                 Event::Answered(waker) => wakers.extend(waker),
                 Event::Queued => {}

@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::route::{Handlers, Ran};
 use crate::serializer::Payload;
 use crate::session::{Answer, CallEnd, CallId, Goodbye, Refused, Session};
-use crate::wire::{Batch, Message, Metadata};
+use crate::wire::{Batch, Kind, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
@@ -32,6 +32,8 @@ pub(crate) struct Exchange {
     client_id: String,
     handlers: Arc<Handlers>,
     pub(crate) limits: Limits,
+    /// Where its clock begins.
+    born: Instant,
     session: Mutex<Session<Waker>>,
     writer: Mutex<Option<Writer>>,
     /// Who was at the other end of the latest link.
@@ -72,6 +74,7 @@ impl Exchange {
             client_id,
             handlers,
             limits,
+            born: Instant::now(),
             session: Mutex::new(session),
             writer: Mutex::new(None),
             peer: Mutex::new(PeerInfo::default()),
@@ -219,14 +222,31 @@ impl Exchange {
         }
     }
 
+    /// When the caller stops waiting.
+    fn deadline(&self, metadata: &Metadata) -> Option<Instant> {
+        self.born.checked_add(metadata.came())?.checked_add(metadata.timeout()?)
+    }
+
+    /// Notes when a message came, if that will matter.
+    pub(crate) fn note_arrival(&self, message: &mut Message) {
+        if message.metadata.timeout().is_some() {
+            message.metadata.set_came(self.born.elapsed());
+        }
+    }
+
     /// Runs the handler until it waits for something. An answer that is there at once is returned.
     fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
         let Message { metadata, payload, .. } = message;
+        let deadline = self.deadline(&metadata);
+        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            let why = "the time limit of the call passed before its handler could start";
+            return Some((metadata, Err(Fault::new(FaultKind::Resp, why, None))));
+        }
         let route = match self.handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
             Err(fault) => return Some((metadata, Err(fault))),
         };
-        let context = Context::new(Peer::of(self.clone()), metadata.clone());
+        let context = Context::new(Peer::of(self.clone()), metadata.clone(), deadline);
         let ran = catch_unwind(AssertUnwindSafe(|| {
             match route.run(context, payload) {
                 Ran::Ready(answer) => Ran::Ready(answer),
@@ -403,9 +423,10 @@ impl Exchange {
     }
 
     /// What the link took is sent, the rest waits for the next; calls that were sent end.
-    pub(crate) fn link_lost(&self, why: &str) {
+    /// `refused`: the link broke because a message was not accepted.
+    pub(crate) fn link_lost(&self, why: &str, refused: bool) {
         let batch = self.detach();
-        let wakers = self.session().link_lost(batch, why);
+        let wakers = self.session().link_lost(batch, why, refused);
         wake(wakers);
         self.changed.notify_waiters();
     }

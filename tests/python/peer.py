@@ -7,15 +7,18 @@ of stdin ends the process. tests/src/bin/peer is its twin in Rust.
 """
 import asyncio
 import json
+import logging
 import sys
 
 CONFIG = json.loads(sys.argv[1])
 if CONFIG['format'] == 'json':
     sys.modules['orjson'] = None  # as if it were not installed: metadata is then written by json, too
 
+from communica.connectors.rabbitmq import RmqConnector
 from communica.connectors.stream.connector import ChunkedMessageFrame, StreamConnection
 
 import corpus
+import registry
 import trade
 from behaviours import Behaviours
 from sides import Side
@@ -58,17 +61,44 @@ class Commands:
     async def buy(self):
         return await trade.buy(self.side.request)
 
+    async def put_person(self, age):
+        return await registry.put(self.side.request, age)
+
     async def chunks(self):
         """How many went out and came in."""
         return chunks
 
     async def disconnected(self):
-        """Waits until this client has noticed that its link is gone."""
-        while self.side.entity.connected_event.is_set():
+        """Waits until this side has noticed that the link is gone."""
+        while self.side.is_connected():
             await asyncio.sleep(0.01)
+
+    async def warning(self, about):
+        """The first warning of the library with these words, which may still come."""
+        while not (found := [line for line in warnings if about in line]):
+            await asyncio.sleep(0.01)
+        return found[0]
+
+    async def pickled_connector(self):
+        """What RmqConnector says of itself to another process, apart from its pool."""
+        _, (arguments,) = self.side.entity.connector.__reduce__()
+        return {name: value for name, value in arguments.items() if name != 'channel_pool'} | {
+            'url': str(arguments['url'])
+        }
 
     async def close(self):
         await self.side.entity.close()
+
+
+warnings = []
+
+
+class Warnings(logging.Handler):
+    """Keeps them, and writes them to the log of the test."""
+
+    def emit(self, record):
+        warnings.append(record.getMessage())
+        print(self.format(record), file=sys.stderr)
 
 
 chunks = {'sent': 0, 'received': 0}
@@ -105,14 +135,17 @@ async def perform(commands, line):
 
 
 async def main():
+    logging.getLogger().addHandler(Warnings(logging.WARNING))
     count_chunks()
-    if CONFIG['chunk_size'] is not None:
+    if 'chunk_size' in CONFIG:
         StreamConnection._MAX_CHUNK_SIZE = CONFIG['chunk_size']
+    if 'listening_period' in CONFIG:
+        RmqConnector.CONNECTION_CHECK_PERIOD = CONFIG['listening_period']
     behaviours = Behaviours()
     side = behaviours.side = Side(CONFIG, behaviours)
     stdin = asyncio.StreamReader(limit=MAX_LINE)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    await side.entity.init()
+    await side.entity.init(**({} if CONFIG.get('wait', True) else {'timeout': None}))
     tell({'ready': True})
 
     commands, running = Commands(side, behaviours), set()

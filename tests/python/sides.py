@@ -1,14 +1,24 @@
 """The four entities behind one face: `request(name, data)` and `throw(name, data)`."""
+import json
+
 from communica import LocalConnector, RouteClient, RouteServer, RouteTable, SimpleClient, SimpleServer, TcpConnector
+from communica.connectors.base import HandshakeFail
+from communica.connectors.rabbitmq import RmqConnector
 from communica.serializers import MsgpackSerializer
 from communica.serializers.json import JsonSerializer, OrjsonSerializer
 
+import library
+import registry
 import service
 import trade
 from behaviours import SPOIL
 
 
 def connector_of(state):
+    if RmqConnector._TYPE in state:
+        arguments = json.loads(state)  # it has no state strings, only arguments of these names
+        assert arguments.pop('type') == RmqConnector._TYPE
+        return RmqConnector(**arguments)
     for kind in (TcpConnector, LocalConnector):
         if kind._TYPE in state:
             return kind.from_state(state)
@@ -29,6 +39,17 @@ def serializer_of(name):
     return Spoiling()
 
 
+def refusing(server_type, reason):
+    """A server that lets nobody in."""
+
+    class Refusing(server_type):
+        async def _handshaker(self, connection):
+            yield {'hello': 'hello'}
+            raise HandshakeFail(reason)
+
+    return Refusing
+
+
 class Side:
     """A running entity. A server talks to the one client whose id it was given."""
 
@@ -37,6 +58,7 @@ class Side:
         self.is_route = config['entity'] == 'route'
         self.is_server = config['role'] == 'server'
         self.client_id = config['client_id']
+        self.refusal = config.get('refusal')
         connector = connector_of(config['connector'])
         make = self._route_entity if self.is_route else self._simple_entity
         self.entity = make(connector, behaviours)
@@ -47,8 +69,11 @@ class Side:
             table.handler(name, self.serializer)(behaviour)
         table.handler('trade', trade.SERIALIZER)(trade.trade)
         service.register(table, behaviours, self.serializer)
+        registry.register(table, behaviours, self.serializer)
+        library.register(table, self.serializer)
         if self.is_server:
-            return RouteServer(connector, table)
+            server_type = refusing(RouteServer, self.refusal) if self.refusal else RouteServer
+            return server_type(connector, table)
         return RouteClient(connector, self.client_id, table)
 
     def _simple_entity(self, connector, behaviours):
@@ -61,6 +86,11 @@ class Side:
         if self.is_server:
             return SimpleServer(connector, handler, self.serializer)
         return SimpleClient(connector, handler, self.serializer, self.client_id)
+
+    def is_connected(self):
+        if self.is_server:
+            return bool(self.entity._get_connected_clients())
+        return self.entity.connected_event.is_set()
 
     async def request(self, name, data, serializer=None):
         return await self._send(self.entity.request, name, data, serializer)

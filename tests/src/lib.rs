@@ -4,10 +4,13 @@
 //! # Layout
 //! - [`Stage`]: where a test plays: a folder and an address of its own
 //! - [`Peer`]: one process, told what to do by lines of JSON
+//! - [`broker`]: a RabbitMQ broker of the tests' own
 //! - [`python`]: the interpreter that has the Python library
 //!
 //! The peers themselves are `tests/src/bin/peer` and `tests/python/peer.py`.
 
+#[cfg(unix)]
+pub mod broker;
 mod peer;
 pub mod python;
 pub mod scratch;
@@ -27,7 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// # Panics
 /// The time is over.
 pub async fn in_time<T>(test: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, test)
+    // It lives while this panics: what its processes wrote is shown when it is dropped.
+    let mut test = std::pin::pin!(test);
+    tokio::time::timeout(PATIENCE, test.as_mut())
         .await
         .unwrap_or_else(|_| panic!("the test did not end within {PATIENCE:?}"))
 }

@@ -127,6 +127,25 @@ impl Peer {
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
     }
+
+    /// Stops the process in its tracks: its sockets stay open.
+    #[cfg(unix)]
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen one go on.
+    #[cfg(unix)]
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
+        // Nobody else gets its number before it is waited for.
+        let id = self.child.id().unwrap_or_else(|| panic!("the {} runs", self.name));
+        crate::broker::signal(name, &id.to_string());
+    }
 }
 
 fn program(language: Language) -> Command {

@@ -1,7 +1,11 @@
 //! What a pair of peers has in common: road, entity and format.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
+use serde_json::{Map, Value, json};
+
+#[cfg(unix)]
+use crate::broker::{self, Broker};
 use crate::scratch::free_port;
 use crate::{Peer, Scratch};
 
@@ -52,6 +56,9 @@ pub enum Format {
     MsgPack,
 }
 
+/// The one client of a stage.
+const CLIENT: &str = "w1";
+
 /// Where one test plays. Keep it as long as its peers: it owns their folder.
 #[derive(Debug)]
 pub struct Stage {
@@ -59,7 +66,7 @@ pub struct Stage {
     connector: Value,
     entity: Entity,
     format: Format,
-    chunk_size: Option<usize>,
+    settings: Map<String, Value>,
 }
 
 impl Stage {
@@ -73,7 +80,25 @@ impl Stage {
                 json!({"type": "TcpConnector", "host": "127.0.0.1", "port": free_port(), "ssl": false})
             }
         };
-        Self { scratch: Scratch::new(), connector, entity, format, chunk_size: None }
+        Self::at(connector, entity, format)
+    }
+
+    /// Over a broker, at an address that no other test has.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn over(broker: &Broker, entity: Entity, format: Format) -> Self {
+        let connector = json!({
+            "type": "RABBITMQ",
+            "url": broker.url(),
+            "address": broker::unique("Office"),
+            "client_id": CLIENT,
+            "exchange_name": "communica",
+        });
+        Self::at(connector, entity, format)
+    }
+
+    fn at(connector: Value, entity: Entity, format: Format) -> Self {
+        Self { scratch: Scratch::new(), connector, entity, format, settings: Map::new() }
     }
 
     /// Route entities and JSON over a local socket.
@@ -85,20 +110,55 @@ impl Stage {
     /// Both sides send messages above this size in pieces.
     #[must_use]
     pub fn chunk_size(self, bytes: usize) -> Self {
-        Self { chunk_size: Some(bytes), ..self }
+        self.setting("chunk_size", bytes.into())
+    }
+
+    /// How often a server tells its clients through a broker that it is there. Both sides know it.
+    #[must_use]
+    pub fn listening_period(self, period: Duration) -> Self {
+        self.setting("listening_period", period.as_secs_f64().into())
+    }
+
+    /// How often our client asks the broker whether its server is there.
+    #[must_use]
+    pub fn check_period(self, period: Duration) -> Self {
+        self.setting("check_period", period.as_secs_f64().into())
+    }
+
+    /// Python's server refuses whoever connects, for this reason.
+    #[must_use]
+    pub fn refusing(self, reason: &str) -> Self {
+        self.setting("refusal", reason.into())
+    }
+
+    /// A peer is ready before it is connected, if ever.
+    #[must_use]
+    pub fn not_waiting(self) -> Self {
+        self.setting("wait", false.into())
+    }
+
+    /// Where its sides meet, as a connector's state.
+    #[must_use]
+    pub fn connector(&self) -> String {
+        self.connector.to_string()
+    }
+
+    fn setting(mut self, name: &str, value: Value) -> Self {
+        self.settings.insert(name.to_owned(), value);
+        self
     }
 
     /// A peer that listens or is connected. Every client of a stage has the same id, so a second one is the first
     /// one come back.
     pub async fn start(&self, language: Language, role: Role) -> Peer {
-        let config = json!({
+        let mut config = json!({
             "role": format!("{role:?}").to_lowercase(),
             "entity": format!("{:?}", self.entity).to_lowercase(),
             "format": format!("{:?}", self.format).to_lowercase(),
-            "connector": self.connector.to_string(),
-            "client_id": "w1",
-            "chunk_size": self.chunk_size,
+            "connector": self.connector(),
+            "client_id": CLIENT,
         });
+        config.as_object_mut().expect("it is one").extend(self.settings.clone());
         Peer::start(language, role, &config, self.scratch.path()).await
     }
 }

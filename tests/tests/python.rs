@@ -4,11 +4,19 @@
 mod chunks;
 #[path = "python/everything.rs"]
 mod everything;
+#[path = "python/failures.rs"]
+mod failures;
 #[path = "python/matrix.rs"]
 mod matrix;
 #[path = "python/recordings.rs"]
 mod recordings;
 #[path = "python/restart.rs"]
 mod restart;
+#[path = "python/rules.rs"]
+mod rules;
 #[path = "python/typed.rs"]
 mod typed;
+
+fn usual() -> communica_tests::Stage {
+    communica_tests::Stage::usual()
+}

@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::mix;
 use crate::process::Program;
 use crate::python;
+use crate::rabbitmq;
 use crate::tools::{Outcome, at, cargo, root, run, say, target_dir};
 
 /// Examples that need no partner, with the texts that they must print.
@@ -25,9 +26,9 @@ const ALONE: [(&str, &[&str]); 2] = [
 ];
 
 pub(crate) fn run_all() -> Outcome {
-    let stage = Stage { python: python::environment()?, binaries: target_dir().join("debug/examples") };
+    let stage = Stage { python: python::environment()?, binaries: target_dir().join("debug") };
     // The same choice of features as for the tests, so that nothing is built twice.
-    run(cargo().args(["build", "--workspace", "--all-features", "--examples"]))?;
+    run(cargo().args(["build", "--workspace", "--all-features", "--examples", "--bin", "broker"]))?;
     for (name, promises) in ALONE {
         let scratch = Scratch::new(name)?;
         say(&format!("example {name}"));
@@ -38,7 +39,35 @@ pub(crate) fn run_all() -> Outcome {
         program.finish()?;
         scratch.holds_no_sockets()?;
     }
-    mix::run_all(&stage)
+    mix::run_all(&stage)?;
+    if cfg!(unix) { over_a_broker(&stage) } else { Ok(()) }
+}
+
+/// A private broker lives as long as the examples that need one.
+fn over_a_broker(stage: &Stage) -> Outcome {
+    rabbitmq::ensure()?;
+    let scratch = Scratch::new("broker")?;
+    say("examples over a RabbitMQ broker");
+    let mut broker = Program::start("the broker", &mut stage.binary("broker", &scratch))?;
+    let url = broker.wait_for("amqp://")?;
+    let example = |name: &str, arguments: &[&str]| {
+        Program::start(name, stage.rust(name, &scratch).args(arguments).env("AMQP_URL", &url))
+    };
+
+    let mut server = example("rabbitmq", &["serve"])?;
+    let mut client = example("rabbitmq", &["greet", "Ada"])?;
+    client.wait_for("Hello Ada!")?;
+    client.finish()?;
+    server.interrupt()?;
+    server.finish()?;
+
+    let mut work = example("work_queue", &[])?;
+    work.wait_for("is killed in the middle of its work")?;
+    work.wait_for("all 600 requests are answered")?;
+    work.finish()?;
+
+    broker.interrupt()?;
+    broker.finish()
 }
 
 /// Where the programs are.
@@ -49,7 +78,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn rust(&self, name: &str, scratch: &Scratch) -> Command {
-        let mut command = Command::new(self.binaries.join(name));
+        self.binary(&format!("examples/{name}"), scratch)
+    }
+
+    fn binary(&self, path: &str, scratch: &Scratch) -> Command {
+        let mut command = Command::new(self.binaries.join(path));
         command.env("TMPDIR", &scratch.0);
         command
     }

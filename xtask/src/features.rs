@@ -23,7 +23,7 @@ fn check(selection: &[&str]) -> Outcome {
 }
 
 /// The keys of the `[features]` table.
-fn names() -> Outcome<Vec<String>> {
+pub(crate) fn names() -> Outcome<Vec<String>> {
     let manifest = root().join("communica/Cargo.toml");
     let text = fs::read_to_string(&manifest).map_err(at("read", &manifest))?;
     let lines = text.lines().skip_while(|line| line.trim() != "[features]").skip(1);

@@ -1,12 +1,15 @@
 //! A task's name comes in, commands go out: what the project does to itself, behind `cargo xtask`.
 
+mod apt;
 mod examples;
 mod features;
 mod mix;
 mod msrv;
 mod process;
 mod python;
+mod rabbitmq;
 mod tools;
+mod weight;
 
 use std::process::{Command, ExitCode};
 
@@ -15,10 +18,12 @@ use tools::{Outcome, cargo, root, run, say};
 const HELP: &str = "\
 cargo xtask <task>
 
-  test [ARGS]  make the Python environment, then run every test; ARGS go to `cargo test`
+  test [ARGS]  install what the tests need, then run them all; ARGS go to `cargo test`
   examples     run every example, in every mix of languages
   features     check that each feature of `communica` builds alone, and none, and all
   msrv         check the stated minimum Rust version with that compiler
+  broker       start a private RabbitMQ broker and print its URL; Ctrl-C ends it
+  weight       build the same hello world with four libraries, and print what each weighs (docs/WEIGHT.md)
   record       record the wire of the Python library again (communica/src/wire/recordings)
   ci           everything that a change must pass (.ci/run)
   help         this text
@@ -45,6 +50,8 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         "examples" => examples::run_all(),
         "features" => features::check_each(),
         "msrv" => msrv::check(),
+        "broker" => rabbitmq::run_one(),
+        "weight" => weight::measure(),
         "record" => record(),
         "ci" => run(&mut Command::new(root().join(".ci/run"))),
         "help" | "--help" | "-h" => {
@@ -58,6 +65,7 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
 /// Doc-tests included: `cargo test` without a list of targets runs them too.
 fn test(arguments: &[String]) -> Outcome {
     let python = python::environment()?;
+    rabbitmq::ensure()?;
     say(&format!("the tests use {}", python.display()));
     run(cargo()
         .args(["test", "--workspace", "--all-features"])

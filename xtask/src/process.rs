@@ -33,9 +33,12 @@ impl Program {
         Ok(Self { name: name.to_owned(), child, lines, seen: Vec::new(), deadline })
     }
 
-    /// Reads until a line contains `text`.
-    pub(crate) fn wait_for(&mut self, text: &str) -> Outcome {
-        while !self.seen.iter().any(|line| line.contains(text)) {
+    /// Reads until a line contains `text`, and gives that line.
+    pub(crate) fn wait_for(&mut self, text: &str) -> Outcome<String> {
+        loop {
+            if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
+                return Ok(line.clone());
+            }
             match self.lines.recv_timeout(self.time_left()) {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Timeout) => return Err(self.complaint(&format!("no {text:?} in time"))),
@@ -44,7 +47,6 @@ impl Program {
                 }
             }
         }
-        Ok(())
     }
 
     /// Waits for the end, which must be a success and leave no process behind.
@@ -64,8 +66,9 @@ impl Program {
         if self.group_lives() { Err(self.complaint("it left processes behind")) } else { Ok(()) }
     }
 
-    /// Asks the program to end, as Ctrl-C does.
-    pub(crate) fn interrupt(&self) -> Outcome {
+    /// Asks the program to end, as Ctrl-C does. It has some time for it, however long it ran.
+    pub(crate) fn interrupt(&mut self) -> Outcome {
+        self.deadline = Instant::now() + PATIENCE;
         self.signal("-INT").map(drop)
     }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::tools::{Outcome, at, is_root, output, root, run, say};
+use crate::apt;
+use crate::tools::{Outcome, at, output, root, run, say};
 
 /// What the tests talk to.
 const REQUIREMENT: &str = "communica[orjson,adaptix,msgpack,rabbitmq]==0.4.3";
@@ -53,18 +54,8 @@ fn interpreter() -> Outcome<&'static str> {
     if let Some(name) = usable() {
         return Ok(name);
     }
-    let install = "apt-get install -y --no-install-recommends python3 python3-venv";
-    let has_apt = output(Command::new("apt-get").arg("--version")).is_ok();
-    if !has_apt || !is_root() {
-        return Err(format!(
-            "no Python 3.9 or newer with its `venv` module was found; install one, on Debian with `{install}`"
-        ));
-    }
-    say("no Python with its `venv` module was found: installing the packages python3 and python3-venv");
-    run(Command::new("apt-get").args(["update", "-q"]))?;
-    let mut words = install.split(' ');
-    run(Command::new(words.next().expect("a command")).args(words).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    usable().ok_or_else(|| format!("`{install}` brought no Python 3.9 or newer with its `venv` module"))
+    apt::install("Python 3.9 or newer with its `venv` module", &["python3", "python3-venv"])?;
+    usable().ok_or_else(|| "the packages python3 and python3-venv brought no Python 3.9 or newer".to_owned())
 }
 
 fn usable() -> Option<&'static str> {

@@ -256,7 +256,7 @@ impl Keeper {
                 self.exchange.end_link(Goodbye { reason: None, at_once: false });
             }
         };
-        let end = drive(&self.exchange, link, attached).await;
+        let end = drive(&self.exchange, link, false, attached).await;
         // One that ended at once may be about to do so again.
         if since.elapsed() >= STEADY {
             self.backoff.reset();

@@ -135,7 +135,7 @@ impl RouteServerHandle {
 
 impl fmt::Debug for RouteServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteServerHandle").field("state", &self.running.state).finish_non_exhaustive()
+        f.debug_struct("RouteServerHandle").field("address", &self.running.address).finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,8 @@ impl ServerSettings {
     pub(crate) async fn start(self, handlers: Handlers) -> Result<Arc<Running>, Error> {
         let address = self.connector.address();
         let listener = self.connector.listen(&self.limits).await;
-        let listener = listener.map_err(|source| Error::Listen { address, source: Arc::new(source) })?;
+        let listener = listener
+            .map_err(|source| Error::Listen { address: address.clone(), source: Arc::new(source) })?;
         let state = listener.dump_state();
         let server = Arc::new(Server {
             handlers: Arc::new(handlers),
@@ -58,7 +59,7 @@ impl ServerSettings {
         let accepting = tokio::spawn(server.clone().accept(listener));
         let forgetting = tokio::spawn(server.clone().forget());
         let tasks = Mutex::new(vec![accepting, forgetting]);
-        Ok(Arc::new(Running { server, tasks, state, grace: self.grace }))
+        Ok(Arc::new(Running { server, tasks, address, state, grace: self.grace }))
     }
 }
 
@@ -237,7 +238,7 @@ impl Server {
             }
             self.arrived.notify_waiters();
         };
-        let end = drive(exchange, link, attached).await;
+        let end = drive(exchange, link, true, attached).await;
         // Another server has all that is at the broker. A newer link to this one would have had it, too.
         if matches!(&end, LinkEnd::Peer(Some(reason)) if reason == MOVED)
             && exchange.session().is_newest(number)
@@ -283,6 +284,8 @@ pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     /// The one that accepts, which holds the listener, and the one that forgets.
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Without secrets.
+    pub(crate) address: String,
     pub(crate) state: String,
     grace: Duration,
 }

@@ -194,7 +194,7 @@ impl<S: Serializer> SimpleServerHandle<S> {
 
 impl<S> fmt::Debug for SimpleServerHandle<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimpleServerHandle").field("state", &self.running.state).finish_non_exhaustive()
+        f.debug_struct("SimpleServerHandle").field("address", &self.running.address).finish_non_exhaustive()
     }
 }
 

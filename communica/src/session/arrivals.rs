@@ -6,8 +6,8 @@ use std::num::NonZeroU64;
 use crate::wire::Receipt;
 
 pub(super) struct Arrivals {
-    /// Messages that are being handled.
-    open: HashMap<NonZeroU64, Receipt>,
+    /// Messages that are being handled, with the receipts of all their copies.
+    open: HashMap<NonZeroU64, Vec<Receipt>>,
     /// The same by key.
     numbers: HashMap<String, NonZeroU64>,
     /// Keys of the last messages that were settled, oldest first.
@@ -38,8 +38,7 @@ impl Arrivals {
                 return None;
             }
             if let Some(number) = self.numbers.get(key) {
-                // The link that brought the first one is gone, and its receipt with it.
-                self.open.insert(*number, receipt);
+                self.open.entry(*number).or_default().push(receipt);
                 return None;
             }
         }
@@ -48,18 +47,19 @@ impl Arrivals {
         if let Some(key) = receipt.key() {
             self.numbers.insert(key.to_owned(), number);
         }
-        self.open.insert(number, receipt);
+        self.open.insert(number, vec![receipt]);
         Some(number)
     }
 
     /// The message is done with.
     pub(super) fn settle(&mut self, number: NonZeroU64) {
-        let Some(receipt) = self.open.remove(&number) else { return };
-        if let Some(key) = receipt.key() {
+        let Some(receipts) = self.open.remove(&number) else { return };
+        if let Some(key) = receipts.first().and_then(Receipt::key) {
             self.numbers.remove(key);
             self.remember(key.to_owned());
         }
-        receipt.settle();
+        // Those of links that are gone do nothing.
+        receipts.into_iter().for_each(Receipt::settle);
     }
 
     fn remember(&mut self, key: String) {

@@ -51,6 +51,12 @@ impl Jobs {
         *mine = room > 0;
     }
 
+    /// Somebody else handles what waits here.
+    pub(super) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
     /// Nothing may start; whose place it is gives it back.
     pub(super) fn start_none(&mut self, mine: &mut bool) {
         if std::mem::take(mine) {

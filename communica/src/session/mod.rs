@@ -419,7 +419,7 @@ impl<W: Clone> Session<W> {
 
     /// The link is gone; `batch` is what it did not take. Unsent messages wait for the next link, calls that were
     /// sent end. Wake the returned.
-    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str) -> Vec<W> {
+    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str, refused: bool) -> Vec<W> {
         self.linked = false;
         self.driver = None;
         self.driver_called = false;
@@ -427,8 +427,9 @@ impl<W: Clone> Session<W> {
         self.goodbye = None;
         if self.stored {
             // What the store has, it hands over; what it may not have, the next link takes again.
-            self.outbox.stored_link_lost();
-            return Vec::new();
+            let given_up = self.outbox.stored_link_lost(refused);
+            let not_sent = || CallEnd::Lost(Error::NotSent(Reason::Disconnected(why.to_owned())));
+            return self.calls.end_where(|seq| given_up == Some(seq), not_sent);
         }
         let lost = self.outbox.link_lost(batch);
         let reason = || Reason::Disconnected(why.to_owned());
@@ -443,6 +444,7 @@ impl<W: Clone> Session<W> {
     /// is dropped. Wake the returned.
     pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
         self.arrivals.forget();
+        self.jobs.forget_waiting();
         let unsent = self.outbox.clear();
         let reason = || Reason::Disconnected(why.to_owned());
         let mut wake =

@@ -292,8 +292,8 @@ impl Outbox {
         self.stored = matches!(delivery, Delivery::Stored { .. });
         if delivery == (Delivery::Stored { fresh: true }) {
             let lost = self.kept.take_unanswered();
-            // Copies of what the store had are no copies of what is sent now.
-            self.origin.round += u32::from(!lost.is_empty());
+            // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
+            self.origin.round += 1;
             self.put_back(lost);
         }
     }
@@ -313,13 +313,20 @@ impl Outbox {
         self.kept.amount().messages > 0
     }
 
-    /// Puts back what the store may not have.
-    pub(super) fn stored_link_lost(&mut self) {
+    /// Puts back what the store may not have. `refused`: it did not accept a message, which is most likely the first of
+    /// them. Returns the number of one that is given up.
+    pub(super) fn stored_link_lost(&mut self, refused: bool) -> Option<u64> {
         self.seal();
         self.parts.retain(|part| part.seq.is_some());
         self.handed_out = false;
         let lost = self.kept.take_unconfirmed();
+        let first = lost.first().and_then(|message| message.seq);
         self.put_back(lost);
+        let given_up = self.count_try(first.filter(|_| refused));
+        if let Some(seq) = given_up {
+            self.give_up(seq);
+        }
+        given_up
     }
 
     fn put_back(&mut self, messages: Vec<Part>) {

@@ -82,6 +82,8 @@ pub struct Metadata {
     timeout_ms: Option<u64>,
     /// Number of the receipt it came with, in its session; 0 for none.
     arrival: u64,
+    /// When it was read, on whatever clock the reader has.
+    came: Duration,
 }
 
 impl Metadata {
@@ -135,7 +137,7 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0 })
+        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0, came: Duration::ZERO })
     }
 
     /// The JSON text as it came.
@@ -174,6 +176,15 @@ impl Metadata {
     /// Number of the receipt it came with.
     pub(crate) fn arrival(&self) -> Option<NonZeroU64> {
         NonZeroU64::new(self.arrival)
+    }
+
+    /// When it was read, on the reader's clock.
+    pub(crate) fn came(&self) -> Duration {
+        self.came
+    }
+
+    pub(crate) fn set_came(&mut self, came: Duration) {
+        self.came = came;
     }
 
     pub(crate) fn set_arrival(&mut self, number: NonZeroU64) {

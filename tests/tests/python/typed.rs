@@ -1,6 +1,7 @@
-//! Types of one language meet types of the other: a service's arguments, dataclasses and structs.
+//! Types of one language meet types of the other: a service's arguments, dataclasses and structs. The road is the one
+//! that is usual where this is included.
 
-use communica_tests::{Failure, Language, Peer, Role, Stage, in_time};
+use communica_tests::{Failure, Language, Peer, Role, in_time};
 use serde_json::{Value, json};
 
 fn failure(kind: &str, message: &str, code: Option<i64>) -> Failure {
@@ -11,7 +12,7 @@ fn failure(kind: &str, message: &str, code: Option<i64>) -> Failure {
 #[tokio::test]
 async fn python_calls_a_rust_service() {
     in_time(async {
-        let stage = Stage::usual();
+        let stage = super::usual();
         let server = stage.start(Language::Rust, Role::Server).await;
         let client = stage.start(Language::Python, Role::Client).await;
         assert_eq!(client.request("open", Value::Null).await, Ok(json!(true)));
@@ -53,7 +54,7 @@ async fn wrong_arguments(client: &Peer) {
 #[tokio::test]
 async fn a_rust_stub_calls_python() {
     in_time(async {
-        let stage = Stage::usual();
+        let stage = super::usual();
         let server = stage.start(Language::Python, Role::Server).await;
         let client = stage.start(Language::Rust, Role::Client).await;
         let said = client.tell("visit_office", json!({})).await;
@@ -87,7 +88,7 @@ const PAIRS: [(Language, Language); 2] =
 async fn dataclasses_are_structs() {
     in_time(async {
         for (server, client) in PAIRS {
-            let stage = Stage::usual();
+            let stage = super::usual();
             let server = stage.start(server, Role::Server).await;
             let client = stage.start(client, Role::Client).await;
             assert_eq!(client.tell("buy", json!({})).await, receipt());
@@ -104,7 +105,7 @@ async fn dataclasses_are_structs() {
 async fn other_shapes_are_refused() {
     in_time(async {
         for (server, client) in PAIRS {
-            let stage = Stage::usual();
+            let stage = super::usual();
             let server = stage.start(server, Role::Server).await;
             let client = stage.start(client, Role::Client).await;
             for asker in [&client, &server] {

@@ -13,6 +13,8 @@ struct State {
     open: BTreeSet<u64>,
     /// Tags of what is done with and not acknowledged.
     settled: BTreeSet<u64>,
+    /// Some are left to others.
+    left: bool,
     /// Who acknowledges.
     waker: Option<Waker>,
 }
@@ -48,18 +50,35 @@ impl Acks {
         }
     }
 
+    /// Nobody here handles this one, if it is still open: the broker gives it to somebody else when the channel closes.
+    pub(super) fn leave(&self, tag: u64) {
+        let mut state = self.lock();
+        state.left |= state.open.contains(&tag);
+    }
+
+    /// Whether that happened.
+    pub(super) fn are_left(&self) -> bool {
+        self.lock().left
+    }
+
     /// Deliveries that the broker waits for.
     pub(super) fn open(&self) -> usize {
         let state = self.lock();
         state.open.len() + state.settled.len()
     }
 
-    /// What can be acknowledged now; when there is more, `waker` is woken.
-    pub(super) fn take(&self, waker: &Waker) -> Vec<Ack> {
+    /// Deliveries that can be acknowledged now; when there are more, `waker` is woken.
+    pub(super) fn settled(&self, waker: &Waker) -> usize {
         let mut state = self.lock();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
+        state.settled.len()
+    }
+
+    /// The acknowledgements for them.
+    pub(super) fn take(&self) -> Vec<Ack> {
+        let mut state = self.lock();
         if state.settled.is_empty() {
             return Vec::new();
         }
@@ -81,10 +100,10 @@ mod tests {
         (1..=6).for_each(|tag| acks.came(tag));
         [2, 1, 3, 5].into_iter().for_each(|tag| acks.settle(tag));
         let ack = |tag, multiple| Ack { tag, multiple };
-        assert_eq!(acks.take(Waker::noop()), [ack(3, true), ack(5, false)]);
-        assert_eq!((acks.take(Waker::noop()), acks.open()), (vec![], 2));
+        assert_eq!(acks.take(), [ack(3, true), ack(5, false)]);
+        assert_eq!((acks.take(), acks.open()), (vec![], 2));
         [4, 4, 6, 9].into_iter().for_each(|tag| acks.settle(tag));
-        assert_eq!(acks.take(Waker::noop()), [ack(6, true)]);
+        assert_eq!(acks.take(), [ack(6, true)]);
         assert_eq!(acks.open(), 0);
     }
 }

@@ -21,8 +21,8 @@ use lapin::{
 
 /// Where the URL says nothing else, a broker that says nothing for so many seconds counts as lost.
 const HEARTBEAT: u16 = 20;
-/// Opening a connection may take so long.
-const OPENING: Duration = Duration::from_secs(30);
+/// Opening a connection may take so long, and so may what a server needs to listen.
+pub(super) const OPENING: Duration = Duration::from_secs(30);
 
 /// A broker's URL, and what it means or why it means nothing. Its `Debug` and `Display` have no password.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl std::fmt::Display for Url {
         let Ok(AMQPUri { scheme, authority, vhost, .. }) = &self.uri else {
             return f.write_str("an invalid URL");
         };
+        let vhost = vhost.replace('/', "%2f");
         write!(f, "{scheme}://{}:{}/{vhost}", authority.host, authority.port)
     }
 }
@@ -117,6 +118,12 @@ impl Broker {
     async fn open(&self) -> io::Result<Connection> {
         let invalid = |why: &&str| io::Error::new(io::ErrorKind::InvalidInput, *why);
         let uri = self.url.uri.as_ref().map_err(invalid)?;
+        // It would be passed over in silence.
+        if self.ca.as_ref().is_some_and(|pem| !pem.contains("-----BEGIN CERTIFICATE-----")) {
+            return Err(invalid(
+                &"the text given to `RmqConnector::ca_certificates` holds no certificate in PEM",
+            ));
+        }
         // Whoever keeps a link opens the next; a second one who tries behind its back would be one too many.
         let properties = ConnectionProperties::default()
             .with_connection_name("communica".into())
@@ -129,24 +136,38 @@ impl Broker {
             let what = format!("the broker at {} did not answer within {OPENING:?}", self.url);
             io::Error::new(io::ErrorKind::TimedOut, what)
         })?;
-        opened.map_err(|error| match error.kind() {
-            ErrorKind::ProtocolError(refused) if refused.get_id() == 403 => {
-                let user = &uri.authority.userinfo.username;
-                let what = format!("the broker at {} refused the user `{user}` or its password", self.url);
-                io::Error::new(io::ErrorKind::PermissionDenied, what)
-            }
-            _ => {
-                let error = broken(error);
-                io::Error::new(error.kind(), format!("the broker at {} cannot be reached: {error}", self.url))
-            }
-        })
+        opened.map_err(|error| self.closed(uri, error))
+    }
+
+    /// Why no connection could be opened, and what to do where that is known.
+    fn closed(&self, uri: &AMQPUri, error: lapin::Error) -> io::Error {
+        if matches!(error.kind(), ErrorKind::ProtocolError(refused) if refused.get_id() == 403) {
+            let user = &uri.authority.userinfo.username;
+            let what = format!("the broker at {} refused the user `{user}` or its password", self.url);
+            return io::Error::new(io::ErrorKind::PermissionDenied, what);
+        }
+        let advice = advice(&uri.scheme, &error);
+        let error = broken(error);
+        io::Error::new(error.kind(), format!("the broker at {} cannot be reached: {error}{advice}", self.url))
+    }
+
+    /// How many read this queue; none if it is not there.
+    pub(super) async fn readers(&self, queue: ShortString) -> io::Result<u32> {
+        // The broker closes the channel on which somebody asks in vain.
+        let channel = self.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        match channel.queue_declare(queue, passive, FieldTable::default()).await {
+            Ok(queue) => Ok(queue.consumer_count()),
+            Err(error) if is_not_found(&error) => Ok(0),
+            Err(error) => Err(broken(error)),
+        }
     }
 
     /// Whether these queues are all there.
-    pub(super) async fn has_queues(&self, queues: [ShortString; 2]) -> io::Result<bool> {
+    pub(super) async fn has_queues(&self, queues: &[ShortString]) -> io::Result<bool> {
         // The broker closes the channel on which somebody asks in vain.
         let channel = self.channel().await?;
-        for queue in queues {
+        for queue in queues.iter().cloned() {
             let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
             match channel.queue_declare(queue, passive, FieldTable::default()).await {
                 Ok(_) => {}
@@ -155,6 +176,28 @@ impl Broker {
             }
         }
         Ok(true)
+    }
+}
+
+/// What to do about a connection that could not be opened, where that is known.
+fn advice(scheme: &AMQPScheme, error: &lapin::Error) -> &'static str {
+    let said = error.to_string();
+    let spoken_to_wrongly = match error.kind() {
+        ErrorKind::ParsingError(_) => true,
+        ErrorKind::IOError(error) => {
+            error.kind() == io::ErrorKind::ConnectionReset || said.contains("InvalidContentType")
+        }
+        _ => false,
+    };
+    match scheme {
+        _ if said.contains("UnknownIssuer") => {
+            "; give the certificate of the authority that vouches for it to `RmqConnector::ca_certificates`"
+        }
+        AMQPScheme::AMQP if spoken_to_wrongly => "; if it is a port for TLS, the URL must begin with amqps:",
+        AMQPScheme::AMQPS if spoken_to_wrongly => {
+            "; if it is a port without TLS, the URL must begin with amqp:"
+        }
+        _ => "",
     }
 }
 
@@ -168,6 +211,10 @@ pub(super) fn broken(error: lapin::Error) -> io::Error {
         ErrorKind::IOError(error) => error.kind(),
         ErrorKind::MissingHeartbeatError => io::ErrorKind::TimedOut,
         ErrorKind::ProtocolError(error) if error.get_id() == 404 => io::ErrorKind::NotFound,
+        // A message is larger than the broker takes, say.
+        ErrorKind::ProtocolError(error) if [311, 406].contains(&error.get_id()) => {
+            io::ErrorKind::InvalidInput
+        }
         ErrorKind::ProtocolError(error) if error.get_id() == 403 => io::ErrorKind::PermissionDenied,
         _ => io::ErrorKind::ConnectionAborted,
     };

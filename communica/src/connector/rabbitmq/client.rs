@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use lapin::Consumer;
@@ -11,13 +12,19 @@ use lapin::types::ShortString;
 
 use super::RmqConnector;
 use super::broker::{Broker, Line, Post, is, next};
-use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, NEXT};
+use super::names::{BACK, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs};
 use crate::connector::{Link, LinkError};
 use crate::limits::Limits;
 use crate::wire::hello::{self, ClientHello};
+
+/// When nobody opened for so long, it is time to ask whether anybody is there.
+const KNOCK_TIME: Duration = Duration::from_secs(1);
+/// A server gets so much time to end the earlier link of a client that came back, and is looked at so often.
+const FORMER_TIME: Duration = Duration::from_secs(5);
+const FORMER_LOOK: Duration = Duration::from_millis(50);
 
 /// A link of a client whose connector was given no id of its own has the queues of the id in the hello.
 pub(super) async fn connect(
@@ -29,12 +36,16 @@ pub(super) async fn connect(
         Some(client) => client.clone(),
         None => hello::decode::<ClientHello>(hello)?.client_id,
     };
-    connector.names.check(&client)?;
+    connector.check_names(&client)?;
     let broker = connector.broker();
     let (to_server, to_client) = (connector.names.to_server(&client), connector.names.to_client(&client));
     // Whatever an earlier link sent is in these queues, unless somebody deleted them.
-    let fresh = connector.connected_before.load(Ordering::Relaxed)
-        && !broker.has_queues([to_server.clone(), to_client.clone()]).await?;
+    let mut queues = vec![to_server.clone(), to_client.clone()];
+    queues.extend(connector.work_queue.then(|| connector.names.work()));
+    if connector.connected_before.load(Ordering::Relaxed) && !broker.has_queues(&queues).await? {
+        // Until there is a link: this attempt may fail after the queues were made anew.
+        connector.queues_lost.store(true, Ordering::Relaxed);
+    }
     let line = Line::open(&broker, &connector.exchange).await?;
     line.prefetch(connector.prefetch).await?;
     let shaken = Handshake::run(connector, &line, &client, hello, limits).await?;
@@ -45,8 +56,10 @@ pub(super) async fn connect(
         client: Some(client),
         work: connector.work_queue.then(|| connector.names.work()),
         reply_to: None,
+        prefetch: connector.prefetch,
     };
     connector.connected_before.store(true, Ordering::Relaxed);
+    let fresh = connector.queues_lost.swap(false, Ordering::Relaxed);
     let address = connector.describe();
     let shared = Shared::new(line, broker, shaken.connect_id);
     let windows = Windows { queue: Some(to_client), consumers: vec![consumer], opening: None };
@@ -89,15 +102,42 @@ impl Handshake {
             }
             _ => error,
         })?;
-        let opened = expect(&mut own, CONNECT_OK).await?;
+        let opened = match tokio::time::timeout(KNOCK_TIME, expect(&mut own, CONNECT_OK)).await {
+            Ok(opened) => opened?,
+            Err(_) if connector.broker().readers(connector.names.connect()).await? == 0 => {
+                let what = "no server listens at this address of the broker now";
+                return Err(io::Error::new(io::ErrorKind::ConnectionRefused, what).into());
+            }
+            Err(_) => expect(&mut own, CONNECT_OK).await?,
+        };
         let Some(server_queue) = opened.properties.reply_to().clone() else {
             return Err(nonsense("its first answer does not say where to answer"));
         };
+        if opened.properties.app_id().as_ref().is_none_or(|id| id.as_str() != OURS) {
+            end_former_link(connector, line, client).await?;
+        }
         line.post(Post::new(NEXT, &server_queue, hello)).await?;
         let theirs = expect(&mut own, NEXT).await?;
         let done = expect(&mut own, DONE).await?;
         Ok(Self { hello: theirs.data.into(), connect_id: done.data, own, server_queue })
     }
+}
+
+/// A server in Python goes on reading for a client that went without a goodbye, and confuses that link with the new one
+/// until its channel breaks. A message of a type that it does not know ends the earlier link.
+async fn end_former_link(connector: &RmqConnector, line: &Line, client: &str) -> io::Result<()> {
+    let (broker, queue) = (connector.broker(), connector.names.to_server(client));
+    let ended = async {
+        while broker.readers(queue.clone()).await? > 0 {
+            // For whoever reads now, not for the new link.
+            let post = Post::new(BACK, &queue, Vec::new());
+            line.post(post.with(|properties| properties.with_expiration("0".into()))).await?;
+            tokio::time::sleep(FORMER_LOOK).await;
+        }
+        Ok(())
+    };
+    // One that is busy for longer may still get over it.
+    tokio::time::timeout(FORMER_TIME, ended).await.unwrap_or(Ok(()))
 }
 
 /// The next message of the handshake, which should be of this type.

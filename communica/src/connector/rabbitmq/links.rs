@@ -1,6 +1,6 @@
 //! The links of one server, by the id their queues are named after: for what does not come through a queue of theirs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lapin::types::ShortString;
@@ -19,8 +19,10 @@ const FORMER: usize = 65_536;
 #[derive(Default)]
 struct Known {
     links: HashMap<String, Entry>,
-    /// Clients that shook hands at some time.
-    former: HashSet<String>,
+    /// Clients that shook hands at some time; and whether their queues are gone, and there was no other link since.
+    former: HashMap<String, bool>,
+    /// With so many entries, those of ended links are thrown out.
+    clean_at: usize,
 }
 
 /// One client's link, or what may become one.
@@ -36,6 +38,8 @@ pub(super) struct Shaken {
     pub(super) session_id: String,
     /// The client's own queue.
     pub(super) own: ShortString,
+    /// All servers were told of it.
+    pub(super) announced: bool,
 }
 
 /// A link that is over because its client is served through another.
@@ -53,14 +57,12 @@ impl Links {
     /// A client shook hands. A link of an earlier client with the same queues ends; one of the same client is ended
     /// by the session that both belong to.
     pub(super) fn shaken(&self, client: &str, entry: Entry) -> Option<Displaced> {
-        let Known { links, former } = &mut *self.lock();
-        if links.len() >= 64 && links.len().is_power_of_two() {
-            links.retain(|_, entry| !entry.aside.is_closed());
-        }
+        let Known { links, former, clean_at } = &mut *self.lock();
+        clean(links, clean_at);
         if former.len() >= FORMER {
             former.clear();
         }
-        former.insert(client.to_owned());
+        former.insert(client.to_owned(), false);
         let session_id = entry.shaken.as_ref().map(|shaken| shaken.session_id.clone());
         let earlier = links.insert(client.to_owned(), entry)?.shaken?;
         if Some(&earlier.session_id) == session_id.as_ref() { None } else { displace(earlier) }
@@ -68,37 +70,71 @@ impl Links {
 
     /// This client shook hands before. A false no, once in a while, does no harm.
     pub(super) fn was_here(&self, client: &str) -> bool {
-        self.lock().former.contains(client)
+        self.lock().former.contains_key(client)
     }
 
-    /// Another server has this client now, over the connection with this id.
-    pub(super) fn moved(&self, client: &str, connect_id: &[u8]) -> Option<Displaced> {
+    /// The queues of a client that was here before are gone.
+    pub(super) fn queues_lost(&self, client: &str) {
+        self.lock().former.insert(client.to_owned(), true);
+    }
+
+    /// Whether they were gone when this link came to be.
+    pub(super) fn is_fresh(&self, client: &str) -> bool {
+        self.lock().former.get(client).is_some_and(|lost| *lost)
+    }
+
+    /// News for all servers: somebody, perhaps this one, has this client over the connection with this id. What comes
+    /// before the news of our own link is older than that. Among links to this server, the session decides.
+    pub(super) fn moved(&self, client: &str, connect_id: &[u8], is_ours: bool) -> Option<Displaced> {
         let links = &mut self.lock().links;
-        let shared = links.get(client)?.shaken.as_ref()?.shared.upgrade()?;
-        if shared.connect_id == connect_id {
+        let shaken = links.get_mut(client)?.shaken.as_mut()?;
+        if shaken.shared.upgrade()?.connect_id == connect_id {
+            shaken.announced = true;
+            return None;
+        }
+        if is_ours || !shaken.announced {
             return None;
         }
         displace(links.remove(client)?.shaken?)
     }
 
     /// Hands a message to the link of this client; gives it back if there is none.
-    pub(super) fn give(&self, client: &str, message: Message) -> Result<(), Message> {
+    pub(super) fn give(&self, client: &str, message: Message) -> Option<Message> {
         match self.lock().links.get(client) {
-            Some(entry) => entry.aside.send(message).map_err(|unsent| unsent.0),
-            None => Err(message),
+            Some(entry) => entry.aside.send(message).err().map(|unsent| unsent.0),
+            None => Some(message),
         }
     }
 
+    /// This client has a link, or is about to.
+    pub(super) fn has(&self, client: &str) -> bool {
+        self.lock().links.get(client).is_some_and(|entry| !entry.aside.is_closed())
+    }
+
     /// A client that never shook hands with this server: what comes for it waits in the returned end.
-    pub(super) fn unshaken(&self, client: &str) -> mpsc::UnboundedReceiver<Message> {
+    /// `None` if it has a link.
+    pub(super) fn unshaken(&self, client: &str) -> Option<mpsc::UnboundedReceiver<Message>> {
+        let Known { links, clean_at, .. } = &mut *self.lock();
+        if links.get(client).is_some_and(|entry| !entry.aside.is_closed()) {
+            return None;
+        }
+        clean(links, clean_at);
         let (aside, waiting) = mpsc::unbounded_channel();
-        self.lock().links.insert(client.to_owned(), Entry { shaken: None, aside });
-        waiting
+        links.insert(client.to_owned(), Entry { shaken: None, aside });
+        Some(waiting)
     }
 
     /// Forgets clients that never shook hands.
     pub(super) fn forget_unshaken(&self) {
         self.lock().links.retain(|_, entry| entry.shaken.is_some());
+    }
+}
+
+/// Throws out the entries of links that ended, now and then.
+fn clean(links: &mut HashMap<String, Entry>, clean_at: &mut usize) {
+    if links.len() >= (*clean_at).max(64) {
+        links.retain(|_, entry| !entry.aside.is_closed());
+        *clean_at = links.len() * 2;
     }
 }
 

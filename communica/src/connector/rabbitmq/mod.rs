@@ -11,6 +11,8 @@ mod names;
 mod rx;
 mod server;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod work;
 
@@ -77,6 +79,8 @@ pub struct RmqConnector {
     pace: Pace,
     /// This connector or a copy of it had a link.
     connected_before: Arc<AtomicBool>,
+    /// The queues of the last link are gone, and there was no other link since.
+    queues_lost: Arc<AtomicBool>,
 }
 
 impl PartialEq for RmqConnector {
@@ -114,6 +118,7 @@ impl RmqConnector {
             work_prefetch: 16,
             pace: Pace { listening: Duration::from_secs(20), check: Duration::from_secs(2) },
             connected_before: Arc::default(),
+            queues_lost: Arc::default(),
         }
     }
 
@@ -188,6 +193,7 @@ impl RmqConnector {
     /// # Errors
     /// The broker cannot be reached or does not allow it.
     pub async fn cleanup(&self) -> io::Result<()> {
+        self.check_names(self.client_id.as_deref().unwrap_or_default())?;
         let queues = match &self.client_id {
             Some(client) => [self.names.to_client(client), self.names.to_server(client)],
             None => [self.names.connect(), self.names.work()],
@@ -228,6 +234,15 @@ impl RmqConnector {
         Ok(connector)
     }
 
+    /// Whether queues for this client, and the exchange, can have their names.
+    fn check_names(&self, client: &str) -> io::Result<()> {
+        if self.exchange.len() > 255 {
+            let what = "the name of the exchange has more than 255 bytes: shorten it";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        self.names.check(client)
+    }
+
     /// Without the password.
     fn describe(&self) -> String {
         format!("{} at {}", self.names.address(), self.url)
@@ -264,7 +279,7 @@ impl Connector for RmqConnector {
                  `RmqConnector::client_id`",
             )?,
         };
-        self.names.check(id).map_err(|error| error.to_string())?;
+        self.check_names(id).map_err(|error| error.to_string())?;
         Ok(Some(id.to_owned()))
     }
 

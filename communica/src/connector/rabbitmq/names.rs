@@ -24,6 +24,11 @@ pub(super) const LISTENING: &str = "listening";
 /// Ours, between servers of one address: this client is mine now.
 pub(super) const MINE: &str = "communica_mine";
 
+/// Ours, to a server in Python: the client's earlier link is over.
+pub(super) const BACK: &str = "communica_client_came_back";
+
+/// The `app_id` of our server's first answer: it ends a client's earlier link by itself.
+pub(super) const OURS: &str = "communica-rust";
 /// Ours, in a close's headers: why.
 pub(super) const REASON: &str = "reason";
 /// Ours, in the headers of what goes to servers in common: the queue id of the client it is from.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use lapin::Consumer;
 use lapin::message::Delivery;
@@ -16,14 +16,18 @@ use lapin::types::{AMQPValue, ShortString};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
+use super::acks::Acks;
 use super::broker::{broken, cancelled, is};
 use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::Shared;
 use crate::connector::{BoxFuture, LinkError, LinkRx, Received};
-use crate::wire::{Kind, Message, Receipt};
+use crate::error::{Fault, FaultKind};
+use crate::wire::{Kind, Message, Metadata, Receipt};
 
+/// Bytes of a message's metadata, as on every road.
+const METADATA_SIZE: usize = 64 * 1024;
 /// A queue is consumed in so many windows at most, see [`Windows`].
-const WINDOWS: usize = 32;
+const WINDOWS: usize = 16;
 
 pub(super) struct RmqRx {
     shared: Arc<Shared>,
@@ -33,9 +37,13 @@ pub(super) struct RmqRx {
     /// Messages that came on other ways.
     aside: Option<mpsc::UnboundedReceiver<Message>>,
     silence: Option<Silence>,
-    /// Deliveries by tag, to be taken in this order.
-    ready: BTreeMap<u64, Delivery>,
+    /// Deliveries by tag, to be taken in this order; and whether they are to be acknowledged.
+    ready: BTreeMap<u64, (Delivery, bool)>,
+    /// The tag that was taken last.
+    taken: u64,
     settings: Intake,
+    /// Nothing more comes, once what came was taken.
+    failed: Option<io::Error>,
 }
 
 /// What is accepted, and how.
@@ -50,8 +58,8 @@ pub(super) struct Intake {
 }
 
 /// The broker delivers so many messages before it waits for acknowledgements. When all of them are being handled and
-/// more are wanted, another window is opened: what the handlers wait for may stand behind. Whether more are wanted,
-/// the session decides by its own bounds.
+/// more are wanted, another window is opened, twice as large as the one before: what the handlers wait for may stand
+/// behind. Whether more are wanted, the session decides by its own bounds.
 pub(super) struct Windows {
     pub(super) queue: Option<ShortString>,
     pub(super) consumers: Vec<Consumer>,
@@ -64,6 +72,24 @@ struct Silence {
     over: Pin<Box<Sleep>>,
 }
 
+/// A delivery that is being handled.
+struct Open {
+    acks: Arc<Acks>,
+    tag: u64,
+}
+
+impl Open {
+    fn settle(self) {
+        self.acks.settle(self.tag);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.acks.leave(self.tag);
+    }
+}
+
 /// What a delivery was.
 enum Taken {
     Message(Message),
@@ -73,7 +99,18 @@ enum Taken {
 
 impl RmqRx {
     pub(super) fn new(shared: Arc<Shared>, windows: Windows, settings: Intake) -> Self {
-        Self { shared, windows, own: None, aside: None, silence: None, ready: BTreeMap::new(), settings }
+        let ready = BTreeMap::new();
+        Self {
+            shared,
+            windows,
+            own: None,
+            aside: None,
+            silence: None,
+            ready,
+            taken: 0,
+            settings,
+            failed: None,
+        }
     }
 
     pub(super) fn with_own(self, own: Consumer) -> Self {
@@ -94,11 +131,13 @@ impl RmqRx {
     /// consumer, but was there before: so a round that finds nothing means that nothing is missing.
     fn gather(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
+            self.poll_opening(cx)?;
             let before = self.ready.len();
-            for consumer in self.windows.consumers.iter_mut().chain(&mut self.own) {
+            let windows = self.windows.consumers.iter_mut().map(|consumer| (consumer, true));
+            for (consumer, acknowledged) in windows.chain(self.own.iter_mut().map(|own| (own, false))) {
                 while let Poll::Ready(delivery) = Pin::new(&mut *consumer).poll_next(cx) {
                     let delivery = delivery.ok_or_else(cancelled)?.map_err(broken)?;
-                    self.ready.insert(delivery.delivery_tag, delivery);
+                    self.ready.insert(delivery.delivery_tag, (delivery, acknowledged));
                 }
             }
             if self.ready.len() == before {
@@ -108,22 +147,38 @@ impl RmqRx {
         }
     }
 
-    fn take(&self, delivery: Delivery) -> Taken {
-        if is(&delivery, MESSAGE) {
+    /// The next delivery. The broker counts them: while a window is being opened, those that are missing in between
+    /// have come through that.
+    fn next_ready(&mut self) -> Option<(Delivery, bool)> {
+        let first = self.ready.first_entry()?;
+        if self.windows.opening.is_some() && *first.key() != self.taken + 1 {
+            return None;
+        }
+        let (tag, delivery) = first.remove_entry();
+        self.taken = tag;
+        Some(delivery)
+    }
+
+    fn take(&self, delivery: Delivery, acknowledged: bool) -> Taken {
+        if acknowledged {
             self.shared.acks.came(delivery.delivery_tag);
+        }
+        if is(&delivery, MESSAGE) && acknowledged {
             let queue = delivery.routing_key.clone();
             let tag = delivery.delivery_tag;
             return match self.message(delivery) {
                 Ok(message) => Taken::Message(message),
-                Err(why) => {
-                    // It is nobody's: kept, it would come again for ever.
-                    tracing::warn!(%queue, why, "dropped what is no message of ours");
+                Err(unfit) => {
+                    // Kept, it would come again for ever.
+                    tracing::warn!(%queue, why = unfit.why, "dropped a message");
+                    if let Some(answer) = unfit.answer {
+                        self.shared.refuse(answer);
+                    }
                     self.shared.acks.settle(tag);
                     Taken::Nothing
                 }
             };
         }
-        self.shared.acks.came(delivery.delivery_tag);
         self.shared.acks.settle(delivery.delivery_tag);
         if is(&delivery, CLOSE) {
             // One that was meant for an earlier link says nothing about this one.
@@ -137,41 +192,50 @@ impl RmqRx {
         Taken::Nothing
     }
 
-    fn message(&self, mut delivery: Delivery) -> Result<Message, String> {
+    fn message(&self, mut delivery: Delivery) -> Result<Message, Unfit> {
         let message = split(std::mem::take(&mut delivery.data), self.settings.message_size)?;
         let id = message.metadata.id();
         if let (Some(queue), Kind::Request) = (delivery.properties.reply_to(), message.metadata.kind()) {
             self.shared.answer_elsewhere(&id, queue.clone());
         }
-        if self.settings.ack_on_arrival {
-            self.shared.acks.settle(delivery.delivery_tag);
-            return Ok(message);
-        }
         let key = key(&delivery, &id);
         drop(id);
-        let (acks, tag) = (self.shared.acks.clone(), delivery.delivery_tag);
-        Ok(message.with_receipt(Receipt::new(key, move || acks.settle(tag))))
+        if self.settings.ack_on_arrival {
+            // Copies are recognised all the same.
+            self.shared.acks.settle(delivery.delivery_tag);
+            return Ok(message.with_receipt(Receipt::new(key, || {})));
+        }
+        let open = Open { acks: self.shared.acks.clone(), tag: delivery.delivery_tag };
+        Ok(message.with_receipt(Receipt::new(key, move || open.settle())))
     }
 
     /// Opens another window if all are full. This is called when more is wanted.
     fn widen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(queue) = &self.windows.queue else { return Ok(()) };
-        if self.windows.opening.is_none() {
-            let room = self.windows.consumers.len() * usize::from(self.settings.prefetch);
-            let full = room > 0 && self.shared.acks.open() >= room;
-            if !full || self.windows.consumers.len() >= WINDOWS {
-                return Ok(());
-            }
-            let (line, queue) = (self.shared.line.clone(), queue.clone());
-            self.windows.opening = Some(Box::pin(async move { line.consume(&queue, true).await }));
+        let windows = self.windows.consumers.len();
+        let size = |window: usize| (u32::from(self.settings.prefetch) << window).min(u32::from(u16::MAX));
+        let is_full = self.shared.acks.open() >= (0..windows).map(|window| size(window) as usize).sum();
+        // Who leaves messages to others wants no more of them.
+        let no_more = windows == 0 || windows >= WINDOWS || self.shared.acks.are_left();
+        if self.windows.opening.is_some() || no_more || !is_full {
+            return Ok(());
         }
-        if let Some(opening) = &mut self.windows.opening {
-            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
-                self.windows.opening = None;
-                self.windows.consumers.push(opened?);
-                // What it brings wakes whoever has looked at it.
-                cx.waker().wake_by_ref();
-            }
+        let (line, queue) = (self.shared.line.clone(), queue.clone());
+        let size = u16::try_from(size(windows)).unwrap_or(u16::MAX);
+        self.windows.opening = Some(Box::pin(async move {
+            line.prefetch(size).await?;
+            line.consume(&queue, true).await
+        }));
+        self.poll_opening(cx)
+    }
+
+    fn poll_opening(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(opening) = &mut self.windows.opening else { return Ok(()) };
+        if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
+            self.windows.opening = None;
+            self.windows.consumers.push(opened?);
+            // What it brings wakes whoever has looked at it.
+            cx.waker().wake_by_ref();
         }
         Ok(())
     }
@@ -195,14 +259,16 @@ impl LinkRx for RmqRx {
             return Poll::Ready(Ok(Received::Closed { reason }));
         }
         let before = into.len();
-        let gathered = self.gather(cx);
+        if self.failed.is_none() {
+            self.failed = self.gather(cx).err();
+        }
         if !self.ready.is_empty() {
             if let Some(silence) = &mut self.silence {
                 silence.over.as_mut().reset(Instant::now() + silence.limit);
             }
         }
-        while let Some((_, delivery)) = self.ready.pop_first() {
-            match self.take(delivery) {
+        while let Some((delivery, acknowledged)) = self.next_ready() {
+            match self.take(delivery, acknowledged) {
                 Taken::Message(message) => into.push(message),
                 Taken::Closed(reason) => self.shared.end(reason),
                 Taken::Nothing => {}
@@ -219,22 +285,60 @@ impl LinkRx for RmqRx {
         if let Some(reason) = self.shared.ended() {
             return Poll::Ready(Ok(Received::Closed { reason }));
         }
-        gathered?;
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error.into()));
+        }
         self.widen(cx)?;
         self.poll_silence(cx).map(Err)
     }
 }
 
-/// The body of a message: metadata, a zero byte, payload.
-pub(super) fn split(body: Vec<u8>, message_size: usize) -> Result<Message, String> {
+/// A body that is no message, or one that is not taken.
+pub(super) struct Unfit {
+    pub(super) why: String,
+    /// The body of the answer, if somebody waits for one.
+    pub(super) answer: Option<Vec<u8>>,
+}
+
+impl Unfit {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), answer: None }
+    }
+}
+
+/// The body of an answer that says why there is no result.
+pub(super) fn refusal(request: &Metadata, why: &str) -> Vec<u8> {
+    let mut body = BytesMut::new();
+    request.put_answer(Kind::Resp, &mut body);
+    body.extend_from_slice(&[0]);
+    body.extend_from_slice(&Fault::new(FaultKind::Resp, why, None).to_bytes());
+    body.to_vec()
+}
+
+/// The body of a message: metadata, a zero byte, payload. An answer that is too large becomes one that says so.
+pub(super) fn split(body: Vec<u8>, message_size: usize) -> Result<Message, Unfit> {
     let mut metadata = Bytes::from(body);
-    let end = metadata.iter().position(|&byte| byte == 0).ok_or("no zero byte ends its metadata")?;
+    let end = metadata.iter().position(|&byte| byte == 0);
+    let end = end.ok_or_else(|| Unfit::new("no zero byte ends its metadata"))?;
+    if end > METADATA_SIZE {
+        return Err(Unfit::new(format!("its metadata has {end} bytes where {METADATA_SIZE} are allowed")));
+    }
     let payload = metadata.split_off(end + 1);
     metadata.truncate(end);
-    if payload.len() > message_size {
-        return Err(format!("it has {} bytes where {message_size} are allowed", payload.len()));
+    let message = Message::parse(metadata, payload).map_err(|error| Unfit::new(error.to_string()))?;
+    let size = message.payload.len();
+    if size <= message_size {
+        return Ok(message);
     }
-    Message::parse(metadata, payload).map_err(|error| error.to_string())
+    let why = format!("it has {size} bytes where {message_size} are allowed, see `Limits::message_size`");
+    match message.metadata.kind() {
+        Kind::Throw => Err(Unfit::new(why)),
+        Kind::Request => {
+            let answer = refusal(&message.metadata, &format!("the request was not taken: {why}"));
+            Err(Unfit { why, answer: Some(answer) })
+        }
+        _ => split(refusal(&message.metadata, &format!("the answer was not taken: {why}")), usize::MAX),
+    }
 }
 
 /// By what copies of a message are recognised.

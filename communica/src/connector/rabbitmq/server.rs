@@ -2,26 +2,26 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use lapin::Consumer;
 use lapin::message::Delivery;
-use lapin::options::BasicAckOptions;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::RmqConnector;
-use super::broker::{Broker, Line, Post, broken, cancelled, is};
+use super::broker::{Broker, Line, OPENING, Post, broken, cancelled, is};
 use super::client::expect;
 use super::links::{Displaced, Entry, Links, Shaken};
-use super::names::{CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, MESSAGE, MINE, NEXT, REASON};
+use super::names::{CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, MESSAGE, MINE, NEXT, OURS, REASON};
 use super::rx::{RmqRx, Windows, header, split};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs, headers};
@@ -40,9 +40,13 @@ pub(super) struct RmqListener {
 impl RmqListener {
     pub(super) async fn open(connector: &RmqConnector, limits: &Limits) -> io::Result<Self> {
         let (arrivals, incoming) = mpsc::unbounded_channel();
-        let house =
-            Arc::new(House { connector: connector.clone(), limits: limits.clone(), links: Links::default() });
-        let door = Door::open(&house).await?;
+        let house = Arc::new(House {
+            connector: connector.clone(),
+            limits: limits.clone(),
+            links: Links::default(),
+            id: crate::random::hex(8),
+        });
+        let door = Door::open_in_time(&house).await?;
         let task = tokio::spawn(keep(house, door, arrivals)).abort_handle();
         Ok(Self { incoming, state: connector.dump_state(), task })
     }
@@ -64,11 +68,17 @@ impl Drop for RmqListener {
     }
 }
 
+/// A server that has a client gets so much time to leave it to another, and is looked at so often.
+const OTHERS_TIME: Duration = Duration::from_secs(3);
+const OTHERS_LOOK: Duration = Duration::from_millis(20);
+
 /// What the links of one server share.
 pub(super) struct House {
     pub(super) connector: RmqConnector,
     pub(super) limits: Limits,
     pub(super) links: Links,
+    /// In what this server tells all of them, itself included.
+    id: String,
 }
 
 type Arrivals = mpsc::UnboundedSender<Box<dyn Incoming>>;
@@ -84,7 +94,7 @@ async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
         drop(door);
         door = loop {
             tokio::time::sleep(backoff.next()).await;
-            match Door::open(&house).await {
+            match Door::open_in_time(&house).await {
                 Ok(door) => break door,
                 Err(error) => {
                     tracing::debug!(address = house.connector.describe(), %error, "still not listening");
@@ -109,14 +119,23 @@ struct Door {
 /// What a server tells the others of its address.
 #[derive(Serialize, Deserialize)]
 struct Mine {
+    server: String,
     client: String,
     connect_id: Vec<u8>,
 }
 
 impl Door {
+    async fn open_in_time(house: &Arc<House>) -> io::Result<Self> {
+        let opened = tokio::time::timeout(OPENING, Self::open(house)).await;
+        opened.unwrap_or_else(|_| {
+            let what = format!("the broker did not do what a server needs of it within {OPENING:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, what))
+        })
+    }
+
     async fn open(house: &Arc<House>) -> io::Result<Self> {
         let RmqConnector { names, exchange, .. } = &house.connector;
-        names.check("")?;
+        house.connector.check_names("")?;
         let broker = house.connector.broker();
         let line = Line::open(&broker, exchange).await?;
         let news_queue = line.own_queue().await?;
@@ -141,6 +160,8 @@ impl Door {
                 knock,
                 client: String::new(),
                 shaking: None,
+                begun: false,
+                acknowledged: false,
             };
             // The server takes them as its limits allow; the broker delivers no more than that.
             let _ = arrivals.send(Box::new(incoming));
@@ -159,7 +180,9 @@ impl Door {
     fn hear(&self, news: Delivery) {
         if is(&news, MINE) {
             let Ok(mine) = serde_json::from_slice::<Mine>(&news.data) else { return };
-            if let Some(displaced) = self.house.links.moved(&mine.client, &mine.connect_id) {
+            if let Some(displaced) =
+                self.house.links.moved(&mine.client, &mine.connect_id, mine.server == self.house.id)
+            {
                 tracing::info!(client = mine.client, "another server has this client now");
                 say_replaced(&self.line, displaced);
             }
@@ -203,6 +226,23 @@ struct RmqIncoming {
     /// The id its queues are named after.
     client: String,
     shaking: Option<Shaking>,
+    /// The handshake began.
+    begun: bool,
+    /// The knock was acknowledged.
+    acknowledged: bool,
+}
+
+/// One that failed early is given back to nobody: its client knocks again, if it is there.
+impl Drop for RmqIncoming {
+    fn drop(&mut self) {
+        if !self.begun || self.acknowledged {
+            return;
+        }
+        let reject = BasicNackOptions { requeue: false, multiple: false };
+        let mut rejecting = pin!(self.door.channel.basic_nack(self.knock.delivery_tag, reject));
+        // The first look is what sends it.
+        let _ = rejecting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
 }
 
 /// A handshake after the client's hello.
@@ -216,22 +256,21 @@ struct Shaking {
 
 impl RmqIncoming {
     async fn opening(&mut self) -> Result<Bytes, LinkError> {
-        let acknowledge = self.door.channel.basic_ack(self.knock.delivery_tag, BasicAckOptions::default());
-        let knocked = self.read_knock();
-        let (client, to) = match knocked {
-            Ok(knocked) => knocked,
-            Err(error) => {
-                acknowledge.await.map_err(broken)?;
-                return Err(error.into());
-            }
-        };
+        self.begun = true;
+        let (client, to) = self.read_knock()?;
         self.client = client;
         let line = Line::open(&self.broker, &self.house.connector.exchange).await?;
         let queue = line.own_queue().await?;
         let mut own = line.consume(&queue, false).await?;
         let answer = Post::new(CONNECT_OK, &to, Vec::new()).must_arrive();
-        let answered = line.post(answer.with(|properties| properties.with_reply_to(queue))).await;
-        acknowledge.await.map_err(broken)?;
+        let answer = answer.with(|properties| properties.with_reply_to(queue).with_app_id(OURS.into()));
+        let answered = line.post(answer).await;
+        self.door
+            .channel
+            .basic_ack(self.knock.delivery_tag, BasicAckOptions::default())
+            .await
+            .map_err(broken)?;
+        self.acknowledged = true;
         answered.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::NotFound, "the client has given up"),
             _ => error,
@@ -253,7 +292,7 @@ impl RmqIncoming {
         let to = to.ok_or_else(|| bad("a client wants to connect and does not say where to answer"))?;
         let client: String = serde_json::from_slice(&self.knock.data)
             .map_err(|_| bad("a client wants to connect with an id that is no JSON string"))?;
-        self.house.connector.names.check(&client)?;
+        self.house.connector.check_names(&client)?;
         Ok((client, to))
     }
 
@@ -263,26 +302,42 @@ impl RmqIncoming {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what).into());
         };
         let RmqConnector { names, prefetch, pace, .. } = &self.house.connector;
-        line.post(Post::new(NEXT, &to, hello)).await?;
+        // A client that gave up took its queue with it: then this must not become a link.
+        line.post(Post::new(NEXT, &to, hello).must_arrive()).await?;
         let (to_client, to_server) = (names.to_client(&self.client), names.to_server(&self.client));
         // Whatever an earlier link sent is in these queues, unless somebody deleted them.
-        let fresh = self.house.links.was_here(&self.client)
-            && !self.broker.has_queues([to_client.clone(), to_server.clone()]).await?;
+        let links = &self.house.links;
+        let queues = [to_client.clone(), to_server.clone()];
+        if links.was_here(&self.client) && !self.broker.has_queues(&queues).await? {
+            links.queues_lost(&self.client);
+        }
+        let fresh = links.is_fresh(&self.client);
         line.durable_queue(to_client.clone()).await?;
         line.durable_queue(to_server.clone()).await?;
         line.prefetch(*prefetch).await?;
-        let consumer = line.consume(&to_server, true).await?;
         let connect_id = crate::random::bytes(16);
         let shared = Shared::new(line, self.broker.clone(), connect_id.clone());
+        // An earlier link to this server is ended by the session, when this one is there.
+        let here = links.has(&self.client);
         let aside = self.register(&shared, session_id, &to);
-        shared.line.post(Post::new(DONE, &to, connect_id.clone())).await?;
-        self.tell_others(&shared.line, connect_id).await?;
+        self.tell_others(&shared.line, connect_id.clone()).await?;
+        if !here {
+            self.wait_for_others(&to_server).await?;
+        }
+        let consumer = shared.line.consume(&to_server, true).await?;
+        shared.line.post(Post::new(DONE, &to, connect_id).must_arrive()).await?;
 
         let windows = Windows { queue: Some(to_server), consumers: vec![consumer], opening: None };
         let settings = self.house.connector.intake(&self.house.limits);
         let rx = RmqRx::new(shared.clone(), windows, settings).with_own(own).with_aside(aside);
-        let destination =
-            Destination { peer: to_client, own: Some(to), client: None, work: None, reply_to: None };
+        let destination = Destination {
+            peer: to_client,
+            own: Some(to),
+            client: None,
+            work: None,
+            reply_to: None,
+            prefetch: *prefetch,
+        };
         let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));
         let tx = RmqTx::new(shared, destination, fresh, signs);
         let address = self.address();
@@ -296,7 +351,8 @@ impl RmqIncoming {
         own: &ShortString,
     ) -> mpsc::UnboundedReceiver<crate::wire::Message> {
         let (aside, receiver) = mpsc::unbounded_channel();
-        let shaken = Shaken { shared: Arc::downgrade(shared), session_id, own: own.clone() };
+        let shaken =
+            Shaken { shared: Arc::downgrade(shared), session_id, own: own.clone(), announced: false };
         if let Some(displaced) = self.house.links.shaken(&self.client, Entry { shaken: Some(shaken), aside })
         {
             say_replaced(&shared.line, displaced);
@@ -304,8 +360,21 @@ impl RmqIncoming {
         receiver
     }
 
+    /// Two servers that read one queue take each other's answers: the other one gets some time to leave.
+    async fn wait_for_others(&self, queue: &ShortString) -> io::Result<()> {
+        let left = async {
+            while self.broker.readers(queue.clone()).await? > 0 {
+                tokio::time::sleep(OTHERS_LOOK).await;
+            }
+            Ok(())
+        };
+        // One that hangs does not read either, and leaves when it goes on.
+        tokio::time::timeout(OTHERS_TIME, left).await.unwrap_or(Ok(()))
+    }
+
     async fn tell_others(&self, line: &Line, connect_id: Vec<u8>) -> Result<(), LinkError> {
-        let mine = Mine { client: self.client.clone(), connect_id };
+        let (server, client) = (self.house.id.clone(), self.client.clone());
+        let mine = Mine { server, client, connect_id };
         let mine = serde_json::to_vec(&mine).map_err(io::Error::from)?;
         Ok(line.post(Post::new(MINE, &self.house.connector.names.servers(), mine)).await?)
     }

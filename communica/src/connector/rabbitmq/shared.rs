@@ -32,6 +32,8 @@ struct State {
     waker: Option<Waker>,
     /// Where the answers to some requests go, by id.
     elsewhere: HashMap<String, ShortString>,
+    /// Bodies of answers to requests that were not taken.
+    refusals: Vec<Vec<u8>>,
 }
 
 /// How a side of a link finds out that the other is gone.
@@ -90,6 +92,22 @@ impl Shared {
     /// Whether something came since the last time this was asked.
     pub(super) fn take_heard(&self) -> bool {
         self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    /// This answer goes out soon.
+    pub(super) fn refuse(&self, answer: Vec<u8>) {
+        let waker = {
+            let mut state = self.lock();
+            state.refusals.push(answer);
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn take_refusals(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.lock().refusals)
     }
 
     /// The answer to this request goes to that queue.

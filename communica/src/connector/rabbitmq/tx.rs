@@ -16,10 +16,15 @@ use super::broker::{Post, Posting, broken, is_not_found};
 use super::names::{CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::Shared;
 use crate::connector::{BoxFuture, Delivery, LinkTx};
+use crate::entity::REPLACED;
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
 
 /// `delivery_mode`: the broker writes the message to disk.
-const PERSISTENT: u8 = 2;
+pub(super) const PERSISTENT: u8 = 2;
+/// Acknowledgements wait for others so long …
+const ACKS_WAIT: Duration = Duration::from_millis(5);
+/// … or until they are so many, or a quarter of what the broker delivers ahead.
+const ACKS_TOGETHER: usize = 64;
 /// While nothing is sent, it is asked so many times less often whether the peer listens.
 const IDLE: u32 = 5;
 
@@ -30,8 +35,13 @@ pub(super) struct RmqTx {
     /// What was published and not confirmed, in this order; and whether it was one of the session's messages.
     posted: VecDeque<(Posting, bool)>,
     confirmed: u64,
+    /// So many of them were told.
+    reported: u64,
     /// Acknowledgements on their way.
     acks: VecDeque<BoxFuture<'static, lapin::Result<()>>>,
+    /// When what is done with is acknowledged.
+    ack_timer: Option<Pin<Box<Sleep>>>,
+    acks_together: usize,
     signs: Signs,
 }
 
@@ -47,6 +57,8 @@ pub(super) struct Destination {
     pub(super) work: Option<ShortString>,
     /// Where answers to this side's requests should go, if not to where the peer sends by itself.
     pub(super) reply_to: Option<ShortString>,
+    /// What the broker delivers ahead to this side.
+    pub(super) prefetch: u16,
 }
 
 /// Signs of life, given and asked for.
@@ -105,8 +117,19 @@ impl Signs {
 
 impl RmqTx {
     pub(super) fn new(shared: Arc<Shared>, to: Destination, fresh: bool, signs: Signs) -> Self {
-        let (posted, acks) = (VecDeque::new(), VecDeque::new());
-        Self { shared, to, fresh, posted, confirmed: 0, acks, signs }
+        let acks_together = usize::from(to.prefetch / 4).clamp(1, ACKS_TOGETHER);
+        Self {
+            shared,
+            to,
+            fresh,
+            posted: VecDeque::new(),
+            confirmed: 0,
+            reported: 0,
+            acks: VecDeque::new(),
+            ack_timer: None,
+            acks_together,
+            signs,
+        }
     }
 
     fn send(&mut self, metadata: &[u8], payload: &[u8], stamp: &Stamp) -> io::Result<()> {
@@ -119,13 +142,16 @@ impl RmqTx {
         let work = self.to.work.as_ref().filter(|_| asks);
         let elsewhere = if asks { None } else { self.shared.take_elsewhere(&metadata.id()) };
         // Who asked from elsewhere may be gone, and its queue with it.
-        let must_arrive = elsewhere.is_none();
+        // And so may a client that is known only by what it put into the work queue.
+        let must_arrive = elsewhere.is_none() && (asks || self.to.own.is_some());
         let aside = work.or(elsewhere.as_ref());
         let to = aside.unwrap_or(&self.to.peer).clone();
         let post = Post::new(MESSAGE, &to, body).with(|mut properties| {
             properties = properties.with_delivery_mode(PERSISTENT).with_message_id(stamp.to_string().into());
-            if let Some(time) = metadata.timeout().filter(|_| asks) {
-                properties = properties.with_expiration(time.as_millis().to_string().into());
+            // RabbitMQ takes 32 bits. A throw has no time limit once it was accepted.
+            let time = metadata.timeout().and_then(|time| u32::try_from(time.as_millis()).ok());
+            if let Some(time) = time.filter(|_| metadata.kind() == Kind::Request) {
+                properties = properties.with_expiration(time.to_string().into());
             }
             if let Some(client) = self.to.client.as_deref().filter(|_| aside.is_some()) {
                 properties = properties.with_headers(headers(CLIENT, client));
@@ -140,7 +166,9 @@ impl RmqTx {
     }
 
     fn send_close(&mut self, reason: Option<&str>) {
-        let queues = std::iter::once(&self.to.peer).chain(&self.to.own).cloned().collect::<Vec<_>>();
+        // On its own queue it would overtake what was said before; where another link took over, it has to.
+        let own = self.to.own.as_ref().filter(|_| reason == Some(REPLACED));
+        let queues = std::iter::once(&self.to.peer).chain(own).cloned().collect::<Vec<_>>();
         for queue in queues {
             let post = Post::new(CLOSE, &queue, self.shared.connect_id.clone());
             let post = post.with(|properties| match reason {
@@ -168,20 +196,47 @@ impl RmqTx {
     fn look_at_posted(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         while let Some((posting, counts)) = self.posted.front_mut() {
             let Poll::Ready(done) = posting.as_mut().poll(cx) else { return Ok(false) };
-            done?;
+            if let Err(error) = done {
+                // It is told with the next look, if something else is to be told first.
+                *posting = Box::pin(std::future::ready(Err(io::Error::new(error.kind(), error.to_string()))));
+                return Err(error);
+            }
             self.confirmed += u64::from(*counts);
             self.posted.pop_front();
         }
         Ok(true)
     }
 
+    /// Acknowledges what is done with, together with what will be done with in a moment: for a broker an
+    /// acknowledgement of many costs little more than one of one.
+    fn acknowledge_soon(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let settled = self.shared.acks.settled(cx.waker());
+        if settled == 0 && self.acks.is_empty() {
+            return Ok(());
+        }
+        if settled > 0 && self.ack_timer.is_none() {
+            self.ack_timer = Some(Box::pin(tokio::time::sleep(ACKS_WAIT)));
+        }
+        let due = self.ack_timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if due || settled >= self.acks_together || !self.acks.is_empty() {
+            self.acknowledge(cx)?;
+        }
+        Ok(())
+    }
+
     /// Acknowledges what is done with. True if all of it went out.
     fn acknowledge(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        for ack in self.shared.acks.take(cx.waker()) {
+        self.ack_timer = None;
+        for ack in self.shared.acks.take() {
             let channel = self.shared.line.channel.clone();
-            self.acks.push_back(Box::pin(async move {
+            let mut ack: BoxFuture<'static, _> = Box::pin(async move {
                 channel.basic_ack(ack.tag, BasicAckOptions { multiple: ack.multiple }).await
-            }));
+            });
+            // The first look is what sends it.
+            match ack.as_mut().poll(cx) {
+                Poll::Pending => self.acks.push_back(ack),
+                Poll::Ready(done) => done.map_err(broken)?,
+            }
         }
         while let Some(ack) = self.acks.front_mut() {
             let Poll::Ready(done) = ack.as_mut().poll(cx) else { return Ok(false) };
@@ -245,6 +300,13 @@ fn gone(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, what)
 }
 
+/// What is done with is not to be brought to somebody else: it is acknowledged before the channel closes.
+impl Drop for RmqTx {
+    fn drop(&mut self) {
+        let _ = self.acknowledge(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
 impl LinkTx for RmqTx {
     fn poll_send(&mut self, _: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         while let Some(item) = batch.next_item() {
@@ -277,10 +339,19 @@ impl LinkTx for RmqTx {
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.shared.keep_waker(cx.waker());
-        let before = self.confirmed;
-        self.look_at_posted(cx)?;
-        self.acknowledge(cx)?;
+        for answer in self.shared.take_refusals() {
+            let post = Post::new(MESSAGE, &self.to.peer, answer);
+            self.publish(post.with(|properties| properties.with_delivery_mode(PERSISTENT)), false);
+        }
+        let looked = self.look_at_posted(cx);
+        if self.confirmed > self.reported {
+            // What was confirmed counts, whatever else there is to say.
+            self.reported = self.confirmed;
+            return Poll::Ready(Ok(self.confirmed));
+        }
+        looked?;
+        self.acknowledge_soon(cx)?;
         self.look_for_signs(cx)?;
-        if self.confirmed > before { Poll::Ready(Ok(self.confirmed)) } else { Poll::Pending }
+        Poll::Pending
     }
 }

@@ -1,24 +1,29 @@
 //! A queue that all servers of an address share: its messages → the links of the clients they are from.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::broker::{Broker, Line, Post, is};
 use super::names::{CLIENT, MESSAGE};
-use super::rx::{RmqRx, Windows, header, key, split};
+use super::rx::{RmqRx, Windows, header, key, refusal, split};
 use super::server::{House, poll_next};
 use super::shared::Shared;
-use super::tx::{Check, Destination, RmqTx, Signs};
+use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
 use crate::connector::{Link, LinkError};
-use crate::error::{Fault, FaultKind};
-use crate::wire::{Kind, Message, Receipt};
+use crate::wire::{Message, Receipt};
+
+/// So often it is seen to it that whoever waits for an answer has a link for it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a server takes from the shared queue.
 pub(super) struct WorkDesk {
@@ -28,6 +33,9 @@ pub(super) struct WorkDesk {
     deliveries: Consumer,
     /// Where answers to this server's own calls go.
     answers: ShortString,
+    /// Clients of whom something is being done here; each ticket has a share in its client's.
+    working: HashMap<String, Arc<()>>,
+    look: Interval,
 }
 
 impl WorkDesk {
@@ -40,22 +48,45 @@ impl WorkDesk {
         line.prefetch(house.connector.work_prefetch).await?;
         let queue = line.durable_queue(house.connector.names.work()).await?;
         let deliveries = line.consume(&queue, true).await?;
-        Ok(Self { house: house.clone(), broker: broker.clone(), line, deliveries, answers })
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (house, broker, working) = (house.clone(), broker.clone(), HashMap::new());
+        Ok(Self { house, broker, line, deliveries, answers, working, look })
     }
 
-    /// A client that this server did not know, when something of it came.
+    /// A client that this server did not know, when something of it came; or one whose link ended before its answer
+    /// went out.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<WorkIncoming>> {
-        loop {
-            let delivery = std::task::ready!(poll_next(&mut self.deliveries, cx))?;
+        while let Poll::Ready(delivery) = poll_next(&mut self.deliveries, cx)? {
             if let Some(incoming) = self.sort(delivery) {
                 return Poll::Ready(Ok(incoming));
             }
         }
+        while self.look.poll_tick(cx).is_ready() {
+            self.working.retain(|_, shares| Arc::strong_count(shares) > 1);
+            if let Some(client) = self.working.keys().find(|client| !self.house.links.has(client)) {
+                // There may be others.
+                self.look.reset_immediately();
+                if let Some(incoming) = self.incoming(client) {
+                    return Poll::Ready(Ok(incoming));
+                }
+            }
+        }
+        Poll::Pending
     }
 
-    fn sort(&self, mut delivery: Delivery) -> Option<WorkIncoming> {
-        let ticket = Ticket { line: self.line.clone(), tag: delivery.delivery_tag, done: false };
-        let Some(client) = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE)) else {
+    /// `None` if the client has a link.
+    fn incoming(&self, client: &str) -> Option<WorkIncoming> {
+        let waiting = self.house.links.unshaken(client)?;
+        let (house, broker, answers) = (self.house.clone(), self.broker.clone(), self.answers.clone());
+        Some(WorkIncoming { house, broker, answers, client: client.to_owned(), waiting })
+    }
+
+    fn sort(&mut self, mut delivery: Delivery) -> Option<WorkIncoming> {
+        let mut ticket =
+            Ticket { line: self.line.clone(), tag: delivery.delivery_tag, done: false, share: None };
+        let client = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE));
+        let Some(client) = client.filter(|client| self.house.connector.check_names(client).is_ok()) else {
             tracing::warn!("dropped what is no message of ours from the work queue");
             ticket.done();
             return None;
@@ -63,20 +94,24 @@ impl WorkDesk {
         let body = std::mem::take(&mut delivery.data);
         let message = match split(body, self.house.limits.message_size) {
             Ok(message) => message,
-            Err(why) => {
-                tracing::warn!(client, why, "dropped what is no message of ours from the work queue");
+            Err(unfit) => {
+                tracing::warn!(client, why = unfit.why, "dropped a message from the work queue");
+                if let Some(answer) = unfit.answer {
+                    let queue = self.house.connector.names.to_client(&client);
+                    tokio::spawn(self.line.post(Post::new(MESSAGE, &queue, answer)));
+                }
                 ticket.done();
                 return None;
             }
         };
+        ticket.share = Some(self.working.entry(client.clone()).or_default().clone());
         let key = key(&delivery, &message.metadata.id());
         let message = message.with_receipt(Receipt::new(key, move || ticket.done()));
-        let message = self.house.links.give(&client, message).err()?;
-        let waiting = self.house.links.unshaken(&client);
-        // There is a place for it now.
+        let message = self.house.links.give(&client, message)?;
+        let incoming = self.incoming(&client);
+        // There is a place for it now. If not, it goes back to the queue.
         let _ = self.house.links.give(&client, message);
-        let (house, broker, answers) = (self.house.clone(), self.broker.clone(), self.answers.clone());
-        Some(WorkIncoming { house, broker, answers, client, waiting })
+        incoming
     }
 }
 
@@ -85,6 +120,8 @@ struct Ticket {
     line: Line,
     tag: u64,
     done: bool,
+    /// Of its client's, see [`WorkDesk::working`].
+    share: Option<Arc<()>>,
 }
 
 impl Ticket {
@@ -125,9 +162,17 @@ impl WorkIncoming {
         format!("{}, client {} by the work queue", self.house.connector.describe(), self.client)
     }
 
-    pub(super) async fn let_in(self: Box<Self>) -> Result<Link, LinkError> {
+    pub(super) async fn let_in(mut self: Box<Self>) -> Result<Link, LinkError> {
         let connector = &self.house.connector;
         let line = Line::open(&self.broker, &connector.exchange).await?;
+        if self.waiting.is_closed() {
+            // Its place was taken, and this link would push out the one that the client made.
+            while let Ok(message) = self.waiting.try_recv() {
+                let _ = self.house.links.give(&self.client, message);
+            }
+            let what = "the client itself connected meanwhile";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what).into());
+        }
         let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16));
         let windows = Windows { queue: None, consumers: Vec::new(), opening: None };
         let address = self.describe();
@@ -138,6 +183,7 @@ impl WorkIncoming {
             client: None,
             work: None,
             reply_to: Some(self.answers),
+            prefetch: connector.prefetch,
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));
         let tx = RmqTx::new(shared, destination, false, signs);
@@ -150,13 +196,11 @@ impl WorkIncoming {
     pub(super) async fn turn_away(mut self: Box<Self>, reason: &str) {
         let Ok(line) = Line::open(&self.broker, &self.house.connector.exchange).await else { return };
         while let Ok(message) = self.waiting.try_recv() {
-            let fault = Fault::new(FaultKind::Resp, reason, None);
-            let mut body = bytes::BytesMut::new();
-            message.metadata.put_answer(Kind::Resp, &mut body);
-            body.extend_from_slice(&[0]);
-            body.extend_from_slice(&fault.to_bytes());
+            let body = refusal(&message.metadata, reason);
             let queue = self.house.connector.names.to_client(&self.client);
-            if line.post(Post::new(MESSAGE, &queue, body.to_vec())).await.is_ok() {
+            let post = Post::new(MESSAGE, &queue, body);
+            let post = post.with(|properties| properties.with_delivery_mode(PERSISTENT));
+            if line.post(post).await.is_ok() {
                 if let Some(receipt) = message.receipt {
                     receipt.settle();
                 }

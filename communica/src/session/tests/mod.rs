@@ -1,5 +1,7 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
+mod stored;
+
 use bytes::Buf;
 
 use super::*;
@@ -135,7 +137,7 @@ fn what_a_broken_link_did_not_take_is_sent_on_the_next_and_the_rest_ends() {
         client.fill(&mut batch, true);
         let all = batch.remaining();
         batch.advance(taken.min(all));
-        assert!(client.link_lost(batch, "cut").is_empty(), "nobody polled, so nobody is woken");
+        assert!(client.link_lost(batch, "cut", false).is_empty(), "nobody polled, so nobody is woken");
         let ended = |client: &mut Pair, call| match end(client, call) {
             Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why)))) => why == "cut",
             None => false,
@@ -162,7 +164,7 @@ fn a_large_message_begins_again_on_the_next_link() {
     client.fill(&mut batch, true);
     batch.advance(batch.remaining());
     client.filled_was_sent();
-    client.link_lost(Batch::default(), "cut");
+    client.link_lost(Batch::default(), "cut", false);
     client.link_up(Delivery::Direct);
     assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
     assert_eq!(start(&mut server)[0].payload.len(), 3000);
@@ -368,7 +370,7 @@ fn break_link(session: &mut Pair) -> Vec<&'static str> {
     let mut batch = Batch::default();
     session.fill(&mut batch, true);
     batch.advance(10);
-    session.link_lost(batch, "cut")
+    session.link_lost(batch, "cut", false)
 }
 
 #[test]
@@ -409,7 +411,7 @@ fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
 fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
     let limits = Limits::new().queued(4, 1 << 20);
     let mut client = session("c", &limits);
-    client.link_lost(Batch::default(), "cut");
+    client.link_lost(Batch::default(), "cut", false);
     for _ in 0..1000 {
         let call = request(&mut client, "x");
         assert!(client.abandon(call));
@@ -428,7 +430,7 @@ fn a_call_given_up_too_late_is_not_sent_a_second_time() {
     let mut batch = Batch::default();
     client.fill(&mut batch, true);
     assert!(!client.abandon(call), "the link has it, and may have sent it");
-    client.link_lost(batch, "cut");
+    client.link_lost(batch, "cut", false);
     client.link_up(Delivery::Direct);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
 }
@@ -443,7 +445,7 @@ fn a_last_chunk_that_went_out_is_not_repeated() {
         batch.advance(batch.remaining());
         if last {
             // The link took it and breaks before it can say so.
-            client.link_lost(batch, "cut");
+            client.link_lost(batch, "cut", false);
         } else {
             client.filled_was_sent();
         }
@@ -470,7 +472,7 @@ fn of_two_connections_the_newer_one_counts() {
     let (first, wake) = server.take_over(goodbye.clone());
     assert_eq!(wake, Some("driver"), "the link that was there has to end");
     assert!(server.is_newest(first));
-    server.link_lost(Batch::default(), "taken over");
+    server.link_lost(Batch::default(), "taken over", false);
     let (second, wake) = server.take_over(goodbye);
     assert_eq!(wake, None, "there is no link to end, and none that comes later is meant");
     server.link_up(Delivery::Direct);

@@ -1,12 +1,13 @@
 //! What a peer does when it is asked: each name is a route, or a deed of a Simple handler.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use communica::{Fault, ReqError, RespError};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use crate::format::SPOIL;
 use crate::side::Side;
@@ -17,7 +18,7 @@ pub(crate) const NAMES: [&str; 9] =
 #[derive(Clone)]
 pub(crate) struct Behaviours {
     notes: UnboundedSender<Value>,
-    side: Arc<OnceLock<Arc<Side>>>,
+    side: watch::Sender<Option<Arc<Side>>>,
 }
 
 #[derive(Deserialize)]
@@ -52,12 +53,12 @@ impl Serialize for Answer {
 impl Behaviours {
     pub(crate) fn new() -> (Self, UnboundedReceiver<Value>) {
         let (notes, receiver) = unbounded_channel();
-        (Self { notes, side: Arc::default() }, receiver)
+        (Self { notes, side: watch::Sender::default() }, receiver)
     }
 
     /// Whose behaviours these are: known only after it has started with them.
     pub(crate) fn serve_for(&self, side: Arc<Side>) {
-        assert!(self.side.set(side).is_ok(), "a peer has one side");
+        assert!(self.side.send_replace(Some(side)).is_none(), "a peer has one side");
     }
 
     pub(crate) fn note(&self, note: Value) {
@@ -88,7 +89,10 @@ impl Behaviours {
 
     /// Asks the asker back.
     async fn relay(&self, call: Relayed) -> Result<Value, Fault> {
-        let side = self.side.get().expect("the side has started");
+        // A broker may bring calls before `start` has returned.
+        let mut started = self.side.subscribe();
+        let started = started.wait_for(Option::is_some).await.map(|side| side.clone());
+        let side = started.expect("these behaviours live").expect("it was waited for");
         Ok(side.request(&call.name, &call.data).await?)
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::side::Side;
-use crate::{corpus, office, trade};
+use crate::{corpus, library, office, registry, trade};
 
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -33,7 +33,11 @@ pub(crate) enum Command {
     Buy,
     /// A stub calls the other side.
     VisitOffice,
-    /// Waits until this client has noticed that its link is gone.
+    /// A stub whose values keep rules does.
+    VisitRegistry,
+    /// One that is told errors does.
+    VisitLibrary { books: Vec<String> },
+    /// Waits until this side has noticed that the link is gone.
     Disconnected,
     /// The end, on purpose.
     Close,
@@ -62,6 +66,8 @@ impl Commands {
             Command::Corpus => corpus::differences(&self.side).await?.into(),
             Command::Buy => trade::buy(&self.side).await?,
             Command::VisitOffice => office::visit(self.side.peer().await).await,
+            Command::VisitRegistry => registry::visit(self.side.peer().await).await,
+            Command::VisitLibrary { books } => library::visit(self.side.peer().await, &books).await,
             Command::Disconnected => self.disconnected().await,
             Command::Close => {
                 self.side.close().await;

@@ -10,7 +10,9 @@ mod commands;
 mod config;
 mod corpus;
 mod format;
+mod library;
 mod office;
+mod registry;
 mod side;
 mod trade;
 

@@ -11,8 +11,10 @@ use serde_json::Value;
 use crate::behaviours::{Answer, Behaviours, NAMES};
 use crate::config::{Config, Entity, Role};
 use crate::format::Format;
+use crate::library::{Library, Shelf};
 use crate::office::Office;
-use crate::{office, trade};
+use crate::registry::Registry;
+use crate::{library, office, registry, trade};
 
 /// A running entity. A server talks to the one client whose id it was given.
 pub(crate) enum Side {
@@ -95,12 +97,12 @@ impl Side {
         }
     }
 
-    /// For clients.
     pub(crate) fn is_connected(&self) -> bool {
         match self {
+            Self::SimpleServer { handle, .. } => !handle.peers().is_empty(),
             Self::SimpleClient(client) => client.is_connected(),
+            Self::RouteServer { handle, .. } => !handle.peers().is_empty(),
             Self::RouteClient { client, .. } => client.is_connected(),
-            Self::SimpleServer { .. } | Self::RouteServer { .. } => panic!("a server has many connections"),
         }
     }
 
@@ -122,8 +124,12 @@ fn handler(
 }
 
 fn routes(behaviours: &Behaviours, format: Format) -> RouteTable {
-    let mut table =
-        RouteTable::new().route("trade", trade::trade).merge(office::Desk::new(behaviours).into_routes());
+    let mut table = RouteTable::new()
+        .route("trade", trade::trade)
+        .route("library.untyped", library::lend)
+        .merge(office::Desk::new(behaviours).into_routes())
+        .merge(registry::Clerk::new(behaviours).into_routes())
+        .merge(Shelf.into_routes());
     for name in NAMES {
         let behaviours = behaviours.clone();
         table = table.route_with(name, format, move |data: Value| behaviours.clone().act(name, data));

@@ -4,20 +4,22 @@ use std::time::Duration;
 
 use communica::{Context, Error, Reason, RouteClient, RouteServer, RouteTable};
 
-use super::roads::{Road, over_every_road};
+use super::roads::{Road, over_every_direct_road, over_every_road};
 use crate::support::{Gate, echo, eventually, noting, take};
 
 over_every_road! {
     stop_delivers_throws_that_were_accepted,
     stop_lets_running_handlers_finish,
-    stop_does_not_wait_longer_than_the_grace_time,
     the_address_is_free_when_stop_returns,
     close_delivers_throws_that_were_accepted,
     close_delivers_throws_to_a_slow_server_that_throws_back,
     calls_after_close_are_not_sent,
     dropping_the_client_ends_the_connection,
-    dropping_the_server_ends_the_connection,
     a_throw_survives_dropping_the_client,
+}
+over_every_direct_road! {
+    dropping_the_server_ends_the_connection,
+    stop_does_not_wait_longer_than_the_grace_time,
 }
 
 async fn stop_delivers_throws_that_were_accepted(road: Road) {

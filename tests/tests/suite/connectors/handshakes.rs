@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use communica::{Connector, Error, Limits, RouteClient, RouteServer, RouteTable};
 
-use super::roads::{Road, over_every_road};
+use super::roads::{Road, over_every_direct_road, over_every_road};
 use crate::support::{echo, unique};
 
 over_every_road! {
-    an_address_in_use_is_named,
-    connecting_to_nobody_fails_in_time_with_the_last_cause,
     a_refused_client_is_told_the_reason,
     a_client_connects_to_a_server_that_starts_later,
+}
+over_every_direct_road! {
+    an_address_in_use_is_named,
+    connecting_to_nobody_fails_in_time_with_the_last_cause,
 }
 
 async fn an_address_in_use_is_named(road: Road) {

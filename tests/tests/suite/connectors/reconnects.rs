@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use communica::{Error, Reason, RouteClient, RouteServerHandle, RouteTable};
 
-use super::roads::{Road, over_every_road};
+use super::roads::{Road, over_every_direct_road, over_every_road};
 use crate::support::{echo, eventually, hanging, noting, quick, request_in, take};
 
 over_every_road! {
     what_was_queued_is_sent_in_order_after_a_reconnect,
     the_client_keeps_its_id_and_its_handlers,
-    calls_in_flight_may_have_run_and_queued_ones_go_on,
     a_call_that_timed_out_unconnected_never_runs,
     calls_given_up_leave_their_room_to_others,
+}
+over_every_direct_road! {
+    calls_in_flight_may_have_run_and_queued_ones_go_on,
 }
 
 /// A client whose server is gone, and where that was.

@@ -1,11 +1,15 @@
 //! The roads that the suite runs over, each as a maker of connectors.
 
+#[cfg(unix)]
+use std::io;
 use std::time::Duration;
 
 use communica::{
     AnyConnector, Error, LocalConnector, MemoryConnector, RouteClient, RouteServer, RouteServerHandle,
     RouteTable, TcpConnector,
 };
+#[cfg(unix)]
+use communica::{BoxFuture, Connector, Limits, Link, LinkError, Listener, RmqConnector};
 use tokio::time::{Instant, sleep};
 
 use super::duplex::DuplexConnector;
@@ -29,6 +33,52 @@ pub(super) const DUPLEX: Road = Road {
     fresh: || AnyConnector::new(DuplexConnector::new(unique("suite"))),
     load: |state| AnyConnector::new(DuplexConnector::load_state(state)),
 };
+
+/// Through a broker that the tests start. Its clients need ids; those that have none get one.
+#[cfg(unix)]
+pub(super) const RABBITMQ: Road = Road {
+    fresh: || {
+        let url = communica_tests::broker::shared().url();
+        Named::any(RmqConnector::new(url, unique("suite")))
+    },
+    load: |state| Named::any(RmqConnector::load_state(state).expect("it is the state of a broker's")),
+};
+
+#[cfg(unix)]
+#[derive(Clone, Debug)]
+struct Named(RmqConnector);
+
+#[cfg(unix)]
+impl Named {
+    /// It finds out quickly who is gone.
+    fn any(connector: RmqConnector) -> AnyConnector {
+        let (listening, check) = (Duration::from_millis(1000), Duration::from_millis(200));
+        AnyConnector::new(Self(connector.listening_period(listening).check_period(check)))
+    }
+}
+
+#[cfg(unix)]
+impl Connector for Named {
+    fn address(&self) -> String {
+        self.0.address()
+    }
+
+    fn dump_state(&self) -> String {
+        Connector::dump_state(&self.0)
+    }
+
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        Connector::client_id(&self.0, Some(chosen.unwrap_or(&unique("client"))))
+    }
+
+    fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+        self.0.connect(hello, limits)
+    }
+
+    fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        self.0.listen(limits)
+    }
+}
 
 fn load_any(state: &str) -> AnyConnector {
     AnyConnector::load_state(state).expect("the state of a running server can be loaded")
@@ -79,6 +129,21 @@ macro_rules! over_every_road {
         crate::connectors::roads::over!(tcp TCP $($test)*);
         crate::connectors::roads::over!(memory MEMORY $($test)*);
         crate::connectors::roads::over!(duplex DUPLEX $($test)*);
+        #[cfg(unix)]
+        crate::connectors::roads::over!(rabbitmq RABBITMQ $($test)*);
+    };
+}
+
+/// The same for the roads on which a call ends with its link, and which only one server can listen at.
+macro_rules! over_every_direct_road {
+    ($($test:ident),* $(,)?) => {
+        mod direct {
+            use super::*;
+            crate::connectors::roads::over!(local LOCAL $($test)*);
+            crate::connectors::roads::over!(tcp TCP $($test)*);
+            crate::connectors::roads::over!(memory MEMORY $($test)*);
+            crate::connectors::roads::over!(duplex DUPLEX $($test)*);
+        }
     };
 }
 
@@ -107,4 +172,4 @@ macro_rules! over {
     };
 }
 
-pub(super) use {over, over_every_road, over_every_stream};
+pub(super) use {over, over_every_direct_road, over_every_road, over_every_stream};

@@ -1,0 +1,15 @@
+//! What is done to a RabbitMQ broker goes in; what those who talk through it notice comes out.
+
+#![cfg(unix)]
+
+mod broker_itself;
+mod cable;
+mod desk;
+mod faults;
+mod limits;
+mod processes;
+mod python;
+mod servers;
+mod strangers;
+mod support;
+mod tls;

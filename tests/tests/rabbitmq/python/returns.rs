@@ -1,0 +1,86 @@
+//! A client goes away and comes back under its id, perhaps in the other language, and gets what waited for it.
+
+use std::time::Duration;
+
+use communica_tests::{Language, Peer, Role, in_time};
+use serde_json::json;
+
+use super::{notices_soon, usual, works};
+
+use Language::{Python, Rust};
+
+macro_rules! returns {
+    ($($name:ident: $away:ident, $server:ident, $first:ident, $second:ident;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            in_time($away($server, $first, $second)).await;
+        }
+    )*};
+}
+
+// Python comes back to Python only after a goodbye: see `end_former_link` of our client.
+returns! {
+    to_rust_after_python_was_killed_comes_python: killed, Rust, Python, Python;
+    to_rust_after_python_was_killed_comes_rust: killed, Rust, Python, Rust;
+    to_rust_after_rust_was_killed_comes_python: killed, Rust, Rust, Python;
+    to_python_after_rust_was_killed_comes_rust: killed, Python, Rust, Rust;
+    to_python_after_python_was_killed_comes_rust: killed, Python, Python, Rust;
+    to_rust_after_python_closed_comes_python: closed, Rust, Python, Python;
+    to_python_after_rust_closed_comes_rust: closed, Python, Rust, Rust;
+    to_python_after_rust_closed_comes_python: closed, Python, Rust, Python;
+}
+
+/// What is sent at once waits at the broker. Ours notices after a while, and what is sent then waits at ours.
+async fn killed(server: Language, first: Language, second: Language) {
+    let stage = usual().listening_period(Duration::from_millis(1500));
+    let server = stage.start(server, Role::Server).await;
+    let client = stage.start(first, Role::Client).await;
+    works(&server).await;
+    client.kill().await;
+    throw(&server, 0..20).await;
+    let ((), ()) = tokio::join!(ask(&server, 0..10), async {
+        if server.language == Rust {
+            notices_soon(&server).await;
+            throw(&server, 20..40).await;
+        }
+        let ((), client) = tokio::join!(ask(&server, 10..20), stage.start(second, Role::Client));
+        let last = if server.language == Rust { 40 } else { 20 };
+        expect(&client, 0..last).await;
+        works(&client).await;
+        works(&server).await;
+    });
+}
+
+/// Both servers know that it is gone.
+async fn closed(server: Language, first: Language, second: Language) {
+    let stage = usual();
+    let server = stage.start(server, Role::Server).await;
+    let client = stage.start(first, Role::Client).await;
+    works(&server).await;
+    client.close().await;
+    notices_soon(&server).await;
+    let ((), (), client) =
+        tokio::join!(throw(&server, 0..20), ask(&server, 0..10), stage.start(second, Role::Client));
+    expect(&client, 0..20).await;
+    works(&client).await;
+    works(&server).await;
+}
+
+async fn throw(server: &Peer, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        server.throw("note", number).await;
+    }
+}
+
+async fn expect(client: &Peer, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        assert_eq!(client.next_note().await, number, "in the order in which they were sent");
+    }
+}
+
+/// One after the other: to have asked is to wait for the answer.
+async fn ask(server: &Peer, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        assert_eq!(server.request("double", number).await, Ok(json!(number * 2)));
+    }
+}
