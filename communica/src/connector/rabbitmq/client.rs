@@ -12,7 +12,7 @@ use lapin::types::ShortString;
 
 use super::RmqConnector;
 use super::broker::{Broker, Line, Post, is, next};
-use super::names::{BACK, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
+use super::names::{BACK, CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs};
@@ -148,6 +148,10 @@ pub(super) async fn expect(own: &mut Consumer, kind: &str) -> Result<Delivery, L
     }
     if is(&delivery, FAIL) {
         return Err(LinkError::Refused(hello::refusal_text(&delivery.data)));
+    }
+    if is(&delivery, CLOSE) {
+        let what = "another connection with the same client id came meanwhile";
+        return Err(io::Error::new(io::ErrorKind::ConnectionAborted, what).into());
     }
     Err(nonsense(&format!("it sent {:?} where `{kind}` was expected", delivery.properties.kind())))
 }

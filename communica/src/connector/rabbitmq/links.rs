@@ -54,8 +54,8 @@ impl Links {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client shook hands. A link of an earlier client with the same queues ends; one of the same client is ended
-    /// by the session that both belong to.
+    /// A client shook hands; the earlier one with its queues is to be told. Its link ends here, unless both are one client
+    /// for the session, which ends it itself.
     pub(super) fn shaken(&self, client: &str, entry: Entry) -> Option<Displaced> {
         let Known { links, former, clean_at } = &mut *self.lock();
         clean(links, clean_at);
@@ -65,7 +65,11 @@ impl Links {
         former.insert(client.to_owned(), false);
         let session_id = entry.shaken.as_ref().map(|shaken| shaken.session_id.clone());
         let earlier = links.insert(client.to_owned(), entry)?.shaken?;
-        if Some(&earlier.session_id) == session_id.as_ref() { None } else { displace(earlier) }
+        if Some(&earlier.session_id) != session_id.as_ref() {
+            return displace(earlier);
+        }
+        let connect_id = earlier.shared.upgrade()?.connect_id.clone();
+        Some(Displaced { own: earlier.own, connect_id })
     }
 
     /// This client shook hands before. A false no, once in a while, does no harm.

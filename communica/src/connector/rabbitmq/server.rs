@@ -68,9 +68,9 @@ impl Drop for RmqListener {
     }
 }
 
-/// A server that has a client gets so much time to leave it to another, and is looked at so often.
-const OTHERS_TIME: Duration = Duration::from_secs(3);
-const OTHERS_LOOK: Duration = Duration::from_millis(20);
+/// Who read a queue before gets so much time to leave it, and is looked at so often.
+const LEAVING_TIME: Duration = Duration::from_secs(3);
+const LEAVING_LOOK: Duration = Duration::from_millis(10);
 
 /// What the links of one server share.
 pub(super) struct House {
@@ -321,8 +321,9 @@ impl RmqIncoming {
         let here = links.has(&self.client);
         let aside = self.register(&shared, session_id, &to);
         self.tell_others(&shared.line, connect_id.clone()).await?;
+        self.wait_until_left(&to_client).await?;
         if !here {
-            self.wait_for_others(&to_server).await?;
+            self.wait_until_left(&to_server).await?;
         }
         let consumer = shared.line.consume(&to_server, true).await?;
         shared.line.post(Post::new(DONE, &to, connect_id).must_arrive()).await?;
@@ -360,16 +361,16 @@ impl RmqIncoming {
         receiver
     }
 
-    /// Two servers that read one queue take each other's answers: the other one gets some time to leave.
-    async fn wait_for_others(&self, queue: &ShortString) -> io::Result<()> {
+    /// Two that read one queue take each other's answers: the earlier one was told, and gets some time to leave.
+    async fn wait_until_left(&self, queue: &ShortString) -> io::Result<()> {
         let left = async {
             while self.broker.readers(queue.clone()).await? > 0 {
-                tokio::time::sleep(OTHERS_LOOK).await;
+                tokio::time::sleep(LEAVING_LOOK).await;
             }
             Ok(())
         };
         // One that hangs does not read either, and leaves when it goes on.
-        tokio::time::timeout(OTHERS_TIME, left).await.unwrap_or(Ok(()))
+        tokio::time::timeout(LEAVING_TIME, left).await.unwrap_or(Ok(()))
     }
 
     async fn tell_others(&self, line: &Line, connect_id: Vec<u8>) -> Result<(), LinkError> {
