@@ -258,11 +258,11 @@ async fn told(url: &str, parts: &[&str]) {
         let connector = quick(url, "told");
         let gate = Gate::shut();
         let started = communica::RouteServer::new(connector.clone(), desk(&gate).0).start().await;
-        let started = started.err().expect("it cannot listen");
+        let started = started.expect_err("it cannot listen");
         assert!(matches!(started, Error::Listen { .. }), "{started:?}");
         let since = Instant::now();
         let ended = client(&connector, "w1").connect_timeout(Duration::from_secs(3)).connect().await;
-        let ended = ended.err().expect("it cannot connect");
+        let ended = ended.expect_err("it cannot connect");
         assert!(matches!(ended, Error::Connect { .. }), "{ended:?}");
         assert!(since.elapsed() < Duration::from_secs(6), "it took {:?}", since.elapsed());
         for error in [started, ended] {

@@ -199,11 +199,11 @@ async fn names_may_have_224_characters_and_no_more() {
         Calls::start(&client, "times_ten", 0..3).are_answered().await;
         let since = Instant::now();
         let ended = self::client(&connector, &format!("{longest}x")).connect().await;
-        let ended = ended.err().expect("it is too long").to_string();
+        let ended = ended.expect_err("it is too long").to_string();
         assert!(ended.contains("224") && ended.contains("225"), "{ended}");
         assert!(since.elapsed() < Duration::from_secs(1), "it took {:?}", since.elapsed());
         let server = communica::RouteServer::new(RmqConnector::new(&url, "x".repeat(240)), desk(&gate).0);
-        let ended = server.start().await.err().expect("it is too long").to_string();
+        let ended = server.start().await.expect_err("it is too long").to_string();
         assert!(ended.contains("shorten"), "{ended}");
     })
     .await;
@@ -217,7 +217,7 @@ async fn a_client_without_an_id_is_told_at_once() {
         for url in ["amqp://guest:guest@127.0.0.1:1/%2f".to_owned(), shared().await.url()] {
             let since = Instant::now();
             let ended = RouteClient::connect(RmqConnector::new(url, "office")).await;
-            let ended = ended.err().expect("it has no id").to_string();
+            let ended = ended.expect_err("it has no id").to_string();
             assert!(ended.contains("RmqConnector::client_id"), "{ended}");
             assert!(since.elapsed() < Duration::from_secs(1), "it took {:?}", since.elapsed());
         }

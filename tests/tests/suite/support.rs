@@ -46,6 +46,11 @@ impl Gate {
         self.0.send_replace(true);
     }
 
+    /// Somebody stands before it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
     pub(crate) async fn pass(&self) {
         self.0.subscribe().wait_for(|open| *open).await.expect("the gate stands");
     }

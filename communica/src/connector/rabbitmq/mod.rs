@@ -63,6 +63,18 @@ const TYPE: &str = "RABBITMQ";
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
 /// | a call's time limit passes | the broker drops a request that nobody has taken by then |
 ///
+/// # What to know of the broker
+///
+/// - Whoever may publish to the exchange can send requests, and can connect under any client's id and so push that client
+///   out: the permissions of the virtual host are the boundary.
+/// - A message that is handled for longer than the broker's `consumer_timeout` (30 minutes by default) breaks the link, and
+///   is brought again.
+/// - A message larger than the broker takes (128 MiB by default, 16 MiB since RabbitMQ 4) breaks the link; after the third
+///   time its call ends as not sent. [`Limits::message_size`] should be below that.
+/// - That a queue was emptied is not noticed: what was in it is gone, and calls end with their time limit.
+/// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
+/// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
+///
 /// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
 /// taken, more can be lost.
 #[derive(Clone, Debug)]

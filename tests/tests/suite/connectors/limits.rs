@@ -1,10 +1,12 @@
 //! Messages above a limit go in; they are stopped, and nobody else is.
 
+use std::time::Duration;
+
 use communica::{Error, Limits, Outcome, Reason, RouteClient, RouteServer, RouteTable};
 use serde_json::Value;
 
 use super::roads::{Road, over_every_road, over_every_stream};
-use crate::support::{Gate, echo, quick, within};
+use crate::support::{Gate, echo, eventually, noting, quick, request_in, within};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -13,6 +15,7 @@ over_every_road! {
     a_message_too_large_for_this_side_is_not_sent,
     a_result_too_large_is_an_error_of_the_responder,
     a_route_too_long_for_the_wire_harms_no_other_call,
+    a_request_whose_time_passed_while_it_waited_is_not_handled,
 }
 
 over_every_stream! {
@@ -64,6 +67,25 @@ async fn a_large_message_that_a_peer_does_not_take_is_not_repeated_for_ever(road
     let ended = within(10, client.request::<_, Value>("echo", &text)).await;
     assert!(ended.is_err(), "the server took it");
     assert_eq!(client.request::<_, i64>("echo", &2).await.unwrap(), 2, "the client does not come back");
+}
+
+async fn a_request_whose_time_passed_while_it_waited_is_not_handled(road: Road) {
+    let gate = Gate::shut();
+    let (table, mut noted) = noting(gated(&gate), "note");
+    let server =
+        RouteServer::new(road.fresh(), table).limits(Limits::new().running(1)).start().await.unwrap();
+    let client = quick(RouteClient::builder(road.to(&server))).connect().await.unwrap();
+    let slow = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, i64>("slow", &1).await }
+    });
+    eventually("the first handler runs", || gate.is_awaited()).await;
+    let ended = within(10, request_in(Duration::from_millis(50), &client, "note", 1)).await;
+    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{}", short(&ended));
+    gate.open();
+    assert_eq!(slow.await.unwrap().unwrap(), 1);
+    client.request::<_, Value>("note", &2).await.unwrap();
+    assert_eq!(noted.recv().await, Some(2), "nobody waited for the first");
 }
 
 async fn a_message_too_large_for_this_side_is_not_sent(road: Road) {
