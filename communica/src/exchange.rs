@@ -359,12 +359,7 @@ impl Exchange {
                 let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
                 let idle = writer.batch.is_empty() && session.is_idle();
                 drop(session);
-                if made_room {
-                    self.room.notify_waiters();
-                }
-                if idle {
-                    self.changed.notify_waiters();
-                }
+                self.tell(made_room, idle);
                 if writer.batch.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
@@ -385,13 +380,18 @@ impl Exchange {
         let made_room = session.confirmed(count);
         let idle = writer.batch.is_empty() && session.is_idle();
         drop(session);
+        self.tell(made_room, idle);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Wakes callers that wait for room, and whoever waits for everything to be done.
+    fn tell(&self, made_room: bool, idle: bool) {
         if made_room {
             self.room.notify_waiters();
         }
         if idle {
             self.changed.notify_waiters();
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Bytes that the link was given and did not take.

@@ -41,9 +41,17 @@ impl Kept {
             self.confirmed += 1;
             self.amount.take(message.len());
             let Some(seq) = message.seq else { continue };
-            if self.settles.front().is_some_and(|(answer, _)| *answer == seq) {
-                self.settles.pop_front().into_iter().for_each(|(_, arrival)| settle(arrival));
-            } else if !self.over.remove(&seq)
+            // Answers with a smaller number never come: they were given up, and what tells so was sent instead.
+            let mut is_answer = false;
+            while self.settles.front().is_some_and(|(answer, _)| *answer <= seq) {
+                let Some((answer, arrival)) = self.settles.pop_front() else { break };
+                is_answer = answer == seq;
+                settle(arrival);
+            }
+            if is_answer {
+                continue;
+            }
+            if !self.over.remove(&seq)
                 && message.metadata().is_some_and(|metadata| metadata.kind() == Kind::Request)
             {
                 self.unanswered.insert(seq, message);

@@ -60,6 +60,27 @@ fn a_message_that_the_store_refuses_is_given_up_and_the_others_go_on() {
     assert!(client.poll_call(calls[1], || "w").is_none());
 }
 
+#[test]
+fn an_answer_that_the_store_refuses_keeps_no_other_request_from_being_settled() {
+    let (mut client, mut server, settled) = (linked("c"), linked("s"), Settled::default());
+    request(&mut client, "a");
+    request(&mut client, "b");
+    for (message, stamp) in publish(&mut client) {
+        settled.deliver(&message, &stamp, &mut server);
+    }
+    answer_all(&mut server);
+    for _ in 0..3 {
+        publish(&mut server);
+        server.link_lost(Batch::default(), "too large", true);
+        server.link_up(STORE);
+    }
+    let left = publish(&mut server);
+    let [_, told] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(told.0.metadata.kind(), Kind::Resp, "who asked is told");
+    server.confirmed(2);
+    assert_eq!(settled.take().len(), 2);
+}
+
 fn linked(name: &str) -> Pair {
     let mut session = session(name, &Limits::new());
     session.link_up(STORE);
