@@ -1,6 +1,7 @@
 //! Reads and writes one link, side by side in one task, until it ends.
 
 use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -10,8 +11,9 @@ use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
 use crate::exchange::Exchange;
-use crate::session::{Event, Goodbye, Intake};
-use crate::wire::{Batch, Message};
+use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
+use crate::wire::hello::About;
+use crate::wire::{Feature, Message};
 
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
@@ -34,9 +36,20 @@ pub(crate) enum LinkEnd {
 }
 
 impl LinkEnd {
-    /// Something that was sent is not accepted.
-    fn is_refusal(&self) -> bool {
-        matches!(self, Self::Broken(LinkError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidInput)
+    /// What it means for messages. `for_good`: it was not to make room for another link of the same peer.
+    fn lost(&self, for_good: bool) -> Lost {
+        match self {
+            Self::Here if !for_good => Lost::Cut,
+            Self::Here | Self::Peer(_) => Lost::Over,
+            Self::Broken(LinkError::Io(error)) => match error.kind() {
+                // Something that was sent is not accepted.
+                ErrorKind::InvalidInput => Lost::Refused,
+                // The peer sent more than it may.
+                ErrorKind::QuotaExceeded => Lost::Over,
+                _ => Lost::Cut,
+            },
+            Self::Broken(_) => Lost::Over,
+        }
     }
 
     fn why(&self) -> String {
@@ -49,19 +62,21 @@ impl LinkEnd {
     }
 }
 
-/// Carries messages until the link ends; then calls that were sent have ended, and what was not waits for the next
-/// link. The caller holds the exchange's link slot; `attached` is called when messages go to this link. `finishes`: when
-/// the peer of a link with a store goes, what it left is worked off first. Dropping the future breaks the link off.
+/// Carries messages until the link ends; what was not sent then waits for the next one. The caller holds the exchange's
+/// link slot; `about` is what the peer said of itself; `attached` is called when messages go to this link. `finishes`:
+/// when the peer of a link with a store goes, what it left is worked off first. Dropping the future breaks the link off.
 pub(crate) async fn drive(
     exchange: &Arc<Exchange>,
     link: Link,
+    about: Option<About>,
     finishes: bool,
     attached: impl FnOnce(),
 ) -> LinkEnd {
     let address = link.peer.address.clone();
     let stored = link.tx.delivery() != Delivery::Direct;
-    exchange.attach(link.tx, link.peer);
-    let mut detach = Detach { exchange, why: "it was broken off".to_owned(), refused: false };
+    exchange.attach(link.tx, link.peer, about);
+    let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
+    let pulse = exchange.session().beat_time().map(Pulse::new);
     let mut driver = Driver {
         exchange,
         rx: link.rx,
@@ -77,36 +92,31 @@ pub(crate) async fn drive(
         lingers: false,
         watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
         stuck: None,
+        pulse,
     };
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
     detach.why = end.why();
-    detach.refused = end.is_refusal();
+    detach.lost = end.lost(driver.goodbye.is_some_and(|goodbye| !goodbye.at_once));
     tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
-    if let LinkEnd::Broken(error) = &end {
+    let goes_on = detach.lost == Lost::Cut && exchange.session().supports(Feature::Resume);
+    if let (LinkEnd::Broken(error), false) = (&end, goes_on) {
         // Whoever wrote the other side wants to know; that they read it is more than can be asked.
         let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
     }
     end
 }
 
-/// Ends a link that never came to be driven. The peer is told the reason if it takes it at once, as a fresh link does.
-pub(crate) fn turn_away(mut link: Link, reason: &str) {
-    let mut batch = Batch::default();
-    batch.push_close(Some(reason));
-    let _ = link.tx.poll_send(&mut Context::from_waker(Waker::noop()), &mut batch);
-}
-
 /// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
 struct Detach<'a> {
-    exchange: &'a Exchange,
+    exchange: &'a Arc<Exchange>,
     why: String,
-    refused: bool,
+    lost: Lost,
 }
 
 impl Drop for Detach<'_> {
     fn drop(&mut self) {
-        self.exchange.link_lost(&self.why, self.refused);
+        self.exchange.link_lost(&self.why, self.lost);
     }
 }
 
@@ -131,8 +141,24 @@ struct Driver<'a> {
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not end in time.
     watch: Pin<Box<Sleep>>,
-    /// Bytes that waited when the watch was set; `None` when it is not set.
-    stuck: Option<usize>,
+    /// How far it was when the watch was set; `None` when it is not set.
+    stuck: Option<(usize, u64)>,
+    /// When the peer beats too.
+    pulse: Option<Pulse>,
+}
+
+/// Beats, at each of which both sides should have heard of each other.
+struct Pulse {
+    time: Duration,
+    next: Pin<Box<Sleep>>,
+    /// What the link had brought at the last.
+    activity: u64,
+}
+
+impl Pulse {
+    fn new(time: Duration) -> Self {
+        Self { time, next: Box::pin(tokio::time::sleep(time)), activity: 0 }
+    }
 }
 
 impl Driver<'_> {
@@ -155,9 +181,15 @@ impl Driver<'_> {
                 self.left = Some(reason);
                 return self.poll_leftovers(cx);
             }
-            Poll::Ready(_) if self.goodbye_said => return Poll::Ready(LinkEnd::Here),
+            // The peer says what came before it hangs up. If it does not, the link was cut at this moment.
+            Poll::Ready(_) if self.goodbye_said && !self.exchange.session().is_unacknowledged() => {
+                return Poll::Ready(LinkEnd::Here);
+            }
             Poll::Ready(end) => return Poll::Ready(end),
             Poll::Pending => {}
+        }
+        if let Poll::Ready(end) = self.poll_pulse(cx) {
+            return Poll::Ready(end);
         }
         if self.lingers {
             ready!(self.watch.as_mut().poll(cx));
@@ -228,7 +260,10 @@ impl Driver<'_> {
                         }
                     }
                 }
-                Ok(Received::Closed { reason }) => return Poll::Ready(LinkEnd::Peer(reason)),
+                Ok(Received::Closed { reason }) => {
+                    self.exchange.say_what_came();
+                    return Poll::Ready(LinkEnd::Peer(reason));
+                }
                 Err(error) => return Poll::Ready(LinkEnd::Broken(error)),
             }
         }
@@ -236,15 +271,32 @@ impl Driver<'_> {
         Poll::Pending
     }
 
+    /// Says that this side lives, and notices when the peer does not.
+    fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let Some(pulse) = &mut self.pulse else { return Poll::Pending };
+        loop {
+            ready!(pulse.next.as_mut().poll(cx));
+            pulse.next.as_mut().reset(Instant::now() + pulse.time);
+            let came = std::mem::replace(&mut pulse.activity, self.rx.activity()) != self.rx.activity();
+            let beat = self.exchange.session().beat(came);
+            if beat == Beat::Gone {
+                let what = format!("nothing was heard of the peer for {:?}", pulse.time * BEATS);
+                return Poll::Ready(LinkEnd::Broken(io::Error::new(ErrorKind::TimedOut, what).into()));
+            }
+        }
+    }
+
     /// Gives each message to the session, then wakes who waited for it.
     fn take_in(&mut self) {
-        let mut wakers = Vec::new();
+        let (mut wakers, mut cancelled, mut made_room) = (Vec::new(), Vec::new(), false);
         let mut session = self.exchange.session();
         for mut message in self.inbox.drain(..) {
             self.exchange.note_arrival(&mut message);
             match session.receive(message) {
                 Event::Answered(waker) => wakers.extend(waker),
-                Event::Queued => {}
+                Event::Queued | Event::Noted => {}
+                Event::Room => made_room = true,
+                Event::Cancelled(id) => cancelled.push(id),
                 Event::Dropped(why) => {
                     tracing::debug!(client_id = self.exchange.client_id(), why, "dropped a message")
                 }
@@ -252,6 +304,8 @@ impl Driver<'_> {
         }
         drop(session);
         wakers.into_iter().for_each(Waker::wake);
+        cancelled.into_iter().for_each(|id| self.exchange.cancel(id));
+        self.exchange.tell(made_room, false);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
@@ -265,11 +319,12 @@ impl Driver<'_> {
         match self.exchange.poll_flush(cx) {
             Poll::Pending => return self.poll_watch(cx),
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
-            Poll::Ready(Ok(())) => {
-                self.let_others_first = true;
-                self.stuck = None;
-            }
+            Poll::Ready(Ok(())) => self.let_others_first = true,
         }
+        if self.exchange.session().is_held_back() {
+            return self.poll_watch(cx);
+        }
+        self.stuck = None;
         // What went out made room for answers, and so for handlers, and so for reading.
         let go_on = {
             let mut session = self.exchange.session();
@@ -298,7 +353,7 @@ impl Driver<'_> {
     }
 
     /// Nothing more can be sent. What the peer said before may tell why.
-    fn broken(&mut self, cx: &mut Context<'_>, error: std::io::Error) -> LinkEnd {
+    fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
         loop {
             match self.rx.poll_recv(cx, &mut self.inbox) {
                 Poll::Ready(Ok(Received::Messages)) => {
@@ -325,16 +380,16 @@ impl Driver<'_> {
         Poll::Ready(LinkEnd::Here)
     }
 
-    /// The link takes nothing now. Fine, unless it stays so.
+    /// Nothing goes on now. Fine, unless it stays so.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        let now = self.exchange.stuck_bytes();
+        let now = self.exchange.progress();
         if self.stuck != Some(now) {
             self.set_watch(self.exchange.limits.stall_time);
         }
         self.stuck = Some(now);
         ready!(self.watch.as_mut().poll(cx));
         let what = "the peer took nothing of what was sent for too long";
-        Poll::Ready(LinkEnd::Broken(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into()))
+        Poll::Ready(LinkEnd::Broken(io::Error::new(ErrorKind::TimedOut, what).into()))
     }
 
     fn set_watch(&mut self, time: Duration) {
@@ -346,6 +401,6 @@ impl Driver<'_> {
     fn overrun(&mut self) -> LinkEnd {
         let what = "the peer sent more messages than may wait here, see `Limits::waiting`";
         tracing::warn!(client_id = self.exchange.client_id(), "closing a link: {what}");
-        LinkEnd::Broken(std::io::Error::new(std::io::ErrorKind::QuotaExceeded, what).into())
+        LinkEnd::Broken(io::Error::new(ErrorKind::QuotaExceeded, what).into())
     }
 }

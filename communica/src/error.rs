@@ -98,6 +98,9 @@ pub enum Reason {
     /// The time given with the call is over.
     #[error("no answer within {0:?}")]
     TimedOut(std::time::Duration),
+    /// The peer was started anew, or another process took its place: nobody knows what became of the call.
+    #[error("the peer is another process now")]
+    Restarted,
     /// This side was closed or stopped.
     #[error("this side was closed")]
     Closed,

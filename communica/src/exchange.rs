@@ -12,16 +12,17 @@ use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use crate::connector::{BoxFuture, LinkTx, PeerInfo};
 use crate::context::Context;
-use crate::entity::Peer;
+use crate::entity::{Inflight, Peer};
 use crate::error::{Error, Fault, FaultKind, Reason};
 use crate::limits::Limits;
 use crate::route::{Handlers, Ran};
+use crate::running::Running;
 use crate::serializer::Payload;
-use crate::session::{Answer, CallEnd, CallId, Goodbye, Refused, Session};
+use crate::session::{Answer, CallEnd, CallId, Goodbye, Lost, Refused, Session, Waiting, What};
+use crate::wire::hello::About;
 use crate::wire::{Batch, Kind, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
@@ -43,9 +44,9 @@ pub(crate) struct Exchange {
     /// The link came or went, or the last handler finished.
     pub(crate) changed: Notify,
     /// Handlers that were not done at once.
-    jobs: Mutex<JoinSet<()>>,
+    running: Running,
     /// Held by the driver of the current link.
-    pub(crate) link_slot: tokio::sync::Mutex<()>,
+    pub(crate) link_slot: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The outgoing half of the current link and what it did not take yet.
@@ -80,8 +81,8 @@ impl Exchange {
             peer: Mutex::new(PeerInfo::default()),
             room: Notify::new(),
             changed: Notify::new(),
-            jobs: Mutex::new(JoinSet::new()),
-            link_slot: tokio::sync::Mutex::new(()),
+            running: Running::default(),
+            link_slot: Arc::default(),
         })
     }
 
@@ -103,15 +104,14 @@ impl Exchange {
     /// out yet, it never will.
     pub(crate) async fn request(
         &self,
-        route: Option<&str>,
-        more: &str,
+        what: What<'_>,
         payload: Payload,
         timeout: Option<Duration>,
     ) -> CallEnd {
-        let Some(time) = timeout else { return self.request_untimed(route, more, payload, &mut None).await };
+        let what = What { now: self.now(), ..what };
+        let Some(time) = timeout else { return self.request_untimed(what, payload, &mut None).await };
         let mut unsent = None;
-        let waited =
-            tokio::time::timeout(time, self.request_untimed(route, more, payload, &mut unsent)).await;
+        let waited = tokio::time::timeout(time, self.request_untimed(what, payload, &mut unsent)).await;
         waited.unwrap_or_else(|_| {
             let reason = Reason::TimedOut(time);
             // `None`: it was not even accepted.
@@ -124,15 +124,9 @@ impl Exchange {
     }
 
     /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
-    async fn request_untimed(
-        &self,
-        route: Option<&str>,
-        more: &str,
-        payload: Payload,
-        unsent: &mut Option<bool>,
-    ) -> CallEnd {
+    async fn request_untimed(&self, what: What<'_>, payload: Payload, unsent: &mut Option<bool>) -> CallEnd {
         let mut payload = Some(payload);
-        let requested = match self.accepted(|session| session.request(route, more, &mut payload)).await {
+        let requested = match self.accepted(|session| session.request(what, &mut payload)).await {
             Ok(requested) => requested,
             Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
         };
@@ -222,6 +216,27 @@ impl Exchange {
         }
     }
 
+    /// The calls that wait, the longest first.
+    pub(crate) fn inflight(&self) -> Vec<Inflight> {
+        let (now, waiting) = (self.now(), self.session().waiting_calls());
+        let mut calls: Vec<_> = waiting
+            .into_iter()
+            .map(|Waiting { route, since, is_sent }| Inflight {
+                route,
+                client_id: self.client_id.clone(),
+                age: now.saturating_sub(since),
+                is_sent,
+            })
+            .collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(call.age));
+        calls
+    }
+
+    /// The time by this exchange's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.born.elapsed()
+    }
+
     /// When the caller stops waiting.
     fn deadline(&self, metadata: &Metadata) -> Option<Instant> {
         self.born.checked_add(metadata.came())?.checked_add(metadata.timeout()?)
@@ -230,7 +245,7 @@ impl Exchange {
     /// Notes when a message came, if that will matter.
     pub(crate) fn note_arrival(&self, message: &mut Message) {
         if message.metadata.timeout().is_some() {
-            message.metadata.set_came(self.born.elapsed());
+            message.metadata.set_came(self.now());
         }
     }
 
@@ -262,29 +277,55 @@ impl Exchange {
         match ran {
             Ok(Ran::Ready(answer)) => Some((metadata, answer)),
             Ok(Ran::Later(future)) => {
-                self.spawn(metadata.detached(), future);
+                self.spawn(metadata.detached(), deadline, future);
                 None
             }
             Err(panic) => Some((metadata, Err(panicked(&*panic)))),
         }
     }
 
-    fn spawn(self: &Arc<Self>, metadata: Metadata, mut future: BoxFuture<'static, Answer>) {
-        let exchange = self.clone();
-        let job = async move {
-            let answer = poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-                polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
-            })
-            .await;
-            exchange.finish(&mut vec![(metadata, answer)]);
-            exchange.call_driver();
-            exchange.start_jobs(&mut Vec::new());
-            exchange.call_driver();
-        };
-        let mut jobs = lock(&self.jobs);
-        while jobs.try_join_next().is_some() {}
-        jobs.spawn(job);
+    /// Runs the handler to its end in a task of its own, unless nobody waits for its answer before.
+    fn spawn(
+        self: &Arc<Self>,
+        metadata: Metadata,
+        deadline: Option<Instant>,
+        mut future: BoxFuture<'static, Answer>,
+    ) {
+        let is_request = metadata.kind() == Kind::Request;
+        let id = is_request.then(|| metadata.id().into_owned());
+        let job = Job { exchange: self.clone(), metadata: Some(metadata) };
+        let handler = poll_fn(move |cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+            polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+        });
+        let deadline = deadline.filter(|_| is_request);
+        self.running.spawn(id.clone(), async move {
+            let answer = match deadline {
+                None => handler.await,
+                Some(deadline) => {
+                    tokio::time::timeout_at(deadline.into(), handler).await.unwrap_or_else(|_| {
+                        let why = "the time limit of the call passed, and its handler was stopped";
+                        Err(Fault::new(FaultKind::Resp, why, None))
+                    })
+                }
+            };
+            job.finish(answer);
+        });
+        // The word that nobody waits may have come when the handler was not yet known to run.
+        if let Some(id) = id {
+            let given_up = self.session().was_cancelled(&id);
+            if given_up {
+                self.running.stop(&id);
+            }
+        }
+    }
+
+    /// The peer does not wait for this request any more.
+    pub(crate) fn cancel(&self, id: String) {
+        self.session().cancel_job(id.clone());
+        if self.running.stop(&id) {
+            self.session().was_cancelled(&id);
+        }
     }
 
     fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
@@ -302,7 +343,7 @@ impl Exchange {
 
     /// Stops the handlers that still run. Their callers get no answer.
     pub(crate) fn abort_jobs(&self) {
-        lock(&self.jobs).abort_all();
+        self.running.stop_all();
     }
 
     fn call_driver(&self) {
@@ -312,12 +353,19 @@ impl Exchange {
 
     // The link --------------------------------------------------------------------------------------------------
 
-    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo) {
+    /// `about`: what the peer said of itself.
+    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo, about: Option<About>) {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
         let delivery = tx.delivery();
         *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None });
-        self.session().link_up(delivery);
+        let up = self.session().link_up(delivery, about);
+        drop(slot);
+        self.running.no_more_giving_up();
+        wake(up.wake);
+        if up.is_another {
+            self.running.stop_requests();
+        }
     }
 
     /// Takes the link's half back, with what it did not send.
@@ -385,7 +433,7 @@ impl Exchange {
     }
 
     /// Wakes callers that wait for room, and whoever waits for everything to be done.
-    fn tell(&self, made_room: bool, idle: bool) {
+    pub(crate) fn tell(&self, made_room: bool, idle: bool) {
         if made_room {
             self.room.notify_waiters();
         }
@@ -394,9 +442,11 @@ impl Exchange {
         }
     }
 
-    /// Bytes that the link was given and did not take.
-    pub(crate) fn stuck_bytes(&self) -> usize {
-        lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch))
+    /// Bytes that the link was given and did not take, and messages that came to the peer: while neither changes, what is
+    /// sent gets nowhere.
+    pub(crate) fn progress(&self) -> (usize, u64) {
+        let stuck = lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch));
+        (stuck, self.session().came())
     }
 
     /// Sends a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
@@ -418,15 +468,58 @@ impl Exchange {
         Poll::Ready(Ok(()))
     }
 
+    /// Tells a peer that goes what came from it, and nothing else: it wants to know that nothing was lost.
+    pub(crate) fn say_what_came(&self) {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return };
+        if let Some(count) = self.session().heard_to_tell() {
+            writer.batch.push_acknowledgement(count);
+            // It goes: whether it still takes this shows on its side.
+            let _ = writer.tx.poll_send(&mut TaskContext::from_waker(Waker::noop()), &mut writer.batch);
+        }
+    }
+
+    /// Tells a peer that would go on later that there is no later.
+    pub(crate) fn say_that_it_is_over(&self, reason: &str) {
+        if self.session().is_resumable() {
+            let _ = self.poll_last_words(&mut TaskContext::from_waker(Waker::noop()), Some(reason));
+        }
+    }
+
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.tx.poll_close(cx))
     }
 
-    /// What the link took is sent, the rest waits for the next; calls that were sent end.
-    /// `refused`: the link broke because a message was not accepted.
-    pub(crate) fn link_lost(&self, why: &str, refused: bool) {
+    /// What the link did not take waits for the next; what it took is repeated there, if the peer can go on.
+    pub(crate) fn link_lost(self: &Arc<Self>, why: &str, lost: Lost) {
         let batch = self.detach();
-        let wakers = self.session().link_lost(batch, why, refused);
+        let mut session = self.session();
+        let wakers = session.link_lost(batch, why, lost);
+        let waits = session.is_calling();
+        drop(session);
+        wake(wakers);
+        self.changed.notify_waiters();
+        if waits {
+            self.give_up_later(why);
+        }
+    }
+
+    /// Calls that were sent do not wait for ever for the link to come back.
+    fn give_up_later(self: &Arc<Self>, why: &str) {
+        let (exchange, time) = (Arc::downgrade(self), self.limits.resume_time);
+        let reason = format!("{why}; there was no new connection within {time:?}");
+        self.running.give_up_after(time, move || {
+            if let Some(exchange) = exchange.upgrade() {
+                exchange.end_sent(&Reason::Disconnected(reason));
+            }
+        });
+    }
+
+    /// The peer will not come back: calls that were sent to it end.
+    pub(crate) fn end_sent(&self, reason: &Reason) {
+        let mut session = self.session();
+        let wakers = if session.is_linked() { Vec::new() } else { session.end_sent(reason) };
+        drop(session);
         wake(wakers);
         self.changed.notify_waiters();
     }
@@ -484,9 +577,41 @@ struct Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call {
-            *self.unsent = Some(self.exchange.session().abandon(call));
+            let abandoned = self.exchange.session().abandon(call);
+            *self.unsent = Some(abandoned.unsent);
+            wake(abandoned.wake);
             self.exchange.room.notify_waiters();
         }
+    }
+}
+
+/// A handler's task until it has its answer. Stopped before that, it counts as done, without one.
+struct Job {
+    exchange: Arc<Exchange>,
+    metadata: Option<Metadata>,
+}
+
+impl Job {
+    fn finish(mut self, answer: Answer) {
+        let Some(metadata) = self.metadata.take() else { return };
+        let exchange = &self.exchange;
+        exchange.running.done(&metadata.id());
+        exchange.finish(&mut vec![(metadata, answer)]);
+        exchange.call_driver();
+        exchange.start_jobs(&mut Vec::new());
+        exchange.call_driver();
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let Some(metadata) = self.metadata.take() else { return };
+        let mut session = self.exchange.session();
+        session.job_stopped(&metadata);
+        drop(session);
+        self.exchange.changed.notify_waiters();
+        // It starts what may start now.
+        self.exchange.call_driver();
     }
 }
 

@@ -31,6 +31,7 @@ mod exchange;
 mod limits;
 mod random;
 mod route;
+mod running;
 mod serializer;
 mod session;
 // The codec is whole whatever roads are on; without streams, parts of it are for nobody.
@@ -47,7 +48,7 @@ pub use error::*;
 pub use limits::Limits;
 pub use route::{Handler, Reply, RouteTable, reply};
 pub use serializer::*;
-pub use wire::{Batch, Item, Message, Metadata, Receipt, Stamp};
+pub use wire::{Batch, Feature, Item, Message, Metadata, Receipt, Stamp};
 
 // These come with `connector::*` and `serializer::*` already. Of a name that stands here, in the open, the compiler says
 // which feature it needs.

@@ -17,6 +17,9 @@ use crate::wire::WireLimits;
 /// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
 /// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
+/// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
+/// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came |
+/// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older message that a broker brings again is handled again |
 ///
@@ -34,6 +37,9 @@ pub struct Limits {
     pub(crate) stall_time: Duration,
     pub(crate) forget_time: Duration,
     pub(crate) remembered: usize,
+    pub(crate) unacknowledged: Quota,
+    pub(crate) silence_time: Duration,
+    pub(crate) resume_time: Duration,
 }
 
 /// A bound on a queue, by number and by size, whichever is met first.
@@ -70,6 +76,9 @@ impl Default for Limits {
             stall_time: Duration::from_secs(60),
             forget_time: Duration::from_secs(600),
             remembered: 65_536,
+            unacknowledged: queue,
+            silence_time: Duration::from_secs(30),
+            resume_time: Duration::from_secs(30),
         }
     }
 }
@@ -157,6 +166,31 @@ impl Limits {
     #[must_use]
     pub fn remembered(self, messages: usize) -> Self {
         Self { remembered: messages, ..self }
+    }
+
+    /// What was sent to one peer and not yet acknowledged by it, by number and by bytes: it is kept, to be repeated should
+    /// the link be cut. At this bound nothing more is sent, and `request` and `throw` wait for room. A single larger message
+    /// is sent nevertheless. Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume).
+    #[must_use]
+    pub fn unacknowledged(self, messages: usize, bytes: usize) -> Self {
+        Self { unacknowledged: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
+    }
+
+    /// How long a peer may be silent before it counts as gone, as one that is stopped, hangs, or whose machine was
+    /// unplugged. Both sides say that they live three times in this time, or in the peer's if that is shorter. At least
+    /// 30 ms; `Duration::MAX` for ever. Only with a peer that supports
+    /// [`Feature::Heartbeat`](crate::Feature::Heartbeat); for others there is TCP's keepalive, which takes a minute.
+    #[must_use]
+    pub fn silence_time(self, time: Duration) -> Self {
+        Self { silence_time: time.max(Duration::from_millis(30)), ..self }
+    }
+
+    /// How long calls that were sent wait for a new link when theirs was cut. After that they end with
+    /// [`Error::MayHaveRun`](crate::Error::MayHaveRun); calls that were not sent wait on, within their own time limit.
+    /// Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume); otherwise they end with the link.
+    #[must_use]
+    pub fn resume_time(self, time: Duration) -> Self {
+        Self { resume_time: time, ..self }
     }
 
     pub(crate) fn wire(&self) -> WireLimits {

@@ -102,6 +102,11 @@ pub trait Incoming: Send {
     /// Where it comes from, for logs.
     fn address(&self) -> String;
 
+    /// Who it is, as far as the road tells. Asked after the hello came.
+    fn peer(&self) -> PeerInfo {
+        self.address().into()
+    }
+
     /// Waits for the client's hello, a JSON object. The caller limits the time.
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>>;
 
@@ -213,6 +218,12 @@ pub trait LinkRx: Send {
         cx: &mut Context<'_>,
         into: &mut Vec<Message>,
     ) -> Poll<Result<Received, LinkError>>;
+
+    /// A number that changes whenever something came, be it a part of a message: a sign that the peer lives. A link that
+    /// always brings whole messages need not tell.
+    fn activity(&self) -> u64 {
+        0
+    }
 }
 
 /// What came over a link.

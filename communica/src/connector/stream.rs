@@ -75,6 +75,10 @@ where
         self.peer.address.clone()
     }
 
+    fn peer(&self) -> PeerInfo {
+        self.peer.clone()
+    }
+
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
         Box::pin(async {
             self.hello = read_hello(&mut self.read, &mut self.input).await?;
@@ -135,7 +139,8 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let rx = StreamRx { read, input, decoder: Decoder::new(limits.wire()), room: MIN_READ, end: None };
+    let rx =
+        StreamRx { read, input, decoder: Decoder::new(limits.wire()), room: MIN_READ, end: None, reads: 0 };
     Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, peer }
 }
 
@@ -172,6 +177,8 @@ struct StreamRx<R> {
     room: usize,
     /// What came behind the messages of the last batch.
     end: Option<Result<Received, LinkError>>,
+    /// Reads that brought something.
+    reads: u64,
 }
 
 impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
@@ -198,10 +205,15 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
                 let what = "the peer went away without a word";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
             }
+            self.reads += 1;
             if read == free {
                 self.room = (self.room * 2).min(MAX_READ);
             }
         }
+    }
+
+    fn activity(&self) -> u64 {
+        self.reads
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{CallError, Error, NoServiceError, Reason, SerializerError, Se
 use crate::exchange::Exchange;
 use crate::route::handler;
 use crate::serializer::{Dump, Load};
-use crate::session::CallEnd;
+use crate::session::{CallEnd, What};
 use crate::wire;
 
 /// Bytes of metadata a call may have of its own, its route included; the wire's bound for all of it is twice that.
@@ -26,6 +26,7 @@ pub struct CallOptions {
     values: Option<Arc<BTreeMap<String, Box<RawValue>>>>,
     /// The first value that has no JSON form; told when a call is made.
     failed: Option<SerializerError>,
+    idempotent: bool,
 }
 
 impl CallOptions {
@@ -65,8 +66,7 @@ impl CallOptions {
     #[doc(hidden)]
     #[must_use]
     pub fn __idempotent(self) -> Self {
-        // The routes record it too. No call is repeated as it is, so there is nobody to tell yet.
-        self
+        Self { idempotent: true, ..self }
     }
 
     /// Further members of the message's metadata.
@@ -158,7 +158,8 @@ where
 {
     let payload = serializer.dump(args).map_err(Error::Serializer)?;
     let more = options.more(route)?;
-    match exchange.request(route, &more, payload, options.timeout).await {
+    let what = What { route, more: &more, idempotent: options.idempotent, ..What::default() };
+    match exchange.request(what, payload, options.timeout).await {
         CallEnd::Value(payload) => handler::load_result(serializer, &payload).map_err(CallError::Failed),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
             Ok(error) => CallError::Service(error),

@@ -18,7 +18,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
-use crate::wire::hello::{self, ClientHello, ServerHello};
+use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 
 /// What a server says to a connection whose client id came again; the client does not come back then, or the two
 /// would push each other out for ever.
@@ -35,6 +35,7 @@ pub(crate) struct ClientSettings {
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) grace: Duration,
+    pub(crate) token: Option<Token>,
 }
 
 impl ClientSettings {
@@ -46,6 +47,7 @@ impl ClientSettings {
             backoff: Backoff::default(),
             connect_timeout: Some(Duration::from_secs(30)),
             grace: Duration::from_secs(10),
+            token: None,
         }
     }
 
@@ -65,6 +67,7 @@ impl ClientSettings {
             backoff: self.backoff,
             status,
             grace: self.grace,
+            token: self.token,
         };
         let keeper = tokio::spawn(keeper.run()).abort_handle();
         Arc::new(Client { exchange, connector: self.connector, status: watch, keeper, grace: self.grace })
@@ -190,6 +193,7 @@ struct Keeper {
     backoff: Backoff,
     status: watch::Sender<Status>,
     grace: Duration,
+    token: Option<Token>,
 }
 
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
@@ -214,8 +218,8 @@ impl Keeper {
                 }
             }
             match self.open().await {
-                Ok(link) => {
-                    if let Some(reason) = self.keep(link).await {
+                Ok((link, about)) => {
+                    if let Some(reason) = self.keep(link, about).await {
                         break reason;
                     }
                 }
@@ -231,21 +235,24 @@ impl Keeper {
         self.status.send_replace(Status::Ended(reason));
     }
 
-    async fn open(&self) -> Result<Link, LinkError> {
+    /// A link, and what the server said of itself.
+    async fn open(&self) -> Result<(Link, Option<About>), LinkError> {
         let limits = &self.exchange.limits;
-        let hello = ClientHello { client_id: self.exchange.client_id().to_owned() };
+        let about = About { token: self.token.clone(), ..self.exchange.session().about(None) };
+        let client_id = self.exchange.client_id().to_owned();
+        let hello = ClientHello { client_id, communica: Some(about) };
         let hello = hello::text(&hello)?;
         let opened = timeout(limits.handshake_time, self.connector.connect(&hello, limits)).await;
         let link = opened.unwrap_or_else(|_| {
             let what = format!("no handshake within {:?}", limits.handshake_time);
             Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
         })?;
-        hello::decode::<ServerHello>(&link.hello)?;
-        Ok(link)
+        let theirs = hello::decode::<ServerHello>(&link.hello)?;
+        Ok((link, theirs.communica))
     }
 
     /// Drives the link. `Some` when it was the last.
-    async fn keep(&mut self, link: Link) -> Option<Reason> {
+    async fn keep(&mut self, link: Link, about: Option<About>) -> Option<Reason> {
         tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
         let since = Instant::now();
         let _slot = self.exchange.link_slot.lock().await;
@@ -256,7 +263,7 @@ impl Keeper {
                 self.exchange.end_link(Goodbye { reason: None, at_once: false });
             }
         };
-        let end = drive(&self.exchange, link, false, attached).await;
+        let end = drive(&self.exchange, link, about, false, attached).await;
         // One that ended at once may be about to do so again.
         if since.elapsed() >= STEADY {
             self.backoff.reset();
@@ -277,6 +284,9 @@ impl Keeper {
     /// Keeps the error for who waits. `Some` when there is no point in going on.
     fn note(&self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
+        if matches!(&error, LinkError::Refused(reason) if reason == REPLACED) {
+            return Some(Reason::Replaced);
+        }
         // A server that knew this client and turns it down now may think better of it.
         if !matches!(*self.status.borrow(), Status::Trying(_)) {
             return None;

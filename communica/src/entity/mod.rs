@@ -30,6 +30,13 @@ macro_rules! client_settings {
                 self
             }
 
+            /// A secret to show to the server, whose `authorize` hook may ask for it. It goes over the wire as it is: use TLS
+            /// where others could listen. Default: none.
+            pub fn token(mut self, token: impl Into<String>) -> Self {
+                self.settings.token = Some(crate::wire::hello::Token(token.into()));
+                self
+            }
+
             /// How long `close` waits for handlers that run and messages that wait. Default: 10 s.
             pub fn grace(mut self, time: Duration) -> Self {
                 self.settings.grace = time;
@@ -39,8 +46,51 @@ macro_rules! client_settings {
     };
 }
 
-use client_settings;
+/// The settings that every server has.
+macro_rules! server_settings {
+    ($server:ident $(<$s:ident>)?) => {
+        impl $(<$s>)? $server $(<$s>)? {
+            /// What it accepts and keeps. Default: see [`Limits`].
+            pub fn limits(mut self, limits: Limits) -> Self {
+                self.settings.limits = limits;
+                self
+            }
 
+            /// How long `stop` waits for handlers that run and messages that wait. Default: 10 s.
+            pub fn grace(mut self, time: Duration) -> Self {
+                self.settings.grace = time;
+                self
+            }
+
+            /// Asks `check` about every client before it is let in; it refuses with a reason, which the client is told.
+            /// Default: everybody who reaches the connector may come in, under any client id.
+            ///
+            /// `check` must not block: look up beforehand what takes time. One that panics refuses.
+            ///
+            /// ```
+            /// # use communica::Applicant;
+            /// # let _: fn(&Applicant<'_>) -> Result<(), String> =
+            /// |client: &Applicant<'_>| match client.has_token("correct horse") {
+            ///     true => Ok(()),
+            ///     false => Err("a token is needed here".to_owned()),
+            /// }
+            /// # ;
+            /// ```
+            pub fn authorize(
+                mut self,
+                check: impl Fn(&crate::Applicant<'_>) -> Result<(), String> + Send + Sync + 'static,
+            ) -> Self {
+                self.settings.authorize = super::applicant::Authorize::new(check);
+                self
+            }
+        }
+    };
+}
+
+use client_settings;
+use server_settings;
+
+mod applicant;
 mod backoff;
 mod caller;
 mod client;
@@ -50,11 +100,12 @@ mod server;
 mod shutdown;
 mod simple;
 
+pub use applicant::Applicant;
 pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
 #[cfg(feature = "rabbitmq")]
 pub(crate) use client::REPLACED;
-pub use peer::{AllPeers, AnyPeer, Peer};
+pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{
     NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimpleServer, SimpleServerHandle,

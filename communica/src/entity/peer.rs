@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::caller::{self, CallOptions, Caller, IntoCaller};
 use super::client::Client;
@@ -10,6 +11,7 @@ use crate::connector::PeerInfo;
 use crate::error::{CallError, NoServiceError, ServiceError};
 use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load};
+use crate::wire::Feature;
 
 /// One peer. Cheap to clone; stays good over reconnects.
 ///
@@ -48,6 +50,32 @@ impl Peer {
     pub fn is_connected(&self) -> bool {
         self.exchange.session().is_linked()
     }
+
+    /// The peer announced this on the latest link, so it is used with it. Python's library announces nothing.
+    #[must_use]
+    pub fn supports(&self, feature: Feature) -> bool {
+        self.exchange.session().supports(feature)
+    }
+
+    /// The calls to this peer that wait for their answer, the longest first.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        self.exchange.inflight()
+    }
+}
+
+/// A call that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inflight {
+    /// What is called; `None` in Simple entities.
+    pub route: Option<String>,
+    /// Id of the client at the other end; on the client's side, its own.
+    pub client_id: String,
+    /// How long it has been waiting.
+    pub age: Duration,
+    /// Its message left this process.
+    pub is_sent: bool,
 }
 
 impl fmt::Debug for Peer {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::caller::{CallOptions, Caller, IntoCaller};
 use super::client::{Client, ClientSettings};
-use super::peer::{AllPeers, AnyPeer, Peer};
+use super::peer::{AllPeers, AnyPeer, Inflight, Peer};
 use super::server::{Running, ServerSettings};
 use crate::connector::Connector;
 use crate::error::{Error, NoServiceError};
 use crate::limits::Limits;
 use crate::route::{Handlers, RouteTable};
 use crate::serializer::{Dump, Load};
+use crate::wire::Feature;
 
 /// Answers requests by route, and can call the clients that connect. The counterpart of [`RouteClient`].
 ///
@@ -38,18 +39,6 @@ impl RouteServer {
         Self { settings: ServerSettings::new(Arc::new(connector)), routes }
     }
 
-    /// What it accepts and keeps. Default: see [`Limits`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// How long `stop` waits for handlers that run and messages that wait. Default: 10 s.
-    pub fn grace(mut self, time: Duration) -> Self {
-        self.settings.grace = time;
-        self
-    }
-
     /// Starts to listen. The server runs until the handle is stopped or its last clone is dropped.
     ///
     /// # Errors
@@ -67,6 +56,8 @@ impl RouteServer {
         self.start().await?.running.run().await
     }
 }
+
+super::server_settings!(RouteServer);
 
 impl fmt::Debug for RouteServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +99,12 @@ impl RouteServerHandle {
     #[must_use]
     pub fn peers(&self) -> Vec<Peer> {
         self.running.server.connected().into_iter().map(Peer::of).collect()
+    }
+
+    /// The calls to clients that wait for their answer, the longest first.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        self.running.server.inflight()
     }
 
     /// State of a connector that reaches this server, for a child process. Unlike the connector's own it holds what
@@ -178,6 +175,18 @@ impl RouteClient {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.peer.is_connected()
+    }
+
+    /// The calls that wait for their answer, the longest first.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        self.peer.inflight()
+    }
+
+    /// The server announced this on the latest link, so it is used with it. Python's library announces nothing.
+    #[must_use]
+    pub fn supports(&self, feature: Feature) -> bool {
+        self.peer.supports(feature)
     }
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the

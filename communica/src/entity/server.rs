@@ -9,20 +9,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use bytes::Bytes;
+use tokio::sync::{Notify, OwnedMutexGuard, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
+use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
 use super::client::REPLACED;
-use crate::connector::{Connector, Incoming, Link, LinkError, Listener, MOVED};
-use crate::driver::{LinkEnd, drive, turn_away};
+use super::peer::Inflight;
+use crate::connector::{Connector, Incoming, Link, LinkError, Listener, MOVED, PeerInfo};
+use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
-use crate::wire::hello::{self, ClientHello, ServerHello};
+use crate::wire::hello::{self, About, ClientHello, Heard, ServerHello};
 
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -35,11 +38,17 @@ pub(crate) struct ServerSettings {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) limits: Limits,
     pub(crate) grace: Duration,
+    pub(crate) authorize: Authorize,
 }
 
 impl ServerSettings {
     pub(crate) fn new(connector: Arc<dyn Connector>) -> Self {
-        Self { connector, limits: Limits::default(), grace: Duration::from_secs(10) }
+        Self {
+            connector,
+            limits: Limits::default(),
+            grace: Duration::from_secs(10),
+            authorize: Authorize::default(),
+        }
     }
 
     pub(crate) async fn start(self, handlers: Handlers) -> Result<Arc<Running>, Error> {
@@ -51,6 +60,7 @@ impl ServerSettings {
         let server = Arc::new(Server {
             handlers: Arc::new(handlers),
             limits: self.limits,
+            authorize: self.authorize,
             known: Mutex::new(HashMap::new()),
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
@@ -72,6 +82,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Server {
     handlers: Arc<Handlers>,
     limits: Limits,
+    authorize: Authorize,
     known: Mutex<HashMap<String, Known>>,
     /// A client came, or the server ended.
     arrived: Notify,
@@ -95,6 +106,21 @@ struct Place<'a> {
     exchange: Arc<Exchange>,
 }
 
+/// A place whose turn it is: every earlier link of this client has ended.
+struct Turn<'a> {
+    place: Place<'a>,
+    /// The connection's number.
+    number: u64,
+    _slot: OwnedMutexGuard<()>,
+}
+
+/// A client that was let in, and its link.
+struct Guest<'a> {
+    turn: Turn<'a>,
+    about: Option<About>,
+    link: Link,
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut known = lock(&self.server.known);
@@ -106,6 +132,14 @@ impl Drop for Place<'_> {
 
 impl Server {
     // Finding peers ---------------------------------------------------------------------------------------------
+
+    /// Calls to all clients, whether they are connected or not.
+    pub(crate) fn inflight(&self) -> Vec<Inflight> {
+        let known: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
+        let mut calls: Vec<_> = known.iter().flat_map(|exchange| exchange.inflight()).collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(call.age));
+        calls
+    }
 
     pub(crate) fn connected(&self) -> Vec<Arc<Exchange>> {
         let known = lock(&self.known);
@@ -175,31 +209,48 @@ impl Server {
         let shaken = timeout(self.limits.handshake_time, self.handshake(incoming)).await;
         drop(permit);
         match shaken {
-            Ok(Ok(Some((place, link)))) => self.serve(&place.exchange, link).await,
+            Ok(Ok(Some(guest))) => self.serve(guest).await,
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
             Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
         }
     }
 
-    async fn handshake(
-        &self,
-        mut incoming: Box<dyn Incoming>,
-    ) -> Result<Option<(Place<'_>, Link)>, LinkError> {
+    async fn handshake(&self, mut incoming: Box<dyn Incoming>) -> Result<Option<Guest<'_>>, LinkError> {
         let address = incoming.address();
-        let refused = match hello::decode::<ClientHello>(&incoming.hello().await?) {
-            Ok(hello) => match self.admit(hello.client_id) {
-                Ok(place) => {
-                    let hello = hello::text(&ServerHello::default())?;
-                    return Ok(Some((place, incoming.accept(&hello).await?)));
-                }
-                Err(reason) => reason,
-            },
-            Err(error) => error.to_string(),
+        let hello = incoming.hello().await?;
+        let refused = match self.let_in(&hello, &incoming.peer()).await {
+            Ok((turn, about)) => {
+                // Only now nothing more comes over an earlier link, and the client can be told what did.
+                let ours = turn.place.exchange.session().about(about.as_ref());
+                let hello = hello::text(&ServerHello::new(Some(ours)))?;
+                let link = incoming.accept(&hello).await?;
+                return Ok(Some(Guest { turn, about, link }));
+            }
+            Err(reason) => reason,
         };
         tracing::warn!(address, reason = refused, "refused a connection");
         incoming.refuse(&refused).await;
         Ok(None)
+    }
+
+    /// Gives the client its place, if it may have it, and ends the link that had it.
+    async fn let_in(&self, hello: &Bytes, peer: &PeerInfo) -> Result<(Turn<'_>, Option<About>), String> {
+        let ClientHello { client_id, communica: mut about } =
+            hello::decode(hello).map_err(|error| error.to_string())?;
+        let token = about.as_ref().and_then(|about| about.token.as_ref());
+        self.authorize.check(&Applicant { client_id: &client_id, token, peer, hello })?;
+        let place = self.admit(client_id)?;
+        if let Some(about) = &mut about {
+            // A client that says nothing of it never came to the end of a handshake, so it heard nothing.
+            let instance = place.exchange.session().about(None).instance;
+            about.heard.get_or_insert(Heard { instance, messages: 0 });
+        }
+        let number = place.exchange.take_over(takeover());
+        match self.turn(&place.exchange, number).await {
+            Some(slot) => Ok((Turn { place, number, _slot: slot }, about)),
+            None => Err(REPLACED.to_owned()),
+        }
     }
 
     /// The place of this client: the one it had, or a new one.
@@ -224,21 +275,18 @@ impl Server {
         Ok(Place { server: self, exchange })
     }
 
-    async fn serve(&self, exchange: &Arc<Exchange>, link: Link) {
-        let takeover = Goodbye { reason: Some(REPLACED.to_owned()), at_once: true };
-        let number = exchange.take_over(takeover.clone());
-        let Some(_slot) = self.turn(exchange, number).await else {
-            return turn_away(link, REPLACED);
-        };
+    async fn serve(&self, guest: Guest<'_>) {
+        let Guest { turn, about, link } = guest;
+        let (exchange, number) = (&turn.place.exchange, turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
         let attached = || {
             // A newer one may have come while this one waited for its turn. It saw no link to end then.
             if !exchange.session().is_newest(number) {
-                exchange.end_link(takeover);
+                exchange.end_link(takeover());
             }
             self.arrived.notify_waiters();
         };
-        let end = drive(exchange, link, true, attached).await;
+        let end = drive(exchange, link, about, true, attached).await;
         // Another server has all that is at the broker. A newer link to this one would have had it, too.
         if matches!(&end, LinkEnd::Peer(Some(reason)) if reason == MOVED)
             && exchange.session().is_newest(number)
@@ -248,8 +296,8 @@ impl Server {
     }
 
     /// Waits for the link before this one to end. `None` when a newer connection came first.
-    async fn turn<'a>(&self, exchange: &'a Exchange, number: u64) -> Option<tokio::sync::MutexGuard<'a, ()>> {
-        let mut slot = pin!(exchange.link_slot.lock());
+    async fn turn(&self, exchange: &Exchange, number: u64) -> Option<OwnedMutexGuard<()>> {
+        let mut slot = pin!(exchange.link_slot.clone().lock_owned());
         let mut superseded = pin!(exchange.wait_until(|session| !session.is_newest(number)));
         poll_fn(|cx| match slot.as_mut().poll(cx) {
             Poll::Ready(slot) => Poll::Ready(Some(slot)),
@@ -277,6 +325,11 @@ impl Server {
             }
         }
     }
+}
+
+/// What an earlier link of a client is told.
+fn takeover() -> Goodbye {
+    Goodbye { reason: Some(REPLACED.to_owned()), at_once: true }
 }
 
 /// A server while somebody holds it. Dropping the last handle ends it on the spot; `stop` ends it in order.
@@ -326,6 +379,9 @@ impl Running {
 
     fn end(&self) {
         lock(&self.tasks).iter().for_each(JoinHandle::abort);
+        for known in lock(&self.server.known).values() {
+            known.exchange.say_that_it_is_over("the server ended");
+        }
         lock(&self.server.connections).abort_all();
         self.server.ended.store(true, Ordering::Relaxed);
         for (_, known) in lock(&self.server.known).drain() {

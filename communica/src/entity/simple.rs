@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::caller::{self, CallOptions};
 use super::client::{Client, ClientSettings};
+use super::peer::Inflight;
 use super::server::{Running, Server, ServerSettings};
 use crate::connector::Connector;
 use crate::error::{CallError, Error, NoServiceError};
@@ -14,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::{Handler, Handlers, Route};
 use crate::serializer::{Dump, Load, Serializer};
+use crate::wire::Feature;
 
 #[cfg(feature = "json")]
 use crate::JsonSerializer;
@@ -55,18 +57,6 @@ impl<S: Serializer> SimpleServer<S> {
         Self { settings: ServerSettings::new(Arc::new(connector)), handler, serializer }
     }
 
-    /// What it accepts and keeps. Default: see [`Limits`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// How long `stop` waits for handlers that run and messages that wait. Default: 10 s.
-    pub fn grace(mut self, time: Duration) -> Self {
-        self.settings.grace = time;
-        self
-    }
-
     /// Starts to listen. The server runs until the handle is stopped or its last clone is dropped.
     ///
     /// # Errors
@@ -84,6 +74,8 @@ impl<S: Serializer> SimpleServer<S> {
         self.start().await?.running.run().await
     }
 }
+
+super::server_settings!(SimpleServer<S>);
 
 impl<S> fmt::Debug for SimpleServer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,6 +160,12 @@ impl<S: Serializer> SimpleServerHandle<S> {
         let throws = peers.iter().map(|peer| caller::throw(peer, &options, None, &self.serializer, value));
         let outcomes = super::server::all(throws).await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+    }
+
+    /// The calls to clients that wait for their answer, the longest first.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        self.running.server.inflight()
     }
 
     /// State of a connector that reaches this server, for a child process. Unlike the connector's own it holds what
@@ -314,6 +312,18 @@ impl<S: Serializer> SimpleClient<S> {
     /// A link is open at this moment.
     pub fn is_connected(&self) -> bool {
         self.client.exchange.session().is_linked()
+    }
+
+    /// The calls that wait for their answer, the longest first.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        self.client.exchange.inflight()
+    }
+
+    /// The server announced this on the latest link, so it is used with it. Python's library announces nothing.
+    #[must_use]
+    pub fn supports(&self, feature: Feature) -> bool {
+        self.client.exchange.session().supports(feature)
     }
 
     /// Sends `value` to the server's handler and waits for its answer.

@@ -1,5 +1,7 @@
 //! Outgoing calls: an id out, an answer in, and who waits for it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::error::{Error, Fault};
@@ -32,6 +34,20 @@ pub(crate) struct Calls<W> {
 struct Place<W> {
     serial: u64,
     state: State<W>,
+    /// Kept when the place is free: the next call writes its own into the same memory.
+    route: String,
+    has_route: bool,
+    /// When the call was made, by the caller's clock.
+    since: Duration,
+}
+
+/// A call that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) route: Option<String>,
+    pub(crate) since: Duration,
+    /// Its message left.
+    pub(crate) is_sent: bool,
 }
 
 enum State<W> {
@@ -45,29 +61,48 @@ enum State<W> {
     Ended(CallEnd),
 }
 
+impl<W> Place<W> {
+    fn new() -> Self {
+        Self { serial: 0, state: State::Free, route: String::new(), has_route: false, since: Duration::ZERO }
+    }
+}
+
 impl<W> Calls<W> {
     pub(super) fn new(prefix: String) -> Self {
         Self { prefix, places: Vec::new(), free: Vec::new(), next_serial: 0, waiting: 0 }
     }
 
     /// A new call whose request is message `seq`.
-    pub(super) fn open(&mut self, seq: u64) -> CallId {
+    pub(super) fn open(&mut self, seq: u64, route: Option<&str>, now: Duration) -> CallId {
         let serial = self.next_serial;
         self.next_serial += 1;
         self.waiting += 1;
-        let state = State::Waiting { seq, size: 0, waiter: None };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.places[place as usize] = Place { serial, state };
-                place
-            }
-            None => {
-                self.places.push(Place { serial, state });
-                // A message per call would fill memory long before.
-                u32::try_from(self.places.len() - 1).expect("fewer than 2^32 calls at once")
-            }
-        };
-        CallId { place, serial }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::new());
+            // A message per call would fill memory long before.
+            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 calls at once")
+        });
+        let place = &mut self.places[number as usize];
+        place.serial = serial;
+        place.state = State::Waiting { seq, size: 0, waiter: None };
+        place.since = now;
+        place.route.clear();
+        place.route.push_str(route.unwrap_or_default());
+        place.has_route = route.is_some();
+        CallId { place: number, serial }
+    }
+
+    /// The calls that wait; `is_sent` tells by the number of the message.
+    pub(super) fn list(&self, is_sent: impl Fn(u64) -> bool) -> Vec<Waiting> {
+        let waiting = self.places.iter().filter_map(|place| match place.state {
+            State::Waiting { seq, .. } => Some(Waiting {
+                route: place.has_route.then(|| place.route.clone()),
+                since: place.since,
+                is_sent: is_sent(seq),
+            }),
+            _ => None,
+        });
+        waiting.collect()
     }
 
     /// How many bytes its message takes.

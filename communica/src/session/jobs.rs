@@ -1,15 +1,17 @@
 //! Incoming requests and throws: in the order they came, so many at a time.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use crate::limits::Quota;
-use crate::wire::Message;
+use crate::wire::{Kind, Message};
 
 /// Handed out at once, so that one lock serves many messages.
 const AT_ONCE: usize = 32;
 /// Handlers that wait for the peer themselves do not count, or two sides that call each other back would wait for
 /// each other for ever. At so many times the limit they do.
 const NESTED: usize = 16;
+/// Bytes of an id that can be cancelled; ours have less than half of it.
+const MAX_ID: usize = 128;
 /// A payload up to this is copied out of the buffer it was read into, when it has to wait.
 const COPY_LIMIT: usize = 16 * 1024;
 
@@ -20,11 +22,20 @@ pub(crate) struct Jobs {
     limit: usize,
     /// Somebody is starting handlers; a second one would mix up their order.
     starting: bool,
+    /// Ids of requests that were given up while something waited or was being started, perhaps they themselves.
+    cancelled: HashSet<String>,
 }
 
 impl Jobs {
     pub(super) fn new(limit: usize) -> Self {
-        Self { waiting: VecDeque::new(), waiting_bytes: 0, running: 0, limit, starting: false }
+        Self {
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            running: 0,
+            limit,
+            starting: false,
+            cancelled: HashSet::new(),
+        }
     }
 
     pub(super) fn push(&mut self, mut message: Message) {
@@ -49,6 +60,33 @@ impl Jobs {
         self.running += room;
         self.starting = room > 0;
         *mine = room > 0;
+        if !self.starting && self.waiting.is_empty() {
+            self.cancelled.clear();
+        }
+    }
+
+    /// Nobody waits for the answer to this request, which may be about to start.
+    pub(super) fn cancel(&mut self, id: String) {
+        let may_be_here = self.starting || !self.waiting.is_empty();
+        if may_be_here && id.len() <= MAX_ID && self.cancelled.len() < self.waiting.len() + AT_ONCE {
+            self.cancelled.insert(id);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn cancelled_count(&self) -> usize {
+        self.cancelled.len()
+    }
+
+    /// The request was given up before it was started. Tells it once.
+    pub(super) fn was_cancelled(&mut self, id: &str) -> bool {
+        !self.cancelled.is_empty() && self.cancelled.remove(id)
+    }
+
+    /// Nobody waits for answers any more; throws are still handled.
+    pub(super) fn forget_requests(&mut self) {
+        self.waiting.retain(|message| message.metadata.kind() != Kind::Request);
+        self.waiting_bytes = self.waiting.iter().map(size).sum();
     }
 
     /// Somebody else handles what waits here.

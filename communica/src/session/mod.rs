@@ -6,22 +6,31 @@
 
 mod arrivals;
 mod calls;
+mod heard;
 mod jobs;
 mod kept;
+mod other;
 mod outbox;
+mod sent;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use calls::{CallEnd, CallId};
+use std::time::Duration;
+
+pub(crate) use calls::{CallEnd, CallId, Waiting};
+pub(crate) use other::{BEATS, Beat};
 
 use crate::connector::Delivery;
 use crate::error::{Error, Fault, FaultKind, Reason};
 use crate::limits::{Limits, Quota};
 use crate::serializer::Payload;
-use crate::wire::{Batch, Kind, Message, Metadata, Receipt};
+use crate::wire::hello::{About, Heard as HeardOf};
+use crate::wire::{Batch, Feature, Kind, Message, Metadata, Receipt};
 use arrivals::Arrivals;
 use calls::Calls;
+use heard::Heard;
 use jobs::Jobs;
+use other::Other;
 use outbox::Outbox;
 
 /// What a handler made of a request.
@@ -32,6 +41,10 @@ pub(crate) struct Session<W> {
     outbox: Outbox,
     jobs: Jobs,
     arrivals: Arrivals,
+    /// Unlike that of every other session, the one of an earlier process included.
+    instance: String,
+    other: Other,
+    heard: Heard,
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
@@ -43,6 +56,8 @@ pub(crate) struct Session<W> {
     linked: bool,
     /// The link that is there, or was last, has a store.
     stored: bool,
+    /// What that link takes or took is repeated until the peer has it.
+    resumes: bool,
     /// Its driver, once that has looked for the first time.
     driver: Option<W>,
     /// The driver was woken and did not look yet.
@@ -59,6 +74,28 @@ struct Bounds {
     message_size: usize,
     waiting: Quota,
     queued: Quota,
+    unacknowledged: Quota,
+    silence_time: Duration,
+}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It was cut, and the peer may come back as if nothing had been.
+    Cut,
+    /// The store did not accept a message.
+    Refused,
+    /// One side ended it for good: nothing that was sent is repeated.
+    Over,
+}
+
+/// What a new link brought with it.
+#[derive(Debug)]
+pub(crate) struct LinkUp<W> {
+    /// Whose calls ended.
+    pub(crate) wake: Vec<W>,
+    /// The peer is another process than before: nobody waits for answers to what that one asked.
+    pub(crate) is_another: bool,
 }
 
 /// Why a message was not accepted.
@@ -68,6 +105,27 @@ pub(crate) enum Refused {
     Full,
     /// Never.
     For(Reason),
+}
+
+/// What a request says beside its payload.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct What<'a> {
+    pub(crate) route: Option<&'a str>,
+    /// Further members of the metadata.
+    pub(crate) more: &'a str,
+    /// Handling it twice does no harm.
+    pub(crate) idempotent: bool,
+    /// The time by the caller's clock.
+    pub(crate) now: Duration,
+}
+
+/// A call nobody waits for any more.
+#[derive(Debug)]
+pub(crate) struct Abandoned<W> {
+    /// It was not sent, and never will be.
+    pub(crate) unsent: bool,
+    /// The driver to wake.
+    pub(crate) wake: Option<W>,
 }
 
 /// A request that was accepted.
@@ -87,6 +145,12 @@ pub(crate) enum Event<W> {
     Answered(Option<W>),
     /// A handler has to be found and run, see [`Session::start_jobs`].
     Queued,
+    /// Nobody waits any more for the answer to the request with this id.
+    Cancelled(String),
+    /// Callers that wait for room may try again.
+    Room,
+    /// Nothing to do.
+    Noted,
     /// Nobody needs it. For the log.
     Dropped(&'static str),
 }
@@ -115,20 +179,26 @@ impl<W: Clone> Session<W> {
     /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable.
     pub(crate) fn new(prefix: String, limits: &Limits) -> Self {
         Self {
-            outbox: Outbox::new(&prefix, limits.chunk_size),
-            calls: Calls::new(prefix),
+            outbox: Outbox::new(&prefix, limits.chunk_size, limits.unacknowledged),
+            calls: Calls::new(prefix.clone()),
             jobs: Jobs::new(limits.running),
             arrivals: Arrivals::new(limits.remembered),
+            instance: prefix,
+            other: Other::default(),
+            heard: Heard::new(),
             limits: Bounds {
                 message_size: limits.message_size,
                 waiting: limits.waiting,
                 queued: limits.queued,
+                unacknowledged: limits.unacknowledged,
+                silence_time: limits.silence_time,
             },
             closed: None,
             draining: false,
             newest_link: 0,
             linked: false,
             stored: false,
+            resumes: false,
             driver: None,
             driver_called: false,
             goodbye: None,
@@ -139,21 +209,21 @@ impl<W: Clone> Session<W> {
 
     // What this side has to say ---------------------------------------------------------------------------------
 
-    /// Queues a request; the payload is taken if it was accepted. `more`: further members of the metadata.
+    /// Queues a request; the payload is taken if it was accepted.
     pub(crate) fn request(
         &mut self,
-        route: Option<&str>,
-        more: &str,
+        what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
         let payload = self.admit(payload)?;
+        let What { route, more, idempotent, now } = what;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
         let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && at_rest;
-        let call = self.calls.open(self.outbox.next_seq());
+        let call = self.calls.open(self.outbox.next_seq(), route, now);
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
-        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload);
+        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);
         self.calls.set_size(call, bytes);
         let wake = if alone { None } else { self.call_driver() };
         Ok(Requested { call, alone, wake })
@@ -167,7 +237,7 @@ impl<W: Clone> Session<W> {
         payload: &mut Option<Payload>,
     ) -> Result<Option<W>, Refused> {
         let payload = self.admit(payload)?;
-        self.outbox.push_request("", Kind::Throw, route, more, payload);
+        self.outbox.push_request("", Kind::Throw, route, more, payload, false);
         Ok(self.call_driver())
     }
 
@@ -177,7 +247,7 @@ impl<W: Clone> Session<W> {
             return Err(Refused::For(reason.clone()));
         }
         let size = payload.as_ref().map_or(0, |payload| payload.len());
-        let limit = self.limits.message_size;
+        let limit = self.limits.message_size.min(self.other.message_size());
         if size > limit {
             return Err(Refused::For(Reason::TooLarge { size, limit }));
         }
@@ -202,7 +272,7 @@ impl<W: Clone> Session<W> {
             }
             return;
         }
-        let limit = self.limits.message_size;
+        let limit = self.limits.message_size.min(self.other.message_size());
         let answer = answer.and_then(|payload| match payload.len() {
             size if size > limit => Err(Fault::new(
                 FaultKind::Resp,
@@ -230,14 +300,37 @@ impl<W: Clone> Session<W> {
         self.calls.poll(call, waker)
     }
 
-    /// Nobody waits for this call any more. True if it was not sent and now never will be.
-    pub(crate) fn abandon(&mut self, call: CallId) -> bool {
-        self.calls.forget(call).is_some_and(|(seq, bytes)| self.outbox.withdraw(seq, bytes))
+    /// Nobody waits for this call any more. The peer is told, if it can do something about it: then there is a driver to
+    /// wake.
+    pub(crate) fn abandon(&mut self, call: CallId) -> Abandoned<W> {
+        let Some((seq, bytes)) = self.calls.forget(call) else {
+            return Abandoned { unsent: false, wake: None };
+        };
+        let unsent = self.outbox.withdraw(seq, bytes);
+        self.outbox.never_repeat(seq);
+        if unsent || !self.other.supports(Feature::Cancel) {
+            return Abandoned { unsent, wake: None };
+        }
+        self.id_text.clear();
+        self.calls.write_id(call, &mut self.id_text);
+        self.outbox.push_cancel(&self.id_text);
+        Abandoned { unsent, wake: self.call_driver() }
+    }
+
+    /// Calls that wait for their answer.
+    pub(crate) fn waiting_calls(&self) -> Vec<Waiting> {
+        let unsent = self.outbox.never_sent();
+        self.calls.list(|seq| !unsent.contains(&seq))
     }
 
     // What the peer says ----------------------------------------------------------------------------------------
 
     pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
+        self.other.heard();
+        if message.metadata.kind() == Kind::Acknowledge {
+            return self.acknowledged(&message.metadata);
+        }
+        self.heard.note(message.metadata.as_bytes().len() + message.payload.len());
         let receipt = message.receipt.take();
         if !matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
             // Whoever waits for an answer has it now, and nobody else ever will.
@@ -271,7 +364,19 @@ impl<W: Clone> Session<W> {
             Kind::Resp => self.faulted(FaultKind::Resp, &message),
             Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
             Kind::Serializer => self.faulted(FaultKind::Serializer, &message),
+            Kind::Cancel => Event::Cancelled(message.metadata.id().into_owned()),
+            Kind::Acknowledge => Event::Noted,
             Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
+        }
+    }
+
+    fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {
+        let was_full = self.outbox.meets(self.limits.queued);
+        let came = metadata.id().parse().is_ok_and(|count| self.outbox.came(count));
+        match came {
+            false if self.resumes => Event::Dropped("the peer acknowledged what it was not sent"),
+            _ if was_full && !self.outbox.meets(self.limits.queued) => Event::Room,
+            _ => Event::Noted,
         }
     }
 
@@ -282,8 +387,11 @@ impl<W: Clone> Session<W> {
     fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
         match self.calls.find(&metadata.id()) {
             Some(call) => {
-                if let Some(seq) = self.calls.seq(call).filter(|_| self.stored) {
-                    self.outbox.answered(seq);
+                if let Some(seq) = self.calls.seq(call) {
+                    self.outbox.never_repeat(seq);
+                    if self.stored {
+                        self.outbox.answered(seq);
+                    }
                 }
                 Event::Answered(self.calls.end(call, end))
             }
@@ -316,7 +424,39 @@ impl<W: Clone> Session<W> {
             // The peer does not take its answers: no more of them before it does.
             return self.jobs.start_none(mine);
         }
-        self.jobs.start(mine, self.calls.waiting(), into);
+        loop {
+            self.jobs.start(mine, self.calls.waiting(), into);
+            into.retain(|message| {
+                let given_up = message.metadata.kind() == Kind::Request
+                    && self.jobs.was_cancelled(&message.metadata.id());
+                if given_up {
+                    self.jobs.done(1);
+                    if let Some(arrival) = message.metadata.arrival() {
+                        self.arrivals.settle(arrival);
+                    }
+                }
+                !given_up
+            });
+            if !*mine || !into.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Nobody waits for the answer to this request of the peer.
+    pub(crate) fn cancel_job(&mut self, id: String) {
+        self.jobs.cancel(id);
+    }
+
+    /// The request was given up before its handler could be stopped. Tells it once.
+    pub(crate) fn was_cancelled(&mut self, id: &str) -> bool {
+        self.jobs.was_cancelled(id)
+    }
+
+    /// A started handler was stopped, and gives no answer.
+    pub(crate) fn job_stopped(&mut self, message: &Metadata) {
+        self.jobs.done(1);
+        self.settle(message);
     }
 
     /// There are messages whose handlers may start, and nobody is at it.
@@ -331,12 +471,41 @@ impl<W: Clone> Session<W> {
 
     /// Something waits to be handed to the link.
     pub(crate) fn has_unsent(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.outbox.is_empty() || self.must_acknowledge()
     }
 
-    /// Something waits to be handed to the link, or to be confirmed.
+    fn must_acknowledge(&self) -> bool {
+        self.linked && self.resumes && self.heard.is_due()
+    }
+
+    /// So much is under way that what waits has to wait on, for the peer to say what came.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.linked && self.outbox.window_is_full() && !self.outbox.is_empty()
+    }
+
+    /// Something waits to be handed to the link, or to be confirmed, or to be repeated on the next link.
     pub(crate) fn has_output(&self) -> bool {
-        !self.outbox.is_empty() || self.outbox.is_unconfirmed()
+        !self.outbox.is_empty() || self.outbox.is_unconfirmed() || !self.linked && self.outbox.has_sent()
+    }
+
+    /// So many messages came to the peer, as it said.
+    pub(crate) fn came(&self) -> u64 {
+        self.outbox.came_so_far()
+    }
+
+    /// What this link took is repeated, should it be cut.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.linked && self.resumes
+    }
+
+    /// A call waits for its answer.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.calls.waiting() > 0
+    }
+
+    /// Something that was sent is not known to have come.
+    pub(crate) fn is_unacknowledged(&self) -> bool {
+        self.resumes && self.outbox.has_sent()
     }
 
     /// No handler runs or waits to run.
@@ -359,11 +528,92 @@ impl<W: Clone> Session<W> {
         self.goodbye.clone()
     }
 
-    /// There is a link from now on; its driver will look for the first time soon.
-    pub(crate) fn link_up(&mut self, delivery: Delivery) {
+    /// What this side says of itself to the peer, who is this one as far as it is known already.
+    pub(crate) fn about(&self, peer: Option<&About>) -> About {
+        let known = self.other.instance().filter(|&known| peer.is_none_or(|peer| peer.instance == known));
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Quota { messages, bytes } = self.limits.unacknowledged;
+        About {
+            instance: self.instance.clone(),
+            features: Feature::ALL.iter().map(|feature| feature.name().to_owned()).collect(),
+            silence_ms: Some(millis(self.limits.silence_time)),
+            message_size: Some(self.limits.message_size as u64),
+            unacknowledged: Some((messages as u64, bytes as u64)),
+            heard: known
+                .map(|instance| HeardOf { instance: instance.to_owned(), messages: self.heard.count() }),
+            token: None,
+        }
+    }
+
+    /// There is a link from now on; its driver will look for the first time soon. `about`: what the peer said.
+    pub(crate) fn link_up(&mut self, delivery: Delivery, about: Option<About>) -> LinkUp<W> {
         self.linked = true;
         self.stored = matches!(delivery, Delivery::Stored { .. });
-        self.outbox.link_up(delivery);
+        let is_same =
+            about.as_ref().is_some_and(|about| self.other.instance() == Some(about.instance.as_str()));
+        let is_another = self.other.instance().is_some() && !is_same;
+        let can = about.as_ref().is_some_and(|about| about.supports(Feature::Resume));
+        self.resumes = can && !self.stored;
+        self.outbox.link_up(delivery, self.resumes);
+        let heard = about.as_ref().and_then(|about| about.heard.as_ref());
+        // The peer counts on from what it heard of this session; else from nothing.
+        let came = heard.filter(|heard| heard.instance == self.instance).map(|heard| heard.messages);
+        if !is_same {
+            self.heard.restart();
+        }
+        self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
+        self.other.greet(about);
+        if self.stored {
+            return LinkUp { wake: Vec::new(), is_another: false };
+        }
+        let resumed = self.resumes && is_same && came.is_some_and(|came| self.outbox.resume(came));
+        let wake = if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
+        if is_another {
+            self.jobs.forget_requests();
+        }
+        LinkUp { wake, is_another }
+    }
+
+    /// What was sent is not repeated: its calls end.
+    fn start_over(&mut self, came: u64, reason: &Reason) -> Vec<W> {
+        self.outbox.start_over(came);
+        self.end_sent(reason)
+    }
+
+    /// Calls that were sent, and that must not be repeated, end.
+    pub(crate) fn end_sent(&mut self, reason: &Reason) -> Vec<W> {
+        let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
+        let is_sent = |seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq);
+        self.calls.end_where(is_sent, || CallEnd::Lost(Error::MayHaveRun(reason.clone())))
+    }
+
+    /// The peer announced this on the latest link.
+    pub(crate) fn supports(&self, feature: Feature) -> bool {
+        self.other.supports(feature)
+    }
+
+    /// The time between two beats of the link that is there, if the peer beats too.
+    pub(crate) fn beat_time(&self) -> Option<Duration> {
+        let theirs = Duration::from_millis(self.other.silence_ms().filter(|_| !self.stored)?);
+        let beat = self.limits.silence_time.min(theirs) / BEATS;
+        (beat > Duration::ZERO).then_some(beat)
+    }
+
+    /// A beat's time is over. `came`: the link brought something since the last, if only a part of a message.
+    pub(crate) fn beat(&mut self, came: bool) -> Beat {
+        if came || self.paused {
+            self.other.heard();
+        }
+        let beat = self.other.beat();
+        if beat == Beat::Say {
+            self.heard.tell();
+        }
+        beat
+    }
+
+    /// So many messages came, if the peer wants to know.
+    pub(crate) fn heard_to_tell(&self) -> Option<u64> {
+        self.resumes.then(|| self.heard.count())
     }
 
     pub(crate) fn is_linked(&self) -> bool {
@@ -395,7 +645,14 @@ impl<W: Clone> Session<W> {
     /// there is room for callers who wait for it.
     pub(crate) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) -> bool {
         let was_full = self.outbox.meets(self.limits.queued);
+        if self.must_acknowledge() {
+            batch.push_acknowledgement(self.heard.count());
+            self.heard.was_told();
+        }
         self.outbox.fill(batch, in_chunks);
+        if !batch.is_empty() {
+            self.other.said();
+        }
         was_full && !self.outbox.meets(self.limits.queued)
     }
 
@@ -417,9 +674,9 @@ impl<W: Clone> Session<W> {
         self.outbox.push_close(reason);
     }
 
-    /// The link is gone; `batch` is what it did not take. Unsent messages wait for the next link, calls that were
-    /// sent end. Wake the returned.
-    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str, refused: bool) -> Vec<W> {
+    /// The link is gone; `batch` is what it did not take. Unsent messages wait for the next link. Calls that were sent
+    /// end, unless the peer may come back and go on. Wake the returned.
+    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str, lost: Lost) -> Vec<W> {
         self.linked = false;
         self.driver = None;
         self.driver_called = false;
@@ -427,16 +684,17 @@ impl<W: Clone> Session<W> {
         self.goodbye = None;
         if self.stored {
             // What the store has, it hands over; what it may not have, the next link takes again.
-            let given_up = self.outbox.stored_link_lost(refused);
+            let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
             let not_sent = || CallEnd::Lost(Error::NotSent(Reason::Disconnected(why.to_owned())));
             return self.calls.end_where(|seq| given_up == Some(seq), not_sent);
         }
-        let lost = self.outbox.link_lost(batch);
-        let reason = || Reason::Disconnected(why.to_owned());
-        let not_sent = || CallEnd::Lost(Error::NotSent(reason()));
-        let mut wake = self.calls.end_where(|seq| lost.given_up == Some(seq), not_sent);
-        let may_have_run = || CallEnd::Lost(Error::MayHaveRun(reason()));
-        wake.extend(self.calls.end_where(|seq| !lost.unsent.contains(&seq), may_have_run));
+        let given_up = self.outbox.link_lost(batch);
+        let reason = Reason::Disconnected(why.to_owned());
+        let not_sent = || CallEnd::Lost(Error::NotSent(reason.clone()));
+        let mut wake = self.calls.end_where(|seq| given_up == Some(seq), not_sent);
+        if !self.resumes || lost == Lost::Over {
+            wake.extend(self.start_over(0, &reason));
+        }
         wake
     }
 

@@ -3,12 +3,13 @@
 //! Each message has a number. What a broken link did not take goes back to the front, so that numbers in the queue
 //! always rise. Messages above the chunk size wait beside the queue and go out a chunk at a time.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
 use bytes::{BufMut, BytesMut};
 
 use super::kept::Kept;
+use super::sent::{Entry, Sent};
 use crate::connector::Delivery;
 use crate::error::{Fault, FaultKind};
 use crate::limits::Quota;
@@ -26,8 +27,9 @@ pub(crate) struct Outbox {
     parts: VecDeque<Part>,
     /// Whole small frames, still growing; they belong behind `parts`.
     tail: BytesMut,
-    /// Number of the first message in `tail`.
+    /// Number of the first message in `tail`, and how many there are.
     tail_seq: u64,
+    tail_messages: u64,
     next_seq: u64,
     large: VecDeque<(u64, Chunks)>,
     chunk_size: usize,
@@ -45,6 +47,15 @@ pub(crate) struct Outbox {
     /// The link has a store.
     stored: bool,
     kept: Kept,
+    /// What the link takes is kept until the peer has it.
+    resumes: bool,
+    sent: Sent,
+    /// What `sent` may hold.
+    window: Quota,
+    /// Requests that may be repeated whatever became of them, until they are answered or given up.
+    repeatable: BTreeMap<u64, Entry>,
+    /// Those of them that were.
+    repeated: HashSet<u64>,
     origin: Origin,
 }
 
@@ -61,33 +72,40 @@ impl Amount {
     }
 
     pub(super) fn take(&mut self, bytes: usize) {
-        self.messages = self.messages.saturating_sub(1);
+        self.take_many(1, bytes);
+    }
+
+    pub(super) fn add_many(&mut self, messages: u64, bytes: usize) {
+        self.messages += usize::try_from(messages).unwrap_or(usize::MAX);
+        self.bytes += bytes;
+    }
+
+    pub(super) fn take_many(&mut self, messages: u64, bytes: usize) {
+        self.messages = self.messages.saturating_sub(usize::try_from(messages).unwrap_or(usize::MAX));
         self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) fn messages(self) -> usize {
+        self.messages
     }
 
     fn with(self, other: Self) -> Self {
         Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
     }
 
-    fn meets(self, quota: Quota) -> bool {
+    pub(super) fn meets(self, quota: Quota) -> bool {
         quota.is_met_by(self.messages, self.bytes)
     }
 }
 
-/// What the end of a link means for messages.
-pub(super) struct Lost {
-    /// Numbers of those that no link took whole, and that go to the next.
-    pub(super) unsent: HashSet<u64>,
-    /// The number of one that is given up.
-    pub(super) given_up: Option<u64>,
-}
-
 impl Outbox {
-    pub(super) fn new(session: &str, chunk_size: usize) -> Self {
+    /// `window`: what may be on its way to a peer that repeats are kept for.
+    pub(super) fn new(session: &str, chunk_size: usize, window: Quota) -> Self {
         Self {
             parts: VecDeque::new(),
             tail: BytesMut::new(),
             tail_seq: 0,
+            tail_messages: 0,
             next_seq: 0,
             large: VecDeque::new(),
             chunk_size,
@@ -99,6 +117,11 @@ impl Outbox {
             answers: Amount::default(),
             stored: false,
             kept: Kept::default(),
+            resumes: false,
+            sent: Sent::default(),
+            window,
+            repeatable: BTreeMap::new(),
+            repeated: HashSet::new(),
             origin: Origin { session: session.into(), round: 0 },
         }
     }
@@ -108,7 +131,7 @@ impl Outbox {
         self.next_seq
     }
 
-    /// Queues a request or a throw. Returns its bytes.
+    /// Queues a request or a throw. `repeatable`: it may be repeated though it was sent. Returns its bytes.
     pub(super) fn push_request(
         &mut self,
         id: &str,
@@ -116,15 +139,21 @@ impl Outbox {
         route: Option<&str>,
         more: &str,
         payload: Payload,
+        repeatable: bool,
     ) -> usize {
-        self.push(payload, |out| put_request(id, kind, route, more, out))
+        self.push(payload, repeatable, |out| put_request(id, kind, route, more, out))
+    }
+
+    /// Queues the word that nobody waits for an answer.
+    pub(super) fn push_cancel(&mut self, id: &str) {
+        self.push(Vec::new().into(), false, |out| put_request(id, Kind::Cancel, None, "", out));
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
         if let Some(arrival) = request.arrival() {
             self.kept.settle_after(self.next_seq, arrival);
         }
-        let bytes = self.push(payload, |out| request.put_answer(kind, out));
+        let bytes = self.push(payload, false, |out| request.put_answer(kind, out));
         self.answers.add(bytes);
     }
 
@@ -136,7 +165,7 @@ impl Outbox {
         self.parts.push_back(Part::new(None, frame.freeze(), None));
     }
 
-    fn push(&mut self, payload: Payload, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
+    fn push(&mut self, payload: Payload, keep: bool, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
         let (seq, size) = (self.next_seq, payload.len());
         self.next_seq += 1;
         let bytes = if size > self.chunk_size {
@@ -146,20 +175,27 @@ impl Outbox {
             put_metadata(&mut metadata);
             let chunks = Chunks::new(metadata.freeze(), payload.into_bytes(), self.chunk_size);
             let bytes = chunks.len();
+            if keep {
+                self.repeatable.insert(seq, Entry::Large(seq, chunks.clone()));
+            }
             self.large.push_back((seq, chunks));
             bytes
-        } else if size > COPY_LIMIT {
+        } else if size > COPY_LIMIT || keep {
             self.seal();
             let mut frame = BytesMut::new();
             put_message(&mut frame, size, put_metadata);
             let part = Part::new(Some(seq), frame.freeze(), Some(payload.into_bytes()));
             let bytes = part.len();
+            if keep {
+                self.repeatable.insert(seq, Entry::Part(part.clone()));
+            }
             self.parts.push_back(part);
             bytes
         } else {
             if self.tail.is_empty() {
                 self.tail_seq = seq;
             }
+            self.tail_messages += 1;
             let before = self.tail.len();
             put_message(&mut self.tail, size, put_metadata);
             self.tail.put_slice(&payload);
@@ -173,12 +209,18 @@ impl Outbox {
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             let frames = self.tail.split().freeze();
-            self.parts.push_back(Part::new(Some(self.tail_seq), frames, None));
+            let messages = std::mem::take(&mut self.tail_messages);
+            self.parts.push_back(Part::many(self.tail_seq, messages, frames));
         }
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        self.queued.with(self.kept.amount()).meets(quota)
+        self.queued.with(self.kept.amount()).meets(quota) || self.window_is_full()
+    }
+
+    /// So much is on its way that nothing more goes out before the peer says what came.
+    pub(super) fn window_is_full(&self) -> bool {
+        self.sent.meets(self.window)
     }
 
     /// So many answers wait that handlers should not make more.
@@ -192,6 +234,10 @@ impl Outbox {
     }
 
     pub(super) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) {
+        if self.window_is_full() {
+            self.handed_out = !batch.is_empty();
+            return;
+        }
         self.seal();
         self.drop_withdrawn();
         if !in_chunks {
@@ -201,6 +247,8 @@ impl Outbox {
         for part in self.parts.drain(..) {
             if self.stored {
                 self.kept.take(&part);
+            } else if self.resumes {
+                self.sent.take(Entry::Part(part.clone()));
             }
             batch.push(part);
         }
@@ -241,8 +289,11 @@ impl Outbox {
         self.handed_out = false;
         self.withdrawn_late.clear();
         if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
-            if let Some((_, chunks)) = self.large.pop_front() {
+            if let Some((seq, chunks)) = self.large.pop_front() {
                 self.queued.take(chunks.len());
+                if self.resumes {
+                    self.sent.take(Entry::Large(seq, chunks));
+                }
             }
         }
     }
@@ -256,7 +307,7 @@ impl Outbox {
                 self.large.remove(at);
                 self.queued.take(bytes);
             }
-            return whole;
+            return whole && !self.repeated.contains(&seq);
         }
         let first = self.parts.iter().find_map(|part| part.seq);
         let first = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
@@ -268,7 +319,7 @@ impl Outbox {
                 self.seal();
                 self.drop_withdrawn();
             }
-            return true;
+            return !self.repeated.contains(&seq);
         }
         if self.stored {
             self.kept.over(seq);
@@ -288,7 +339,8 @@ impl Outbox {
     }
 
     /// What a link takes from now on has this fate.
-    pub(super) fn link_up(&mut self, delivery: Delivery) {
+    pub(super) fn link_up(&mut self, delivery: Delivery, resumes: bool) {
+        self.resumes = resumes;
         self.stored = matches!(delivery, Delivery::Stored { .. });
         if delivery == (Delivery::Stored { fresh: true }) {
             let lost = self.kept.take_unanswered();
@@ -337,8 +389,9 @@ impl Outbox {
         }
     }
 
-    /// Puts back what a link did not take.
-    pub(super) fn link_lost(&mut self, batch: Batch) -> Lost {
+    /// Puts back what a link did not take. What it took stays known, if it is to be repeated. Returns the number of a
+    /// message that is given up.
+    pub(super) fn link_lost(&mut self, batch: Batch) -> Option<u64> {
         self.seal();
         // A goodbye belongs to the link it was meant for.
         self.parts.retain(|part| part.seq.is_some());
@@ -349,10 +402,15 @@ impl Outbox {
             self.withdrawn_late = late;
         }
         let large = self.large.front().filter(|(_, chunks)| !chunks.is_whole()).map(|(seq, _)| *seq);
-        let given_up = self.count_try(large.or(batch.begun()));
+        // A peer that resumes has said what it accepts; such a link breaks for other reasons.
+        let given_up = self.count_try(large.or(batch.begun()).filter(|_| !self.resumes));
         let late = std::mem::take(&mut self.withdrawn_late);
         self.handed_out = false;
-        for part in batch.into_unsent().collect::<Vec<_>>().into_iter().rev() {
+        let unsent: Vec<_> = batch.into_unsent().collect();
+        if self.resumes {
+            self.sent.take_back(unsent.len() as u64);
+        }
+        for part in unsent.into_iter().rev() {
             if part.seq.is_some_and(|seq| late.contains(&seq)) {
                 continue;
             }
@@ -365,7 +423,69 @@ impl Outbox {
         if let Some(seq) = given_up {
             self.give_up(seq);
         }
-        Lost { unsent: self.unsent(), given_up }
+        given_up
+    }
+
+    /// So many messages came to the peer. False if that cannot be.
+    pub(super) fn came(&mut self, count: u64) -> bool {
+        self.sent.came(count)
+    }
+
+    /// The peer that has so many messages is there again: it gets the others now. False if they are not known any more.
+    pub(super) fn resume(&mut self, came: u64) -> bool {
+        if !self.sent.came(came) {
+            return false;
+        }
+        let rest = self.sent.take_rest();
+        self.put_back_entries(rest);
+        true
+    }
+
+    /// What was sent is not kept any more, but for what may be repeated: that is queued again.
+    pub(super) fn start_over(&mut self, came: u64) {
+        self.sent.restart(came);
+        if !self.repeatable.is_empty() {
+            let unsent = self.unsent();
+            let again = self.repeatable.iter().filter(|(seq, _)| !unsent.contains(seq));
+            let (numbers, entries): (Vec<_>, _) = again.map(|(seq, entry)| (*seq, entry.clone())).unzip();
+            self.repeated.extend(numbers);
+            self.put_back_entries(entries);
+        }
+    }
+
+    fn put_back_entries(&mut self, entries: Vec<Entry>) {
+        self.seal();
+        for entry in entries.into_iter().rev() {
+            match entry {
+                Entry::Part(part) => {
+                    self.queued.add(part.len());
+                    self.parts.push_front(part);
+                }
+                Entry::Large(seq, mut chunks) => {
+                    chunks.restart();
+                    self.queued.add(chunks.len());
+                    self.large.push_front((seq, chunks));
+                }
+            }
+        }
+    }
+
+    /// So many messages came to the peer.
+    pub(super) fn came_so_far(&self) -> u64 {
+        self.sent.came_so_far()
+    }
+
+    /// Some of what was sent is to be repeated, should the link be lost.
+    pub(super) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// The request with this number is not to be repeated any more.
+    pub(super) fn never_repeat(&mut self, seq: u64) {
+        if !self.repeatable.is_empty() {
+            self.repeatable.remove(&seq);
+            self.repeated.remove(&seq);
+        }
     }
 
     /// Counts the links that broke over one message. `Some` when it is enough.
@@ -403,19 +523,35 @@ impl Outbox {
     /// Drops everything. Returns the numbers of what was dropped.
     pub(super) fn clear(&mut self) -> HashSet<u64> {
         self.seal();
-        let unsent = self.unsent();
+        let unsent = self.never_sent();
         self.parts.retain(|part| part.seq.is_none());
         self.large.clear();
+        self.sent.restart(0);
+        self.repeated.clear();
         self.kept.clear();
+        self.repeatable.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());
         unsent
     }
 
+    /// The request may be repeated, or waits to be sent for the first time.
+    pub(super) fn is_repeatable(&self, seq: u64) -> bool {
+        self.repeatable.contains_key(&seq)
+    }
+
+    /// Numbers of what never left: no link, nor an earlier one, took it whole.
+    pub(super) fn never_sent(&self) -> HashSet<u64> {
+        let mut unsent = self.unsent();
+        unsent.retain(|seq| !self.repeated.contains(seq));
+        unsent
+    }
+
+    /// Numbers of what waits to be sent.
     fn unsent(&self) -> HashSet<u64> {
         let mut unsent: HashSet<u64> = self.large.iter().map(|(seq, _)| *seq).collect();
+        unsent.extend(self.tail_seq..self.tail_seq + self.tail_messages);
         for part in &self.parts {
-            let copy = Part::new(part.seq, part.frames.clone(), part.payload.clone());
-            unsent.extend(copy.split().filter_map(|message| message.seq));
+            unsent.extend(part.clone().split().filter_map(|message| message.seq));
         }
         unsent
     }

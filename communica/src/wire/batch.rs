@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::Metadata;
-use super::frame::{CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close};
+use super::frame::{
+    CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close, put_message,
+};
+use super::{Metadata, put_acknowledgement};
 
 /// What goes out with one `poll_send`, in order.
 ///
@@ -55,6 +57,8 @@ pub(crate) struct Part {
     /// Number of the first message in here; the others follow without a gap. `None` for what is never repeated:
     /// chunks (their message starts again) and close notifies.
     pub(crate) seq: Option<u64>,
+    /// How many messages are in here.
+    pub(crate) messages: u64,
     pub(crate) frames: Bytes,
     pub(crate) payload: Option<Bytes>,
     /// Bytes of `frames` and `payload` that went out.
@@ -82,8 +86,14 @@ pub enum Item {
 }
 
 impl Part {
+    /// One frame.
     pub(crate) fn new(seq: Option<u64>, frames: Bytes, payload: Option<Bytes>) -> Self {
-        Self { seq, frames, payload, sent: 0 }
+        Self { seq, messages: seq.map_or(0, |_| 1), frames, payload, sent: 0 }
+    }
+
+    /// Messages with rising numbers.
+    pub(crate) fn many(first: u64, messages: u64, frames: Bytes) -> Self {
+        Self { seq: Some(first), messages, frames, payload: None, sent: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -94,12 +104,8 @@ impl Part {
     pub(crate) fn split(mut self) -> impl Iterator<Item = Part> {
         std::iter::from_fn(move || {
             let end = frame_end(&self.frames)?;
-            let part = Part {
-                seq: self.seq,
-                frames: self.frames.split_to(end.min(self.frames.len())),
-                payload: self.payload.take(),
-                sent: 0,
-            };
+            let frame = self.frames.split_to(end.min(self.frames.len()));
+            let part = Part::new(self.seq, frame, self.payload.take());
             self.seq = self.seq.map(|seq| seq + 1);
             Some(part)
         })
@@ -163,6 +169,7 @@ impl Batch {
         let mut frame = part.frames.split_to(end.min(part.frames.len()));
         let number = part.seq.unwrap_or_default();
         part.seq = part.seq.map(|seq| seq + 1);
+        part.messages = part.messages.saturating_sub(1);
         let payload = part.payload.take();
         if part.frames.is_empty() {
             self.parts.pop_front();
@@ -210,6 +217,13 @@ impl Batch {
     pub(crate) fn push_close(&mut self, reason: Option<&str>) {
         let mut frame = BytesMut::new();
         put_close(&mut frame, reason);
+        self.push(Part::new(None, frame.freeze(), None));
+    }
+
+    /// Adds the word that so many messages came. It is never repeated on another link.
+    pub(crate) fn push_acknowledgement(&mut self, count: u64) {
+        let mut frame = BytesMut::new();
+        put_message(&mut frame, 0, |out| put_acknowledgement(count, out));
         self.push(Part::new(None, frame.freeze(), None));
     }
 

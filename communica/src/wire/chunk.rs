@@ -6,7 +6,7 @@ use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
 use super::{Message, Metadata, WireError};
 
 /// A large message on its way out, cut on demand so that other messages can go between.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chunks {
     metadata: Bytes,
     payload: Bytes,

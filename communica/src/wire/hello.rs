@@ -1,6 +1,8 @@
 //! The handshake of stream connectors: one JSON object and a zero byte each way, or 0x04 and a reason.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::WireError;
 
@@ -15,6 +17,8 @@ pub(crate) const MAX_LEN: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClientHello {
     pub(crate) client_id: String,
+    #[serde(default, deserialize_with = "about_if_any", skip_serializing_if = "Option::is_none")]
+    pub(crate) communica: Option<About>,
 }
 
 /// What a server says first. 0.4 ignores what it says.
@@ -22,11 +26,105 @@ pub(crate) struct ClientHello {
 pub(crate) struct ServerHello {
     #[serde(default)]
     pub(crate) hello: serde_json::Value,
+    #[serde(default, deserialize_with = "about_if_any", skip_serializing_if = "Option::is_none")]
+    pub(crate) communica: Option<About>,
 }
 
-impl Default for ServerHello {
-    fn default() -> Self {
-        Self { hello: "hello".into() }
+impl ClientHello {
+    /// As 0.4 says it.
+    pub(crate) fn plain(client_id: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), communica: None }
+    }
+}
+
+impl ServerHello {
+    pub(crate) fn new(communica: Option<About>) -> Self {
+        Self { hello: "hello".into(), communica }
+    }
+}
+
+/// The one key beyond 0.4: who a side is and what it can do. What is not there is not offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// Unlike that of any other session: made when the session began, so a process that was started anew has another.
+    pub(crate) instance: String,
+    #[serde(default)]
+    pub(crate) features: Vec<String>,
+    /// After so long without a sign of life the other side counts as gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) silence_ms: Option<u64>,
+    /// Bytes of a payload that are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message_size: Option<u64>,
+    /// So many messages, and so many bytes, may wait for their acknowledgement; then this side sends no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unacknowledged: Option<(u64, u64)>,
+    /// What this side has of an earlier link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) heard: Option<Heard>,
+    /// What lets a client in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<Token>,
+}
+
+/// So many messages of a session have come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heard {
+    pub(crate) instance: String,
+    pub(crate) messages: u64,
+}
+
+/// A secret; it shows in no log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Characters of an instance id that are believed to be one; ours have 16.
+const MAX_INSTANCE: usize = 64;
+
+/// Another program may mean something else by the key: then the peer is taken for one that speaks 0.4.
+fn about_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<About>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let about: Option<About> = serde_json::from_value(value).ok();
+    Ok(about.filter(|about| about.instance.len() <= MAX_INSTANCE))
+}
+
+/// What goes beyond the wire of communica 0.4. It is used only with a peer that announced it, see
+/// [`Peer::supports`](crate::Peer::supports).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// A cut link loses nothing: both sides count what came, and repeat the rest on the next link. Without it calls that
+    /// were sent end with [`Error::MayHaveRun`](crate::Error::MayHaveRun) when the link does, and throws may be lost with it.
+    Resume,
+    /// A call that is given up stops its handler. Without it the handler runs on, and its answer is dropped.
+    Cancel,
+    /// Both sides say that they live when they have nothing else to say, so that a dead or stopped peer is noticed.
+    /// Without it only the system notices: for TCP its keepalive, for a local socket the end of the process.
+    Heartbeat,
+}
+
+impl Feature {
+    pub(crate) const ALL: [Self; 3] = [Self::Resume, Self::Cancel, Self::Heartbeat];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
+}
+
+impl About {
+    pub(crate) fn supports(&self, feature: Feature) -> bool {
+        self.features.iter().any(|name| name == feature.name())
     }
 }
 

@@ -37,6 +37,11 @@ pub(crate) enum Kind {
     Serializer,
     /// 51: the responder's fault.
     Resp,
+    /// 101: its id says how many messages came. Like the next only for a peer that announced it; 0.4 would take it for
+    /// an answer to a call nobody made.
+    Acknowledge,
+    /// 102: nobody waits any more for the answer to the request with this id.
+    Cancel,
     /// None of these; 0.4 takes everything below 11 for a request.
     Other(i64),
 }
@@ -51,6 +56,8 @@ impl Kind {
             41 => Self::Req,
             42 => Self::Serializer,
             51 => Self::Resp,
+            101 => Self::Acknowledge,
+            102 => Self::Cancel,
             other => Self::Other(other),
         }
     }
@@ -64,6 +71,8 @@ impl Kind {
             Self::Req => 41,
             Self::Serializer => 42,
             Self::Resp => 51,
+            Self::Acknowledge => 101,
+            Self::Cancel => 102,
             Self::Other(other) => other,
         }
     }
@@ -234,6 +243,11 @@ pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, more: &str,
     }
     out.put_slice(more.as_bytes());
     out.put_u8(b'}');
+}
+
+/// Writes the metadata that says that so many messages came.
+pub(crate) fn put_acknowledgement(count: u64, out: &mut BytesMut) {
+    put_request(&count.to_string(), Kind::Acknowledge, None, "", out);
 }
 
 /// What a call has to say beside its payload, as further members of the metadata object: `timeout_ms`, and the

@@ -35,8 +35,9 @@ pub(crate) use chunk::Chunks;
 pub(crate) use decoder::{Decoder, Received};
 pub use fault::{Fault, FaultKind};
 pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
+pub use hello::Feature;
 pub use metadata::Metadata;
-pub(crate) use metadata::{Kind, METADATA, more, put_request};
+pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request};
 pub use receipt::Receipt;
 
 use bytes::Bytes;

@@ -413,7 +413,7 @@ impl Incoming for WorkIncoming {
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
-        Box::pin(async { Ok(hello::text(&ClientHello { client_id: self.client().to_owned() })?.into()) })
+        Box::pin(async { Ok(hello::text(&ClientHello::plain(self.client()))?.into()) })
     }
 
     fn accept<'a>(self: Box<Self>, _: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -187,7 +187,7 @@ impl WorkIncoming {
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));
         let tx = RmqTx::new(shared, destination, false, signs);
-        let hello = crate::wire::hello::text(&crate::wire::hello::ClientHello { client_id: self.client })?;
+        let hello = crate::wire::hello::text(&crate::wire::hello::ClientHello::plain(self.client))?;
         let rx = rx.with_aside(self.waiting);
         Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: address.into() })
     }

@@ -1,5 +1,6 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
+mod resume;
 mod stored;
 
 use bytes::Buf;
@@ -16,7 +17,7 @@ fn limits() -> Limits {
 
 fn session(prefix: &str, limits: &Limits) -> Pair {
     let mut session = Session::new(prefix.to_owned(), limits);
-    session.link_up(Delivery::Direct);
+    session.link_up(Delivery::Direct, None);
     let _ = session.driver_looks(|_| "driver");
     session
 }
@@ -26,7 +27,7 @@ fn payload(text: &str) -> Option<Payload> {
 }
 
 fn request(session: &mut Pair, text: &str) -> CallId {
-    session.request(Some("route"), "", &mut payload(text)).unwrap().call
+    session.request(What { route: Some("route"), ..What::default() }, &mut payload(text)).unwrap().call
 }
 
 /// Everything that waits, as a link that carries whole messages takes it.
@@ -105,7 +106,7 @@ fn a_place_that_is_used_again_does_not_take_an_old_answer() {
     let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
     let given_up = request(&mut client, "old");
     let message = carry(&mut client).remove(0);
-    assert!(!client.abandon(given_up), "it was sent");
+    assert!(!client.abandon(given_up).unsent, "it was sent");
     let call = request(&mut client, "new");
     server.answer(&message.metadata, Ok(b"old".to_vec().into()));
     assert!(matches!(deliver(&mut server, &mut client)[..], [Event::Dropped(_)]));
@@ -116,11 +117,11 @@ fn a_place_that_is_used_again_does_not_take_an_old_answer() {
 fn a_call_given_up_in_time_is_never_sent() {
     let mut client = session("c", &limits());
     let calls: Vec<_> = ["a", "b", "c"].map(|text| request(&mut client, text)).into();
-    assert!(client.abandon(calls[1]));
+    assert!(client.abandon(calls[1]).unsent);
     assert_eq!(texts(&carry(&mut client)), ["a", "c"]);
-    assert!(!client.abandon(calls[2]));
+    assert!(!client.abandon(calls[2]).unsent);
     let large = request(&mut client, &"x".repeat(5000));
-    assert!(client.abandon(large));
+    assert!(client.abandon(large).unsent);
     assert!(carry(&mut client).is_empty());
 }
 
@@ -137,7 +138,7 @@ fn what_a_broken_link_did_not_take_is_sent_on_the_next_and_the_rest_ends() {
         client.fill(&mut batch, true);
         let all = batch.remaining();
         batch.advance(taken.min(all));
-        assert!(client.link_lost(batch, "cut", false).is_empty(), "nobody polled, so nobody is woken");
+        assert!(client.link_lost(batch, "cut", Lost::Cut).is_empty(), "nobody polled, so nobody is woken");
         let ended = |client: &mut Pair, call| match end(client, call) {
             Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why)))) => why == "cut",
             None => false,
@@ -164,8 +165,8 @@ fn a_large_message_begins_again_on_the_next_link() {
     client.fill(&mut batch, true);
     batch.advance(batch.remaining());
     client.filled_was_sent();
-    client.link_lost(Batch::default(), "cut", false);
-    client.link_up(Delivery::Direct);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    client.link_up(Delivery::Direct, None);
     assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
     assert_eq!(start(&mut server)[0].payload.len(), 3000);
 }
@@ -214,7 +215,7 @@ fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
 fn a_full_queue_says_so_and_a_large_message_never_goes() {
     let limits = Limits::new().queued(2, 1 << 20).message_size(100);
     let mut client = session("c", &limits);
-    let refused = client.request(None, "", &mut payload(&"x".repeat(101))).unwrap_err();
+    let refused = client.request(What::default(), &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
     for _ in 0..2 {
         client.throw(None, "", &mut payload("x")).unwrap();
@@ -258,7 +259,7 @@ fn closing_ends_what_waits_and_tells_sent_from_unsent() {
     assert!(matches!(end(&mut client, sent), Some(CallEnd::Lost(Error::MayHaveRun(Reason::Closed)))));
     assert!(matches!(end(&mut client, unsent), Some(CallEnd::Lost(Error::NotSent(Reason::Closed)))));
     assert!(carry(&mut client).is_empty());
-    let refused = client.request(None, "", &mut payload("late")).unwrap_err();
+    let refused = client.request(What::default(), &mut payload("late")).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::Closed));
 }
 
@@ -289,9 +290,9 @@ fn the_driver_is_woken_once_until_it_looks() {
 #[test]
 fn a_call_alone_asks_to_be_sent_at_once() {
     let mut client = session("c", &limits());
-    let alone = client.request(None, "", &mut payload("a")).unwrap();
+    let alone = client.request(What::default(), &mut payload("a")).unwrap();
     assert!(alone.alone && alone.wake.is_none());
-    let second = client.request(None, "", &mut payload("b")).unwrap();
+    let second = client.request(What::default(), &mut payload("b")).unwrap();
     assert!(!second.alone && second.wake == Some("driver"));
 }
 
@@ -366,11 +367,11 @@ fn no_handler_starts_while_its_answer_would_have_no_room() {
 
 /// A link that breaks while the first chunk, or the first bytes, are under way.
 fn break_link(session: &mut Pair) -> Vec<&'static str> {
-    session.link_up(Delivery::Direct);
+    session.link_up(Delivery::Direct, None);
     let mut batch = Batch::default();
     session.fill(&mut batch, true);
     batch.advance(10);
-    session.link_lost(batch, "cut", false)
+    session.link_lost(batch, "cut", Lost::Cut)
 }
 
 #[test]
@@ -386,7 +387,7 @@ fn a_message_over_which_links_keep_breaking_is_given_up() {
         break_link(&mut client);
         assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
         assert!(end(&mut client, next).is_none());
-        client.link_up(Delivery::Direct);
+        client.link_up(Delivery::Direct, None);
         assert_eq!(texts(&carry(&mut client)), ["next"]);
     }
 }
@@ -401,7 +402,7 @@ fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
     for _ in 0..3 {
         break_link(&mut server);
     }
-    server.link_up(Delivery::Direct);
+    server.link_up(Delivery::Direct, None);
     deliver(&mut server, &mut client);
     let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
     assert!(fault.message().contains("links broke"), "{fault:?}");
@@ -411,13 +412,13 @@ fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
 fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
     let limits = Limits::new().queued(4, 1 << 20);
     let mut client = session("c", &limits);
-    client.link_lost(Batch::default(), "cut", false);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
     for _ in 0..1000 {
         let call = request(&mut client, "x");
-        assert!(client.abandon(call));
+        assert!(client.abandon(call).unsent);
     }
     let kept = request(&mut client, "kept");
-    client.link_up(Delivery::Direct);
+    client.link_up(Delivery::Direct, None);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
     assert!(end(&mut client, kept).is_none());
 }
@@ -429,9 +430,9 @@ fn a_call_given_up_too_late_is_not_sent_a_second_time() {
     let _ = request(&mut client, "kept");
     let mut batch = Batch::default();
     client.fill(&mut batch, true);
-    assert!(!client.abandon(call), "the link has it, and may have sent it");
-    client.link_lost(batch, "cut", false);
-    client.link_up(Delivery::Direct);
+    assert!(!client.abandon(call).unsent, "the link has it, and may have sent it");
+    client.link_lost(batch, "cut", Lost::Cut);
+    client.link_up(Delivery::Direct, None);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
 }
 
@@ -445,13 +446,13 @@ fn a_last_chunk_that_went_out_is_not_repeated() {
         batch.advance(batch.remaining());
         if last {
             // The link took it and breaks before it can say so.
-            client.link_lost(batch, "cut", false);
+            client.link_lost(batch, "cut", Lost::Cut);
         } else {
             client.filled_was_sent();
         }
     }
     assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
-    client.link_up(Delivery::Direct);
+    client.link_up(Delivery::Direct, None);
     assert!(carry(&mut client).is_empty());
 }
 
@@ -472,10 +473,10 @@ fn of_two_connections_the_newer_one_counts() {
     let (first, wake) = server.take_over(goodbye.clone());
     assert_eq!(wake, Some("driver"), "the link that was there has to end");
     assert!(server.is_newest(first));
-    server.link_lost(Batch::default(), "taken over", false);
+    server.link_lost(Batch::default(), "taken over", Lost::Cut);
     let (second, wake) = server.take_over(goodbye);
     assert_eq!(wake, None, "there is no link to end, and none that comes later is meant");
-    server.link_up(Delivery::Direct);
+    server.link_up(Delivery::Direct, None);
     assert_eq!(server.driver_looks(|_| "driver"), None);
     assert!(!server.is_newest(first) && server.is_newest(second));
 }

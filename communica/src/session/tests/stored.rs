@@ -24,7 +24,7 @@ fn publish(session: &mut Pair) -> Vec<(Message, String)> {
 }
 
 fn lose_link(session: &mut Pair) {
-    assert_eq!(session.link_lost(Batch::default(), "cut", false), Vec::<&str>::new(), "no call ends");
+    assert_eq!(session.link_lost(Batch::default(), "cut", Lost::Cut), Vec::<&str>::new(), "no call ends");
 }
 
 /// Remembers which messages were settled.
@@ -49,13 +49,13 @@ fn a_message_that_the_store_refuses_is_given_up_and_the_others_go_on() {
     let calls = ["refused", "good"].map(|text| request(&mut client, text));
     for _ in 0..2 {
         assert_eq!(publish(&mut client).len(), 2);
-        assert!(client.link_lost(Batch::default(), "too large", true).is_empty());
-        client.link_up(STORE);
+        assert!(client.link_lost(Batch::default(), "too large", Lost::Refused).is_empty());
+        client.link_up(STORE, None);
     }
     publish(&mut client);
-    client.link_lost(Batch::default(), "too large", true);
+    client.link_lost(Batch::default(), "too large", Lost::Refused);
     assert!(matches!(client.poll_call(calls[0], || "w"), Some(CallEnd::Lost(Error::NotSent(_)))));
-    client.link_up(STORE);
+    client.link_up(STORE, None);
     assert_eq!(publish(&mut client).len(), 1);
     assert!(client.poll_call(calls[1], || "w").is_none());
 }
@@ -71,8 +71,8 @@ fn an_answer_that_the_store_refuses_keeps_no_other_request_from_being_settled() 
     answer_all(&mut server);
     for _ in 0..3 {
         publish(&mut server);
-        server.link_lost(Batch::default(), "too large", true);
-        server.link_up(STORE);
+        server.link_lost(Batch::default(), "too large", Lost::Refused);
+        server.link_up(STORE, None);
     }
     let left = publish(&mut server);
     let [_, told] = &left[..] else { panic!("{left:?}") };
@@ -83,7 +83,7 @@ fn an_answer_that_the_store_refuses_keeps_no_other_request_from_being_settled() 
 
 fn linked(name: &str) -> Pair {
     let mut session = session(name, &Limits::new());
-    session.link_up(STORE);
+    session.link_up(STORE, None);
     session
 }
 
@@ -97,14 +97,14 @@ fn what_was_not_confirmed_is_repeated_under_its_stamp_and_in_order() {
     client.confirmed(1);
     request(&mut client, "d");
     lose_link(&mut client);
-    client.link_up(STORE);
+    client.link_up(STORE, None);
     let again = publish(&mut client);
     let texts_of = |all: &[(Message, String)]| texts(&all.iter().map(|it| it.0.clone()).collect::<Vec<_>>());
     assert_eq!(texts_of(&again), ["b", "c", "d"]);
     assert_eq!((&again[0].1, &again[1].1), (&first[1].1, &first[2].1));
     client.confirmed(3);
     lose_link(&mut client);
-    client.link_up(STORE);
+    client.link_up(STORE, None);
     assert!(publish(&mut client).is_empty());
 }
 
@@ -121,9 +121,9 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     answer_all(&mut server);
     deliver(&mut server, &mut client);
     assert!(matches!(client.poll_call(calls[0], || "a"), Some(CallEnd::Value(_))));
-    client.abandon(calls[1]);
+    client.abandon(calls[1]).unsent;
     lose_link(&mut client);
-    client.link_up(EMPTY_STORE);
+    client.link_up(EMPTY_STORE, None);
     let again = publish(&mut client);
     let [c, d] = &again[..] else { panic!("{again:?}") };
     assert_eq!((&c.0.payload[..], &d.0.payload[..]), (&b"c"[..], &b"d"[..]));
@@ -197,7 +197,7 @@ fn only_so_many_settled_messages_are_remembered() {
 #[test]
 fn unconfirmed_messages_fill_the_queue_until_they_are_confirmed() {
     let mut client = session("c", &Limits::new().queued(2, usize::MAX));
-    client.link_up(STORE);
+    client.link_up(STORE, None);
     request(&mut client, "a");
     request(&mut client, "b");
     publish(&mut client);

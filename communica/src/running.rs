@@ -1,0 +1,85 @@
+//! Handlers that were not done at once: a task each, and how to stop them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// The tasks of one exchange. They end with it.
+#[derive(Default)]
+pub(crate) struct Running(Mutex<Tasks>);
+
+#[derive(Default)]
+struct Tasks {
+    all: JoinSet<()>,
+    /// Those whose answer somebody waits for, by the id of the request.
+    requests: HashMap<String, AbortHandle>,
+    /// Gives up the calls that wait for a new link.
+    giving_up: Option<AbortHandle>,
+}
+
+impl Running {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        // Tasks are dropped outside of the lock, so nothing panics under it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `id`: that of the request it answers.
+    pub(crate) fn spawn(&self, id: Option<String>, job: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks();
+        while tasks.all.try_join_next().is_some() {}
+        let handle = tasks.all.spawn(job);
+        if let Some(id) = id {
+            tasks.requests.insert(id, handle);
+        }
+    }
+
+    /// The handler of this request has its answer.
+    pub(crate) fn done(&self, id: &str) {
+        self.tasks().requests.remove(id);
+    }
+
+    /// Stops the handler of this request. False if none runs.
+    pub(crate) fn stop(&self, id: &str) -> bool {
+        let found = self.tasks().requests.remove(id);
+        found.inspect(AbortHandle::abort).is_some()
+    }
+
+    /// Stops the handlers of all requests; those of throws run on.
+    pub(crate) fn stop_requests(&self) {
+        let requests = std::mem::take(&mut self.tasks().requests);
+        requests.values().for_each(AbortHandle::abort);
+    }
+
+    /// Stops every handler.
+    pub(crate) fn stop_all(&self) {
+        let all = std::mem::take(&mut self.tasks().all);
+        drop(all);
+    }
+
+    /// Does something after a time, unless that is called off before.
+    pub(crate) fn give_up_after(&self, time: Duration, work: impl FnOnce() + Send + 'static) {
+        // Without a runtime there is nobody left to wait.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let waiting = runtime.spawn(async move {
+            tokio::time::sleep(time).await;
+            work();
+        });
+        let earlier = self.tasks().giving_up.replace(waiting.abort_handle());
+        earlier.as_ref().inspect(|task| task.abort());
+    }
+
+    pub(crate) fn no_more_giving_up(&self) {
+        let waiting = self.tasks().giving_up.take();
+        waiting.as_ref().inspect(|task| task.abort());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.no_more_giving_up();
+    }
+}

@@ -1,0 +1,120 @@
+//! What a link took, in the order it took it: kept until the peer has it, and repeated on the next link if it has not.
+
+use std::collections::VecDeque;
+
+use super::outbox::Amount;
+use crate::limits::Quota;
+use crate::wire::{Chunks, Part};
+
+#[derive(Default)]
+pub(super) struct Sent {
+    entries: VecDeque<Entry>,
+    amount: Amount,
+    /// Messages that came to the peer, counted from the first of the two sessions; those at the front of the first entry
+    /// that did not leave with it are counted too.
+    came: u64,
+    /// How many of the first entry they are.
+    came_of_first: u64,
+}
+
+/// A message, or several in one part.
+#[derive(Clone)]
+pub(super) enum Entry {
+    Part(Part),
+    /// One that goes out in pieces.
+    Large(u64, Chunks),
+}
+
+impl Entry {
+    fn messages(&self) -> u64 {
+        match self {
+            Self::Part(part) => part.messages,
+            Self::Large(..) => 1,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Part(part) => part.len(),
+            Self::Large(_, chunks) => chunks.len(),
+        }
+    }
+
+    /// The same, one message each.
+    fn split(self) -> Vec<Entry> {
+        match self {
+            Self::Part(part) => part.split().map(Entry::Part).collect(),
+            large @ Self::Large(..) => vec![large],
+        }
+    }
+}
+
+impl Sent {
+    pub(super) fn take(&mut self, entry: Entry) {
+        if entry.messages() > 0 {
+            self.amount.add_many(entry.messages(), entry.len());
+            self.entries.push_back(entry);
+        }
+    }
+
+    /// The last so many messages did not go out after all.
+    pub(super) fn take_back(&mut self, mut count: u64) {
+        while count > 0 {
+            let Some(last) = self.pop_back() else { return };
+            if last.messages() <= count {
+                count -= last.messages();
+                continue;
+            }
+            for message in last.split() {
+                self.take(message);
+            }
+        }
+    }
+
+    fn pop_back(&mut self) -> Option<Entry> {
+        let last = self.entries.pop_back()?;
+        self.amount.take_many(last.messages(), last.len());
+        Some(last)
+    }
+
+    /// So many messages came to the peer, counted from the first. False if that cannot be.
+    pub(super) fn came(&mut self, count: u64) -> bool {
+        let Some(new) = count.checked_sub(self.came) else { return false };
+        if new > self.amount.messages() as u64 - self.came_of_first {
+            return false;
+        }
+        self.came = count;
+        self.came_of_first += new;
+        while let Some(first) = self.entries.front().filter(|first| first.messages() <= self.came_of_first) {
+            self.came_of_first -= first.messages();
+            self.amount.take_many(first.messages(), first.len());
+            self.entries.pop_front();
+        }
+        true
+    }
+
+    /// What did not come, one message each, in order.
+    pub(super) fn take_rest(&mut self) -> Vec<Entry> {
+        let rest = std::mem::take(&mut self.entries).into_iter().flat_map(Entry::split);
+        let rest = rest.skip(usize::try_from(self.came_of_first).unwrap_or(usize::MAX)).collect();
+        (self.amount, self.came_of_first) = (Amount::default(), 0);
+        rest
+    }
+
+    /// Nothing of it is repeated; the peer counts on from here.
+    pub(super) fn restart(&mut self, came: u64) {
+        *self = Self { came, ..Self::default() };
+    }
+
+    pub(super) fn came_so_far(&self) -> u64 {
+        self.came
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn meets(&self, quota: Quota) -> bool {
+        self.amount.meets(quota)
+    }
+}
