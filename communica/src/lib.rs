@@ -17,6 +17,10 @@
 //!
 //! Everything runs on tokio. Logs go to `tracing`.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "fuzzing/mod.rs"]
+pub mod __fuzzing;
 #[doc(hidden)]
 #[path = "private.rs"]
 #[allow(missing_docs)]

@@ -5,6 +5,7 @@
 //! - [`Stage`]: where a test plays: a folder and an address of its own
 //! - [`Peer`]: one process, told what to do by lines of JSON
 //! - [`broker`]: a RabbitMQ broker of the tests' own
+//! - [`log`]: what the library logs, on stderr
 //! - [`chaos`]: numbered messages over links that are cut, and the books on what came of them
 //! - [`soak`]: a server among clients that come and go, and what its process holds
 //! - [`itself`], [`flags`]: programs that start themselves again, and what they are told
@@ -17,6 +18,7 @@ pub mod broker;
 pub mod chaos;
 pub mod flags;
 pub mod itself;
+pub mod log;
 mod peer;
 pub mod python;
 pub mod scratch;

@@ -3,8 +3,8 @@
 //!
 //! # Layout
 //! - [`process`]: what the server's and the clients' processes do
-//! - [`samples`]: memory, handles, threads and tasks of the server, again and again
-//! - [`direct`]: starts them, kills some, and judges
+//! - `samples`: memory, handles, threads and tasks of the server, again and again
+//! - `direct`: starts them, kills some, and judges
 
 #[cfg(target_os = "linux")]
 mod direct;

@@ -3,6 +3,7 @@
 mod apt;
 mod examples;
 mod features;
+mod fuzz;
 mod mix;
 mod msrv;
 mod process;
@@ -28,6 +29,8 @@ cargo xtask <task>
                handled once and in order
   soak [--minutes 10] [--seed N]
                clients come, go, are cut off and killed; what the server's process holds must stay flat (Linux)
+  fuzz [--seconds 60] [TARGET]
+               send random input to what reads a peer's bytes, see `fuzz/`; installs cargo-fuzz under target/
   broker       start a private RabbitMQ broker and print its URL; Ctrl-C ends it
   weight       build the same hello world with four libraries, and print what each weighs (docs/WEIGHT.md)
   record       record the wire of the Python library again (communica/src/wire/recordings)
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: &str, arguments: &[String]) -> Outcome {
-    if !["test", "chaos", "soak"].contains(&task) && !arguments.is_empty() {
+    if !["test", "chaos", "soak", "fuzz"].contains(&task) && !arguments.is_empty() {
         return Err(format!("takes no arguments, got {arguments:?}\n\n{HELP}"));
     }
     match task {
@@ -57,6 +60,7 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         "features" => features::check_each(),
         "msrv" => msrv::check(),
         "chaos" | "soak" => trials::run_one(task, arguments),
+        "fuzz" => fuzz::run_targets(arguments),
         "broker" => rabbitmq::run_one(),
         "weight" => weight::measure(),
         "record" => record(),

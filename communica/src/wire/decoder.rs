@@ -22,11 +22,13 @@ pub(crate) enum Received {
 pub(crate) struct Decoder {
     limits: WireLimits,
     assembly: Option<Assembly>,
+    /// A chunk came without the first of its message. Told once, or a peer could fill the log.
+    lost_chunks: bool,
 }
 
 impl Decoder {
     pub(crate) fn new(limits: WireLimits) -> Self {
-        Self { limits, assembly: None }
+        Self { limits, assembly: None, lost_chunks: false }
     }
 
     /// Takes the next message out of `input`; `None` when more bytes are needed. After an error the stream has no
@@ -108,7 +110,13 @@ impl Decoder {
         }
         // 0.4 goes on in the middle of a message after a reconnect; what came before is gone, so the rest is no use.
         let Some(assembly) = &mut self.assembly else {
-            tracing::warn!(index, total, "dropped a chunk that came without the first chunk of its message");
+            if !std::mem::replace(&mut self.lost_chunks, true) {
+                tracing::warn!(
+                    index,
+                    total,
+                    "dropped a chunk that came without the first chunk of its message"
+                );
+            }
             return Ok(None);
         };
         if !assembly.add(index, total, frame, self.limits.message)? {

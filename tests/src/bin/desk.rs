@@ -5,19 +5,18 @@
 //! on that wait, `request|throw <client id, or - for the server> <route> <number>` calls, `stop` ends it in order.
 //! What it logs goes to stderr.
 
-use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use communica::{
     Context, Error, Peer, RmqConnector, RouteClient, RouteServer, RouteServerHandle, RouteTable,
 };
+use communica_tests::log;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::watch;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
+use tracing::Level;
 
 #[derive(Clone, Deserialize)]
 struct Config {
@@ -39,7 +38,7 @@ struct Config {
 async fn main() {
     let config = std::env::args().nth(1).expect("the configuration is the first argument");
     let config: Config = serde_json::from_str(&config).expect("the configuration can be read");
-    tracing::subscriber::set_global_default(Log { all: config.log_all }).expect("it is the only one");
+    log::to_stderr(if config.log_all { Level::TRACE } else { Level::WARN });
     let gate = watch::Sender::new(false);
     let desk = Arc::new(Desk::open(&config, routes(&config.name, &gate)).await);
     tell(&json!({"ready": true}));
@@ -141,42 +140,4 @@ async fn call(peer: Peer, is_throw: bool, route: &str, number: i64) {
 /// One line, whole: `println!` holds the lock of stdout meanwhile.
 fn tell(line: &Value) {
     println!("{line}");
-}
-
-/// Writes what is logged to stderr.
-struct Log {
-    all: bool,
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.all || *metadata.level() <= Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
-        event.record(&mut line);
-        eprintln!("{}", line.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a string does not fail.
-        let _ = write!(self.0, " {}={value:?}", field.name());
-    }
 }

@@ -2,8 +2,16 @@
 
 mod chunks;
 mod deaf;
+#[cfg(target_os = "linux")]
+mod floods;
+#[cfg(target_os = "linux")]
+mod fortress;
 mod frames;
 mod hellos;
+#[cfg(target_os = "linux")]
+mod hostile_servers;
 mod metadata;
+#[cfg(target_os = "linux")]
+mod nonsense;
 pub(crate) mod peer;
 mod servers;

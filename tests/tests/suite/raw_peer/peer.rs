@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::support::{echo, unique};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -98,6 +98,24 @@ impl RawPeer {
         let (metadata, payload) = self.message().await;
         assert_eq!(metadata, r#"{"id": "still", "type": 11, "route": "echo"}"#);
         assert_eq!(payload, b"7");
+    }
+
+    /// As a server: answers the next request.
+    pub(crate) async fn answer_one(&mut self) {
+        let (metadata, _) = self.message().await;
+        let metadata: Value = serde_json::from_str(&metadata).unwrap();
+        self.send_message(&format!(r#"{{"id": {}, "type": 11}}"#, metadata["id"]), b"1").await;
+    }
+
+    /// The other side ended the connection; what it said before is thrown away.
+    pub(crate) async fn has_ended(&mut self) -> bool {
+        let mut said = [0; 1024];
+        while let Ok(read) = timeout(Duration::ZERO, self.0.read(&mut said)).await {
+            if matches!(read, Ok(0) | Err(_)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The other side ends the connection; until then it may send what it likes, which is given back.
