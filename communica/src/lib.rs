@@ -62,6 +62,8 @@ pub use connector::RmqConnector;
 pub use connector::TcpConnector;
 #[cfg(feature = "stream")]
 pub use connector::stream;
+#[cfg(feature = "faults")]
+pub use connector::{FaultConnector, Faults};
 #[cfg(feature = "fast-json")]
 pub use serializer::FastJsonSerializer;
 #[cfg(feature = "json")]

@@ -5,15 +5,22 @@
 //! - [`Stage`]: where a test plays: a folder and an address of its own
 //! - [`Peer`]: one process, told what to do by lines of JSON
 //! - [`broker`]: a RabbitMQ broker of the tests' own
+//! - [`chaos`]: numbered messages over links that are cut, and the books on what came of them
+//! - [`soak`]: a server among clients that come and go, and what its process holds
+//! - [`itself`], [`flags`]: programs that start themselves again, and what they are told
 //! - [`python`]: the interpreter that has the Python library
 //!
 //! The peers themselves are `tests/src/bin/peer` and `tests/python/peer.py`.
 
 #[cfg(unix)]
 pub mod broker;
+pub mod chaos;
+pub mod flags;
+pub mod itself;
 mod peer;
 pub mod python;
 pub mod scratch;
+pub mod soak;
 mod stage;
 
 pub use peer::{Failure, Peer};

@@ -52,6 +52,13 @@ impl Drop for Scratch {
     }
 }
 
+/// A name that nobody else has, in this process or another.
+#[must_use]
+pub fn unique(what: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A port nobody listens on. It is below those that systems give to outgoing connections, so nobody is given it in
 /// the meantime; two test processes start at different ones.
 ///

@@ -9,6 +9,7 @@ mod process;
 mod python;
 mod rabbitmq;
 mod tools;
+mod trials;
 mod weight;
 
 use std::process::{Command, ExitCode};
@@ -22,6 +23,11 @@ cargo xtask <task>
   examples     run every example, in every mix of languages
   features     check that each feature of `communica` builds alone, and none, and all
   msrv         check the stated minimum Rust version with that compiler
+  chaos [--cuts 2000] [--messages 100000] [--seed N] [--road local|tcp]
+               cut links again and again while numbered messages go both ways between two processes; each must be
+               handled once and in order
+  soak [--minutes 10] [--seed N]
+               clients come, go, are cut off and killed; what the server's process holds must stay flat (Linux)
   broker       start a private RabbitMQ broker and print its URL; Ctrl-C ends it
   weight       build the same hello world with four libraries, and print what each weighs (docs/WEIGHT.md)
   record       record the wire of the Python library again (communica/src/wire/recordings)
@@ -42,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: &str, arguments: &[String]) -> Outcome {
-    if task != "test" && !arguments.is_empty() {
+    if !["test", "chaos", "soak"].contains(&task) && !arguments.is_empty() {
         return Err(format!("takes no arguments, got {arguments:?}\n\n{HELP}"));
     }
     match task {
@@ -50,6 +56,7 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         "examples" => examples::run_all(),
         "features" => features::check_each(),
         "msrv" => msrv::check(),
+        "chaos" | "soak" => trials::run_one(task, arguments),
         "broker" => rabbitmq::run_one(),
         "weight" => weight::measure(),
         "record" => record(),

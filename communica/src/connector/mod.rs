@@ -5,6 +5,8 @@
 //! `stream` (a feature) does all but opening it.
 
 mod any;
+#[cfg(feature = "faults")]
+mod faults;
 #[cfg(all(feature = "local", unix))]
 mod local;
 #[cfg(feature = "memory")]
@@ -22,6 +24,8 @@ pub mod stream;
 mod tcp;
 
 pub use any::AnyConnector;
+#[cfg(feature = "faults")]
+pub use faults::{FaultConnector, Faults};
 #[cfg(all(feature = "local", unix))]
 pub use local::LocalConnector;
 #[cfg(feature = "memory")]

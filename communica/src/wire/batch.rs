@@ -118,6 +118,18 @@ impl Part {
         Metadata::parse(self.frames.slice(FRAME_HEAD..end.min(self.frames.len()))).ok()
     }
 
+    /// The first `len` bytes of what is left; the memory is shared.
+    #[cfg(feature = "faults")]
+    fn prefix(&self, len: usize) -> Self {
+        let end = (self.sent + len).min(self.len());
+        let mut part = self.clone();
+        if let Some(payload) = &mut part.payload {
+            payload.truncate(end.saturating_sub(part.frames.len()));
+        }
+        part.frames.truncate(end);
+        part
+    }
+
     fn rest(&self) -> [&[u8]; 2] {
         let frames = &self.frames[self.sent.min(self.frames.len())..];
         let payload = self.payload.as_deref().unwrap_or_default();
@@ -174,6 +186,31 @@ impl Batch {
         let Origin { session, round } = self.origin.clone();
         let stamp = Stamp { session, round, number };
         Some(Item::Message { metadata, payload: payload.unwrap_or(frame), stamp })
+    }
+
+    /// The first `len` bytes of what is left, for a link that is to get no more; the memory is shared. Whoever sends it
+    /// takes out of this batch what went out of that one.
+    #[cfg(feature = "faults")]
+    pub(crate) fn prefix(&self, mut len: usize) -> Self {
+        let mut prefix = Self { parts: VecDeque::new(), origin: self.origin.clone() };
+        for part in &self.parts {
+            if len == 0 {
+                break;
+            }
+            let piece = part.prefix(len);
+            len -= piece.len() - piece.sent;
+            prefix.parts.push_back(piece);
+        }
+        prefix
+    }
+
+    /// Bytes of what [`next_item`](Self::next_item) would take.
+    #[cfg(feature = "faults")]
+    pub(crate) fn item_len(&self) -> usize {
+        self.parts.front().map_or(0, |part| match frame_end(&part.frames) {
+            Some(end) if part.payload.is_none() => end.min(part.frames.len()),
+            _ => part.len(),
+        })
     }
 
     /// Adds a close notify. It is never repeated on another link.

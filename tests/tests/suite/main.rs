@@ -2,6 +2,7 @@
 
 mod connectors;
 mod entities;
+mod faults;
 mod raw_peer;
 mod serializers;
 mod support;

@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use communica::{
-    AnyConnector, Error, LocalConnector, MemoryConnector, RouteClient, RouteServer, RouteServerHandle,
-    RouteTable, TcpConnector,
+    AnyConnector, Error, FaultConnector, Faults, LocalConnector, MemoryConnector, RouteClient, RouteServer,
+    RouteServerHandle, RouteTable, TcpConnector,
 };
 #[cfg(unix)]
 use communica::{BoxFuture, Connector, Limits, Link, LinkError, Listener, RmqConnector};
@@ -33,6 +33,16 @@ pub(super) const DUPLEX: Road = Road {
     fresh: || AnyConnector::new(DuplexConnector::new(unique("suite"))),
     load: |state| AnyConnector::new(DuplexConnector::load_state(state)),
 };
+
+/// One whose streams take little at a time.
+pub(super) const SHAKY: Road = Road {
+    fresh: || shaky(AnyConnector::new(TcpConnector::new("127.0.0.1", 0))),
+    load: |state| shaky(load_any(state)),
+};
+
+fn shaky(road: AnyConnector) -> AnyConnector {
+    AnyConnector::new(FaultConnector::new(road, Faults::seeded(1).short_writes(1..=100_000)))
+}
 
 /// Through a broker that the tests start. Its clients need ids; those that have none get one.
 #[cfg(unix)]
@@ -129,6 +139,7 @@ macro_rules! over_every_road {
         crate::connectors::roads::over!(tcp TCP $($test)*);
         crate::connectors::roads::over!(memory MEMORY $($test)*);
         crate::connectors::roads::over!(duplex DUPLEX $($test)*);
+        crate::connectors::roads::over!(shaky SHAKY $($test)*);
         #[cfg(unix)]
         crate::connectors::roads::over!(rabbitmq RABBITMQ $($test)*);
     };
@@ -143,6 +154,7 @@ macro_rules! over_every_direct_road {
             crate::connectors::roads::over!(tcp TCP $($test)*);
             crate::connectors::roads::over!(memory MEMORY $($test)*);
             crate::connectors::roads::over!(duplex DUPLEX $($test)*);
+            crate::connectors::roads::over!(shaky SHAKY $($test)*);
         }
     };
 }
@@ -155,6 +167,7 @@ macro_rules! over_every_stream {
             crate::connectors::roads::over!(local LOCAL $($test)*);
             crate::connectors::roads::over!(tcp TCP $($test)*);
             crate::connectors::roads::over!(duplex DUPLEX $($test)*);
+            crate::connectors::roads::over!(shaky SHAKY $($test)*);
         }
     };
 }

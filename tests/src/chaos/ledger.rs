@@ -1,0 +1,154 @@
+//! What came and what was answered → complaints about whatever should have been otherwise.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::parcel::{Direction, Parcel};
+use super::plan::Plan;
+
+/// So many complaints say enough.
+const ENOUGH: usize = 12;
+
+/// What was wrong: the first few in words, and how many in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Complaints {
+    /// The first ones.
+    pub said: Vec<String>,
+    /// All of them.
+    pub count: usize,
+}
+
+impl Complaints {
+    fn add(&mut self, complaint: String) {
+        self.count += 1;
+        if self.said.len() < ENOUGH {
+            self.said.push(complaint);
+        }
+    }
+}
+
+/// The books of one side.
+pub(super) struct Ledger {
+    plan: Plan,
+    /// Who sends what is noted here.
+    from: Direction,
+    books: Mutex<Books>,
+    /// Messages that came and answers that came back.
+    progress: watch::Sender<u32>,
+}
+
+struct Books {
+    lanes: Vec<Lane>,
+    /// That still have to come.
+    missing: u32,
+    /// Calls of this side that did not end.
+    open: u32,
+    complaints: Complaints,
+}
+
+struct Lane {
+    seen: Vec<bool>,
+    /// The number that no small message may be below any more.
+    next_small: u32,
+}
+
+impl Ledger {
+    pub(super) fn new(plan: &Plan, from: Direction) -> Self {
+        let lanes = (0..plan.lanes)
+            .map(|lane| Lane { seen: vec![false; plan.of_lane(lane) as usize], next_small: 0 })
+            .collect();
+        let books = Books { lanes, missing: plan.messages, open: 0, complaints: Complaints::default() };
+        Self { plan: plan.clone(), from, books: Mutex::new(books), progress: watch::Sender::new(0) }
+    }
+
+    /// A handler was started with this.
+    pub(super) fn note(&self, parcel: &Parcel, as_request: bool) {
+        self.books().note(self, parcel, as_request);
+        self.progress.send_modify(|count| *count += 1);
+    }
+
+    /// A call of this side begins.
+    pub(super) fn begins(&self) {
+        self.books().open += 1;
+    }
+
+    /// A call of this side ended.
+    pub(super) fn ended(&self, complaint: Option<String>) {
+        self.books().open -= 1;
+        complaint.into_iter().for_each(|complaint| self.complain(complaint));
+        self.progress.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn complain(&self, complaint: String) {
+        self.books().complaints.add(complaint);
+    }
+
+    /// Waits until every message came.
+    pub(super) async fn all_came(&self) {
+        let mut progress = self.progress.subscribe();
+        progress.wait_for(|_| self.books().missing == 0).await.expect("the ledger is there");
+    }
+
+    /// Waits until nothing came for so long.
+    pub(super) async fn silence(&self, time: Duration) {
+        let mut progress = self.progress.subscribe();
+        while timeout(time, progress.changed()).await.is_ok() {}
+    }
+
+    /// How many came, and what was wrong, with a word on the lanes that lack something.
+    pub(super) fn close(&self) -> (u32, Complaints) {
+        let mut books = self.books();
+        let mut lacking = Vec::new();
+        for (number, lane) in books.lanes.iter().enumerate() {
+            let lacks = lane.seen.iter().filter(|seen| !**seen).count();
+            if let Some(first) = lane.seen.iter().position(|seen| !seen) {
+                let whole = Parcel::new(self.plan.seed, self.from, number as u32, first as u32);
+                let kind = if whole.is_request() { "request" } else { "throw" };
+                let size = if whole.is_small() { "small" } else { "large" };
+                lacking.push(format!("lane {number}: {lacks} never came, first the {size} {kind} {first}"));
+            }
+        }
+        if books.open > 0 {
+            lacking.push(format!("{} calls of this side did not end", books.open));
+        }
+        lacking.into_iter().for_each(|line| books.complaints.add(line));
+        (self.plan.messages - books.missing, books.complaints.clone())
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn note(&mut self, ledger: &Ledger, parcel: &Parcel, as_request: bool) {
+        let Parcel { lane, number, .. } = *parcel;
+        let what = format!("lane {lane}, number {number}");
+        let book = self.lanes.get_mut(lane as usize);
+        let Some((book, seen)) = book.and_then(|book| {
+            let seen = *book.seen.get(number as usize)?;
+            Some((book, seen))
+        }) else {
+            return self.complaints.add(format!("{what}: nobody sent this"));
+        };
+        if seen {
+            return self.complaints.add(format!("{what}: came twice"));
+        }
+        book.seen[number as usize] = true;
+        self.missing -= 1;
+        let whole = Parcel::new(ledger.plan.seed, ledger.from, lane, number);
+        if *parcel != whole || as_request != whole.is_request() {
+            self.complaints.add(format!("{what}: is not what was sent"));
+        }
+        if whole.is_small() {
+            if number < book.next_small {
+                let later = book.next_small - 1;
+                self.complaints.add(format!("{what}: came after number {later}"));
+            }
+            book.next_small = book.next_small.max(number + 1);
+        }
+    }
+}
