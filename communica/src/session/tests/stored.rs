@@ -134,7 +134,7 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
 
 fn answer_all(server: &mut Pair) {
     for message in start(server) {
-        server.jobs_done(1);
+        server.jobs_done(1, 0);
         server.answer(&message.metadata, Ok(b"done".to_vec().into()));
     }
 }
