@@ -36,6 +36,13 @@ pub(crate) enum LinkEnd {
 }
 
 impl LinkEnd {
+    /// The other side was gone all of a sudden, as it happens when a process ends.
+    pub(crate) fn is_cut(&self) -> bool {
+        use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        let Self::Broken(LinkError::Io(error)) = self else { return false };
+        matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+    }
+
     /// What it means for messages. `for_good`: it was not to make room for another link of the same peer.
     fn lost(&self, for_good: bool) -> Lost {
         match self {
@@ -400,7 +407,6 @@ impl Driver<'_> {
 
     fn overrun(&mut self) -> LinkEnd {
         let what = "the peer sent more messages than may wait here, see `Limits::waiting`";
-        tracing::warn!(client_id = self.exchange.client_id(), "closing a link: {what}");
         LinkEnd::Broken(io::Error::new(ErrorKind::QuotaExceeded, what).into())
     }
 }

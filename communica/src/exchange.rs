@@ -28,6 +28,9 @@ use crate::wire::{Batch, Kind, Message, Metadata};
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
 
+/// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
+const LARGE_ANSWERS: usize = 1 << 20;
+
 /// Everything about one peer that outlives its links.
 pub(crate) struct Exchange {
     client_id: String,
@@ -198,10 +201,21 @@ impl Exchange {
             if batch.is_empty() {
                 return answered;
             }
-            let mut since = None;
-            for message in batch.drain(..) {
+            let (mut since, mut bytes) = (None, 0);
+            batch.reverse();
+            while let Some(message) = batch.pop() {
                 let Some(answer) = self.start(message) else { continue };
+                bytes += answer.1.as_ref().map_or(0, |payload| payload.len());
                 answers.push(answer);
+                // Large answers may take all the room there is.
+                if bytes > LARGE_ANSWERS {
+                    bytes = 0;
+                    self.finish(&mut answers);
+                    answered = true;
+                    if self.session().give_back_if_full(batch, &mut mine) {
+                        return true;
+                    }
+                }
                 // Do not hold the first answers back for the last handler of the batch.
                 if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
                     self.finish(&mut answers);
@@ -330,7 +344,8 @@ impl Exchange {
 
     fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
         let mut session = self.session();
-        session.jobs_done(answers.len());
+        let bytes = answers.iter().map(|(metadata, _)| metadata.payload_len()).sum();
+        session.jobs_done(answers.len(), bytes);
         for (metadata, answer) in answers.drain(..) {
             session.answer(&metadata, answer);
         }

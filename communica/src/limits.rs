@@ -10,7 +10,7 @@ use crate::wire::WireLimits;
 /// |---|---|---|
 /// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of this size, small messages between |
-/// | [`running`](Self::running) | 1,024 | more messages of that peer wait for a handler to end; see there |
+/// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
 /// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait |
 /// | [`peers`](Self::peers) | 10,000 | a new client is refused, with the reason |
@@ -60,6 +60,8 @@ impl Quota {
 }
 
 const MIB: usize = 1 << 20;
+/// Shorter ones would keep both sides busy with signs of life.
+pub(crate) const MIN_SILENCE_TIME: Duration = Duration::from_millis(30);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -103,7 +105,8 @@ impl Limits {
         Self { chunk_size: bytes.clamp(1024, 1024 * MIB), ..self }
     }
 
-    /// Handlers of one peer that were started and wait for something. At least 1.
+    /// Handlers of one peer that were started and wait for something. At least 1. The payloads that they were given have
+    /// together as many bytes as may [wait](Self::waiting), unless there is but one.
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
     /// must not keep those calls from being handled. At 16 times the limit there is an end to that: further requests
@@ -182,7 +185,7 @@ impl Limits {
     /// [`Feature::Heartbeat`](crate::Feature::Heartbeat); for others there is TCP's keepalive, which takes a minute.
     #[must_use]
     pub fn silence_time(self, time: Duration) -> Self {
-        Self { silence_time: time.max(Duration::from_millis(30)), ..self }
+        Self { silence_time: time.max(MIN_SILENCE_TIME), ..self }
     }
 
     /// How long calls that were sent wait for a new link when theirs was cut. After that they end with

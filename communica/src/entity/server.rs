@@ -30,6 +30,9 @@ use crate::wire::hello::{self, About, ClientHello, Heard, ServerHello};
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Bytes of a client id. It is kept for as long as the client is known, and stands in logs.
+const MAX_CLIENT_ID: usize = 1024;
+
 /// Clients get so long to take their goodbye and hang up, if handlers used up the grace time.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -238,6 +241,12 @@ impl Server {
     async fn let_in(&self, hello: &Bytes, peer: &PeerInfo) -> Result<(Turn<'_>, Option<About>), String> {
         let ClientHello { client_id, communica: mut about } =
             hello::decode(hello).map_err(|error| error.to_string())?;
+        if client_id.len() > MAX_CLIENT_ID {
+            let len = client_id.len();
+            return Err(format!(
+                "the client id has {len} bytes where {MAX_CLIENT_ID} are allowed: take a shorter one"
+            ));
+        }
         let token = about.as_ref().and_then(|about| about.token.as_ref());
         self.authorize.check(&Applicant { client_id: &client_id, token, peer, hello })?;
         let place = self.admit(client_id)?;
@@ -277,6 +286,7 @@ impl Server {
 
     async fn serve(&self, guest: Guest<'_>) {
         let Guest { turn, about, link } = guest;
+        let address = link.peer.address.clone();
         let (exchange, number) = (&turn.place.exchange, turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
         let attached = || {
@@ -287,6 +297,15 @@ impl Server {
             self.arrived.notify_waiters();
         };
         let end = drive(exchange, link, about, true, attached).await;
+        match &end {
+            LinkEnd::Broken(error) if end.is_cut() => {
+                tracing::info!(client_id = exchange.client_id(), address, %error, "lost a connection");
+            }
+            LinkEnd::Broken(error) => {
+                tracing::warn!(client_id = exchange.client_id(), address, %error, "ended a connection");
+            }
+            LinkEnd::Here | LinkEnd::Peer(_) => {}
+        }
         // Another server has all that is at the broker. A newer link to this one would have had it, too.
         if matches!(&end, LinkEnd::Peer(Some(reason)) if reason == MOVED)
             && exchange.session().is_newest(number)

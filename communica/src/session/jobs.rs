@@ -19,7 +19,10 @@ pub(crate) struct Jobs {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
     running: usize,
+    /// Bytes of their payloads, which they may still hold.
+    running_bytes: usize,
     limit: usize,
+    limit_bytes: usize,
     /// Somebody is starting handlers; a second one would mix up their order.
     starting: bool,
     /// Ids of requests that were given up while something waited or was being started, perhaps they themselves.
@@ -27,12 +30,14 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, limit_bytes: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             running: 0,
+            running_bytes: 0,
             limit,
+            limit_bytes,
             starting: false,
             cancelled: HashSet::new(),
         }
@@ -54,9 +59,13 @@ impl Jobs {
         if self.starting && !*mine {
             return;
         }
-        let room = self.room(calling).min(AT_ONCE).min(self.waiting.len());
-        self.waiting_bytes -= self.waiting.iter().take(room).map(size).sum::<usize>();
-        into.extend(self.waiting.drain(..room));
+        let room = self.startable(calling);
+        for mut message in self.waiting.drain(..room) {
+            self.waiting_bytes -= size(&message);
+            self.running_bytes += message.payload.len();
+            message.metadata.set_payload_len(message.payload.len());
+            into.push(message);
+        }
         self.running += room;
         self.starting = room > 0;
         *mine = room > 0;
@@ -104,7 +113,21 @@ impl Jobs {
 
     /// Nobody starts what may start now.
     pub(super) fn may_start(&self, calling: usize) -> bool {
-        !self.starting && !self.waiting.is_empty() && self.room(calling) > 0
+        !self.starting && self.startable(calling) > 0
+    }
+
+    /// How many of those that wait may start now.
+    fn startable(&self, calling: usize) -> usize {
+        let factor = if calling == 0 { 1 } else { NESTED };
+        let limit = self.limit_bytes.saturating_mul(factor);
+        let mut bytes = self.running_bytes;
+        let fit = self.waiting.iter().take(self.room(calling).min(AT_ONCE)).take_while(|message| {
+            // One that is larger than all that may run is handled alone.
+            let alone = bytes == 0;
+            bytes = bytes.saturating_add(message.payload.len());
+            alone || bytes <= limit
+        });
+        fit.count()
     }
 
     fn room(&self, calling: usize) -> usize {
@@ -121,8 +144,20 @@ impl Jobs {
         self.waiting.is_empty()
     }
 
-    pub(super) fn done(&mut self, count: usize) {
+    /// `bytes`: of their payloads.
+    pub(super) fn done(&mut self, count: usize, bytes: usize) {
         self.running -= count;
+        self.running_bytes -= bytes;
+    }
+
+    /// These were not started after all; the last one stands first.
+    pub(super) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
+        for message in rest.drain(..) {
+            self.done(1, message.payload.len());
+            self.waiting_bytes += size(&message);
+            self.waiting.push_front(message);
+        }
+        self.start_none(mine);
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {

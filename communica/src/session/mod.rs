@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod calls;
+mod failed_throws;
 mod heard;
 mod jobs;
 mod kept;
@@ -22,12 +23,13 @@ pub(crate) use other::{BEATS, Beat};
 
 use crate::connector::Delivery;
 use crate::error::{Error, Fault, FaultKind, Reason};
-use crate::limits::{Limits, Quota};
+use crate::limits::{Limits, MIN_SILENCE_TIME, Quota};
 use crate::serializer::Payload;
 use crate::wire::hello::{About, Heard as HeardOf};
 use crate::wire::{Batch, Feature, Kind, Message, Metadata, Receipt};
 use arrivals::Arrivals;
 use calls::Calls;
+use failed_throws::FailedThrows;
 use heard::Heard;
 use jobs::Jobs;
 use other::Other;
@@ -41,6 +43,7 @@ pub(crate) struct Session<W> {
     outbox: Outbox,
     jobs: Jobs,
     arrivals: Arrivals,
+    failed_throws: FailedThrows,
     /// Unlike that of every other session, the one of an earlier process included.
     instance: String,
     other: Other,
@@ -181,8 +184,9 @@ impl<W: Clone> Session<W> {
         Self {
             outbox: Outbox::new(&prefix, limits.chunk_size, limits.unacknowledged),
             calls: Calls::new(prefix.clone()),
-            jobs: Jobs::new(limits.running),
+            jobs: Jobs::new(limits.running, limits.waiting.bytes),
             arrivals: Arrivals::new(limits.remembered),
+            failed_throws: FailedThrows::default(),
             instance: prefix,
             other: Other::default(),
             heard: Heard::new(),
@@ -263,12 +267,7 @@ impl<W: Clone> Session<W> {
         if request.kind() != Kind::Request {
             self.settle(request);
             if let Err(fault) = answer {
-                let route = request.route();
-                tracing::warn!(
-                    route = route.as_deref(),
-                    message = fault.message(),
-                    "the handler of a throw failed"
-                );
+                self.failed_throws.tell(request.route().as_deref(), fault.message());
             }
             return;
         }
@@ -430,7 +429,7 @@ impl<W: Clone> Session<W> {
                 let given_up = message.metadata.kind() == Kind::Request
                     && self.jobs.was_cancelled(&message.metadata.id());
                 if given_up {
-                    self.jobs.done(1);
+                    self.jobs.done(1, message.payload.len());
                     if let Some(arrival) = message.metadata.arrival() {
                         self.arrivals.settle(arrival);
                     }
@@ -455,7 +454,7 @@ impl<W: Clone> Session<W> {
 
     /// A started handler was stopped, and gives no answer.
     pub(crate) fn job_stopped(&mut self, message: &Metadata) {
-        self.jobs.done(1);
+        self.jobs.done(1, message.payload_len());
         self.settle(message);
     }
 
@@ -465,8 +464,18 @@ impl<W: Clone> Session<W> {
     }
 
     /// This many of the started handlers are done.
-    pub(crate) fn jobs_done(&mut self, count: usize) {
-        self.jobs.done(count);
+    pub(crate) fn jobs_done(&mut self, count: usize, bytes: usize) {
+        self.jobs.done(count, bytes);
+    }
+
+    /// Started messages, the last one first, whose handlers have to wait after all, since there is no room for more
+    /// answers. Whoever was at it starts no more.
+    pub(crate) fn give_back_if_full(&mut self, rest: &mut Vec<Message>, mine: &mut bool) -> bool {
+        let full = self.outbox.answers_meet(self.limits.queued);
+        if full {
+            self.jobs.give_back(rest, mine);
+        }
+        full
     }
 
     /// Something waits to be handed to the link.
@@ -562,7 +571,7 @@ impl<W: Clone> Session<W> {
             self.heard.restart();
         }
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
-        self.other.greet(about);
+        self.other.greet(about.as_ref());
         if self.stored {
             return LinkUp { wake: Vec::new(), is_another: false };
         }
@@ -594,9 +603,8 @@ impl<W: Clone> Session<W> {
 
     /// The time between two beats of the link that is there, if the peer beats too.
     pub(crate) fn beat_time(&self) -> Option<Duration> {
-        let theirs = Duration::from_millis(self.other.silence_ms().filter(|_| !self.stored)?);
-        let beat = self.limits.silence_time.min(theirs) / BEATS;
-        (beat > Duration::ZERO).then_some(beat)
+        let theirs = self.other.silence_time().filter(|_| !self.stored)?;
+        Some(self.limits.silence_time.min(theirs.max(MIN_SILENCE_TIME)) / BEATS)
     }
 
     /// A beat's time is over. `came`: the link brought something since the last, if only a part of a message.
@@ -690,8 +698,10 @@ impl<W: Clone> Session<W> {
         }
         let given_up = self.outbox.link_lost(batch);
         let reason = Reason::Disconnected(why.to_owned());
-        let not_sent = || CallEnd::Lost(Error::NotSent(reason.clone()));
-        let mut wake = self.calls.end_where(|seq| given_up == Some(seq), not_sent);
+        let may_have_run = given_up.is_some_and(|seq| self.outbox.was_repeated(seq));
+        let error = if may_have_run { Error::MayHaveRun } else { Error::NotSent };
+        let given_up = |seq| given_up == Some(seq);
+        let mut wake = self.calls.end_where(given_up, || CallEnd::Lost(error(reason.clone())));
         if !self.resumes || lost == Lost::Over {
             wake.extend(self.start_over(0, &reason));
         }

@@ -1,12 +1,19 @@
 //! What the peer said of itself in the handshake, and what follows from it.
 
+use std::time::Duration;
+
 use crate::wire::Feature;
 use crate::wire::hello::About;
 
+/// Only what matters: a peer may say much.
 #[derive(Default)]
 pub(super) struct Other {
-    /// What it said on the latest link; `None` for one that speaks 0.4.
-    about: Option<About>,
+    /// `None` for one that speaks 0.4.
+    instance: Option<String>,
+    /// What it announced, in the order of [`Feature::ALL`].
+    features: [bool; Feature::ALL.len()],
+    silence_ms: Option<u64>,
+    message_size: Option<u64>,
     /// Signs of life.
     heard: bool,
     said: bool,
@@ -28,27 +35,32 @@ pub(crate) enum Beat {
 pub(crate) const BEATS: u32 = 3;
 
 impl Other {
-    pub(super) fn greet(&mut self, about: Option<About>) {
-        *self = Self { about, ..Self::default() };
+    pub(super) fn greet(&mut self, about: Option<&About>) {
+        *self = about.map_or_else(Self::default, |about| Self {
+            instance: Some(about.instance.clone()),
+            features: Feature::ALL.map(|feature| about.supports(feature)),
+            silence_ms: about.silence_ms,
+            message_size: about.message_size,
+            ..Self::default()
+        });
     }
 
     pub(super) fn instance(&self) -> Option<&str> {
-        self.about.as_ref().map(|about| about.instance.as_str())
+        self.instance.as_deref()
     }
 
     pub(super) fn supports(&self, feature: Feature) -> bool {
-        self.about.as_ref().is_some_and(|about| about.supports(feature))
+        Feature::ALL.iter().zip(self.features).any(|(known, said)| *known == feature && said)
     }
 
     /// Bytes of a payload that it accepts.
     pub(super) fn message_size(&self) -> usize {
-        let size = self.about.as_ref().and_then(|about| about.message_size);
-        size.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX))
+        self.message_size.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
 
-    /// The silence it bears, in milliseconds.
-    pub(super) fn silence_ms(&self) -> Option<u64> {
-        self.about.as_ref().filter(|about| about.supports(Feature::Heartbeat))?.silence_ms
+    /// The silence it bears, if it gives signs of life itself.
+    pub(super) fn silence_time(&self) -> Option<Duration> {
+        self.silence_ms.filter(|_| self.supports(Feature::Heartbeat)).map(Duration::from_millis)
     }
 
     pub(super) fn heard(&mut self) {

@@ -426,6 +426,11 @@ impl Outbox {
         given_up
     }
 
+    /// An earlier link took this request whole.
+    pub(super) fn was_repeated(&self, seq: u64) -> bool {
+        self.repeated.contains(&seq)
+    }
+
     /// So many messages came to the peer. False if that cannot be.
     pub(super) fn came(&mut self, count: u64) -> bool {
         self.sent.came(count)
@@ -501,6 +506,7 @@ impl Outbox {
 
     /// Drops a message; an answer becomes an error that says so.
     fn give_up(&mut self, seq: u64) {
+        self.repeatable.remove(&seq);
         let mut metadata = None;
         if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
             metadata = self.large.remove(at).and_then(|(_, chunks)| chunks.metadata());

@@ -10,11 +10,8 @@ use crate::wire::{Chunks, Part};
 pub(super) struct Sent {
     entries: VecDeque<Entry>,
     amount: Amount,
-    /// Messages that came to the peer, counted from the first of the two sessions; those at the front of the first entry
-    /// that did not leave with it are counted too.
+    /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
-    /// How many of the first entry they are.
-    came_of_first: u64,
 }
 
 /// A message, or several in one part.
@@ -80,28 +77,33 @@ impl Sent {
     /// So many messages came to the peer, counted from the first. False if that cannot be.
     pub(super) fn came(&mut self, count: u64) -> bool {
         let Some(new) = count.checked_sub(self.came) else { return false };
-        if new > self.amount.messages() as u64 - self.came_of_first {
+        if new > self.amount.messages() as u64 {
             return false;
         }
         self.came = count;
-        self.came_of_first += new;
-        while let Some(first) = self.entries.front().filter(|first| first.messages() <= self.came_of_first) {
-            self.came_of_first -= first.messages();
+        let mut new = new;
+        while new > 0 {
+            let Some(first) = self.entries.pop_front() else { break };
             self.amount.take_many(first.messages(), first.len());
-            self.entries.pop_front();
+            match first {
+                Entry::Part(part) if part.messages > new => {
+                    let rest = part.without_first(new);
+                    self.amount.add_many(rest.messages, rest.len());
+                    self.entries.push_front(Entry::Part(rest));
+                    break;
+                }
+                whole => new -= whole.messages(),
+            }
         }
         true
     }
 
     /// What did not come, one message each, in order.
     pub(super) fn take_rest(&mut self) -> Vec<Entry> {
-        let rest = std::mem::take(&mut self.entries).into_iter().flat_map(Entry::split);
-        let rest = rest.skip(usize::try_from(self.came_of_first).unwrap_or(usize::MAX)).collect();
-        (self.amount, self.came_of_first) = (Amount::default(), 0);
-        rest
+        self.amount = Amount::default();
+        std::mem::take(&mut self.entries).into_iter().flat_map(Entry::split).collect()
     }
 
-    /// Nothing of it is repeated; the peer counts on from here.
     pub(super) fn restart(&mut self, came: u64) {
         *self = Self { came, ..Self::default() };
     }

@@ -100,6 +100,17 @@ impl Part {
         self.frames.len() + self.payload.as_ref().map_or(0, Bytes::len)
     }
 
+    /// The same without its first so many messages.
+    pub(crate) fn without_first(mut self, messages: u64) -> Self {
+        for _ in 0..messages {
+            let end = frame_end(&self.frames).unwrap_or(0);
+            self.frames.advance(end.min(self.frames.len()));
+        }
+        self.seq = self.seq.map(|seq| seq + messages);
+        self.messages = self.messages.saturating_sub(messages);
+        self
+    }
+
     /// The same, cut into one part per message.
     pub(crate) fn split(mut self) -> impl Iterator<Item = Part> {
         std::iter::from_fn(move || {

@@ -59,7 +59,7 @@ pub(super) fn close_reason(body: &[u8]) -> Option<String> {
 }
 
 /// Characters of a reason that are read.
-const MAX_REASON: usize = 500;
+pub(super) const MAX_REASON: usize = 500;
 
 /// Four bytes read as a length, once they are there.
 pub(super) fn length_at(bytes: &[u8], at: usize) -> Option<usize> {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::WireError;
+use super::frame::MAX_REASON;
 
 /// Ends a hello; never stands inside one.
 pub(crate) const END: u8 = 0x00;
@@ -160,7 +161,10 @@ pub(crate) fn refusal(input: &[u8]) -> Option<String> {
 /// The reason in the JSON of a refusal.
 pub(crate) fn refusal_text(json: &[u8]) -> String {
     let refusal = serde_json::from_slice::<Refusal>(json);
-    refusal.map_or_else(|_| "the peer gave no reason that could be read".to_owned(), |refusal| refusal.reason)
+    refusal.map_or_else(
+        |_| "the peer gave no reason that could be read".to_owned(),
+        |refusal| refusal.reason.chars().take(MAX_REASON).collect(),
+    )
 }
 
 /// The text of a hello, without its end.

@@ -93,6 +93,8 @@ pub struct Metadata {
     arrival: u64,
     /// When it was read, on whatever clock the reader has.
     came: Duration,
+    /// Bytes of the payload that came with it, once its handler started.
+    payload_len: usize,
 }
 
 impl Metadata {
@@ -146,7 +148,17 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0, came: Duration::ZERO })
+        Ok(Self {
+            text,
+            id,
+            kind,
+            kind_at,
+            route,
+            timeout_ms,
+            arrival: 0,
+            came: Duration::ZERO,
+            payload_len: 0,
+        })
     }
 
     /// The JSON text as it came.
@@ -194,6 +206,14 @@ impl Metadata {
 
     pub(crate) fn set_came(&mut self, came: Duration) {
         self.came = came;
+    }
+
+    pub(crate) fn payload_len(&self) -> usize {
+        self.payload_len
+    }
+
+    pub(crate) fn set_payload_len(&mut self, bytes: usize) {
+        self.payload_len = bytes;
     }
 
     pub(crate) fn set_arrival(&mut self, number: NonZeroU64) {

@@ -76,7 +76,7 @@ fn answers_find_their_calls_in_any_order() {
     deliver(&mut client, &mut server);
     for message in start(&mut server).into_iter().rev() {
         server.answer(&message.metadata, Ok(message.payload.to_vec().into()));
-        server.jobs_done(1);
+        server.jobs_done(1, 0);
     }
     assert_eq!(deliver(&mut server, &mut client), [const { Event::Answered(Some("caller")) }; 3]);
     for (call, text) in calls.into_iter().zip(["a", "b", "c"]) {
@@ -206,7 +206,7 @@ fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
     first.clear();
     server.start_jobs(&mut mine, &mut first);
     assert!(first.is_empty() && !mine, "two are running");
-    server.jobs_done(1);
+    server.jobs_done(1, 0);
     server.start_jobs(&mut other, &mut second);
     assert_eq!(texts(&second), ["c"]);
 }
@@ -355,7 +355,7 @@ fn no_handler_starts_while_its_answer_would_have_no_room() {
     deliver(&mut client, &mut server);
     for message in start(&mut server) {
         server.answer(&message.metadata, Ok(Vec::new().into()));
-        server.jobs_done(1);
+        server.jobs_done(1, 0);
     }
     let _ = request(&mut client, "x");
     deliver(&mut client, &mut server);
@@ -390,6 +390,27 @@ fn a_message_over_which_links_keep_breaking_is_given_up() {
         client.link_up(Delivery::Direct, None);
         assert_eq!(texts(&carry(&mut client)), ["next"]);
     }
+}
+
+#[test]
+fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
+    let limits = Limits::new().waiting(1000, 2_000);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    for size in [1_000, 1_000, 10, 5_000, 10] {
+        client.throw(None, "", &mut payload(&"x".repeat(size))).unwrap();
+    }
+    deliver(&mut client, &mut server);
+    let done = |server: &mut Pair, started: &[Message]| {
+        server.jobs_done(started.len(), started.iter().map(|message| message.payload.len()).sum());
+    };
+    for count in [2, 1, 1, 1] {
+        assert!(server.may_start_jobs());
+        let started = start(&mut server);
+        assert_eq!(started.len(), count);
+        assert!(!server.may_start_jobs());
+        done(&mut server, &started);
+    }
+    assert!(server.is_idle());
 }
 
 #[test]
@@ -508,7 +529,7 @@ fn only_what_has_to_wait_is_copied() {
         server.receive(message);
     }
     let mut started = start(&mut server);
-    server.jobs_done(2);
+    server.jobs_done(2, 0);
     started.extend(start(&mut server));
     let shared: Vec<_> =
         started.iter().zip(places).map(|(message, place)| message.payload.as_ptr() == place).collect();

@@ -150,7 +150,7 @@ fn work(side: &mut Pair, log: &mut Log) {
     for message in start(side) {
         let text = String::from_utf8_lossy(&message.payload).into_owned();
         log.seen.push(text[..6].parse().unwrap());
-        side.jobs_done(1);
+        side.jobs_done(1, 0);
         side.answer(&message.metadata, Ok(message.payload.to_vec().into()));
     }
     log.asked.retain(|number, call| match end(side, *call) {
@@ -358,6 +358,43 @@ fn acknowledgements_free_the_window_and_wake_who_waits_for_room() {
     assert_eq!(road.sides[0].receive(acknowledgement.clone()), Event::Room);
     assert!(road.sides[0].throw(None, "", &mut payload("yes")).is_ok());
     assert_eq!(road.sides[0].receive(acknowledgement), Event::Noted, "the same again");
+}
+
+#[test]
+fn what_came_of_messages_that_were_queued_together_makes_room() {
+    let limits = Limits::new().unacknowledged(8, 1 << 20);
+    let mut road = Road::new(&limits);
+    road.cut([Batch::default(), Batch::default()]);
+    for number in 0..9 {
+        road.sides[0].throw(None, "", &mut payload(&number.to_string())).unwrap();
+    }
+    road.reconnect();
+    road.send_all(0);
+    for came in 1..=9 {
+        assert_eq!(road.sides[0].outbox.window_is_full(), came < 3, "{came}");
+        let mut batch = Batch::default();
+        batch.push_acknowledgement(came);
+        let Some(Item::Message { metadata, payload, .. }) = batch.next_item() else { panic!() };
+        road.sides[0].receive(Message::parse(metadata, payload).unwrap());
+    }
+    assert!(!road.sides[0].is_unacknowledged());
+}
+
+#[test]
+fn a_repeatable_request_that_is_given_up_is_not_sent_again_and_may_have_run() {
+    let mut client = fresh("c", &limits());
+    client.link_up(Delivery::Direct, None);
+    let what = What { idempotent: true, ..What::default() };
+    let call = client.request(what, &mut payload(&"x".repeat(500))).unwrap().call;
+    assert_eq!(carry(&mut client).len(), 1);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    for _ in 0..3 {
+        assert!(end(&mut client, call).is_none());
+        break_link(&mut client);
+    }
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    client.link_up(Delivery::Direct, None);
+    assert!(carry(&mut client).is_empty());
 }
 
 #[test]

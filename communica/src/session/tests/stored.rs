@@ -121,7 +121,7 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     answer_all(&mut server);
     deliver(&mut server, &mut client);
     assert!(matches!(client.poll_call(calls[0], || "a"), Some(CallEnd::Value(_))));
-    client.abandon(calls[1]).unsent;
+    client.abandon(calls[1]);
     lose_link(&mut client);
     client.link_up(EMPTY_STORE, None);
     let again = publish(&mut client);
@@ -134,7 +134,7 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
 
 fn answer_all(server: &mut Pair) {
     for message in start(server) {
-        server.jobs_done(1);
+        server.jobs_done(1, 0);
         server.answer(&message.metadata, Ok(b"done".to_vec().into()));
     }
 }
