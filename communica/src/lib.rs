@@ -68,6 +68,8 @@ pub use connector::TcpConnector;
 pub use connector::stream;
 #[cfg(feature = "faults")]
 pub use connector::{FaultConnector, Faults};
+#[cfg(feature = "tls")]
+pub use connector::{Tls, TlsError};
 #[cfg(feature = "fast-json")]
 pub use serializer::FastJsonSerializer;
 #[cfg(feature = "json")]

@@ -87,7 +87,12 @@ class Commands:
         }
 
     async def close(self):
-        await self.side.entity.close()
+        try:
+            await self.side.entity.close()
+        except AttributeError as error:
+            # A server says goodbye even to clients that are gone, and asyncio's TLS does not take that.
+            if '_write_appdata' not in str(error):
+                raise
 
 
 warnings = []

@@ -1,5 +1,6 @@
 """The four entities behind one face: `request(name, data)` and `throw(name, data)`."""
 import json
+import ssl
 
 from communica import LocalConnector, RouteClient, RouteServer, RouteTable, SimpleClient, SimpleServer, TcpConnector
 from communica.connectors.base import HandshakeFail
@@ -14,7 +15,23 @@ import trade
 from behaviours import SPOIL
 
 
-def connector_of(state):
+def context_of(tls, is_server):
+    """TLS settings, as our peer has them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if is_server else ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(tls['trust'])
+    if tls['chain']:
+        context.load_cert_chain(tls['chain'], tls['key'])
+    if tls['demand']:
+        context.verify_mode = ssl.CERT_REQUIRED
+    if tls['newest']:
+        context.maximum_version = ssl.TLSVersion[tls['newest']]
+    return context
+
+
+def connector_of(config):
+    state = config['connector']
+    if 'tls' in config:
+        return TcpConnector.from_state(state, context_of(config['tls'], config['role'] == 'server'))
     if RmqConnector._TYPE in state:
         arguments = json.loads(state)  # it has no state strings, only arguments of these names
         assert arguments.pop('type') == RmqConnector._TYPE
@@ -59,7 +76,7 @@ class Side:
         self.is_server = config['role'] == 'server'
         self.client_id = config['client_id']
         self.refusal = config.get('refusal')
-        connector = connector_of(config['connector'])
+        connector = connector_of(config)
         make = self._route_entity if self.is_route else self._simple_entity
         self.entity = make(connector, behaviours)
 

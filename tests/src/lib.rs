@@ -24,10 +24,12 @@ pub mod python;
 pub mod scratch;
 pub mod soak;
 mod stage;
+mod tls;
 
 pub use peer::{Failure, Peer};
 pub use scratch::Scratch;
 pub use stage::{Entity, Format, Language, Road, Role, Stage};
+pub use tls::TlsSide;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 #[cfg(unix)]
 use crate::broker::{self, Broker};
 use crate::scratch::free_port;
-use crate::{Peer, Scratch};
+use crate::{Peer, Scratch, TlsSide};
 
 /// What a peer is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Stage {
     entity: Entity,
     format: Format,
     settings: Map<String, Value>,
+    /// Of the server and of the client.
+    tls: Option<[Value; 2]>,
 }
 
 impl Stage {
@@ -98,7 +100,17 @@ impl Stage {
     }
 
     fn at(connector: Value, entity: Entity, format: Format) -> Self {
-        Self { scratch: Scratch::new(), connector, entity, format, settings: Map::new() }
+        Self { scratch: Scratch::new(), connector, entity, format, settings: Map::new(), tls: None }
+    }
+
+    /// Over TCP with TLS, Route entities and JSON.
+    #[must_use]
+    pub fn over_tls(server: &TlsSide, client: &TlsSide) -> Self {
+        let mut stage = Self::new(Road::Tcp, Entity::Route, Format::Orjson);
+        stage.connector["ssl"] = true.into();
+        let folder = stage.scratch.path();
+        stage.tls = Some([server.files(folder, "server"), client.files(folder, "client")]);
+        stage
     }
 
     /// Route entities and JSON over a local socket.
@@ -159,6 +171,9 @@ impl Stage {
             "client_id": CLIENT,
         });
         config.as_object_mut().expect("it is one").extend(self.settings.clone());
+        if let Some([server, client]) = &self.tls {
+            config["tls"] = if role == Role::Server { server.clone() } else { client.clone() };
+        }
         Peer::start(language, role, &config, self.scratch.path()).await
     }
 }

@@ -1,11 +1,16 @@
 //! Processes of the Python library and ours go in, in every combination; what one says the other must understand.
 
+#[allow(dead_code)]
+#[path = "suite/certificates.rs"]
+mod certificates;
 #[path = "python/chunks.rs"]
 mod chunks;
 #[path = "python/everything.rs"]
 mod everything;
 #[path = "python/failures.rs"]
 mod failures;
+#[path = "python/folder.rs"]
+mod folder;
 #[path = "python/matrix.rs"]
 mod matrix;
 #[path = "python/recordings.rs"]
@@ -14,6 +19,8 @@ mod recordings;
 mod restart;
 #[path = "python/rules.rs"]
 mod rules;
+#[path = "python/tls.rs"]
+mod tls;
 #[path = "python/typed.rs"]
 mod typed;
 

@@ -15,7 +15,7 @@ mod weight;
 
 use std::process::{Command, ExitCode};
 
-use tools::{Outcome, cargo, root, run, say};
+use tools::{Outcome, cargo, is_root, root, run, say};
 
 const HELP: &str = "\
 cargo xtask <task>
@@ -78,10 +78,28 @@ fn test(arguments: &[String]) -> Outcome {
     let python = python::environment()?;
     rabbitmq::ensure()?;
     say(&format!("the tests use {}", python.display()));
-    run(cargo()
-        .args(["test", "--workspace", "--all-features"])
-        .args(arguments)
-        .env("COMMUNICA_PYTHON", &python))
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--all-features"]).env("COMMUNICA_PYTHON", &python);
+    run(tests.args(arguments))?;
+    if arguments.is_empty() { act_as_others() } else { Ok(()) }
+}
+
+/// Tests that act as other users of the machine.
+fn act_as_others() -> Outcome {
+    if !is_root() {
+        say("not root: the tests in `as_root` did not run; as root, `cargo xtask test` runs them too");
+        return Ok(());
+    }
+    run(cargo().args([
+        "test",
+        "--workspace",
+        "--all-features",
+        "--test",
+        "suite",
+        "--",
+        "--ignored",
+        "as_root",
+    ]))
 }
 
 fn record() -> Outcome {

@@ -34,10 +34,11 @@ impl AnyConnector {
         self.0.dump_state()
     }
 
-    /// The connector that a state string describes, whatever its kind.
+    /// The connector that a state string describes, whatever its kind. One with TLS needs certificates, which no state
+    /// holds: it is loaded with `TcpConnector::load_state_with_tls`, and may then become an `AnyConnector`.
     ///
     /// # Errors
-    /// It is no state string, or its kind is a Cargo feature that is not on.
+    /// It is no state string, it asks for TLS, or its kind is a Cargo feature that is not on.
     pub fn load_state(state: &str) -> Result<Self, StateError> {
         const WANTED: &str = "connector";
         match state::tag(WANTED, state)?.as_str() {

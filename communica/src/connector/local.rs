@@ -1,18 +1,23 @@
 //! Links over Unix sockets, at the path the Python library uses.
 
-use std::env;
+mod binding;
+mod folder;
+mod users;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::farewell::Patience;
 use super::stream::{self, StreamIncoming};
-use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
+use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, StateError, state};
 use crate::limits::Limits;
+use binding::{Inode, bind};
+use users::{Allowed, Stranger, Us, peer_of};
 
 const TYPE: &str = "LocalConnector";
 /// Bytes of a socket's path at most: 108 on Linux, 104 on the BSDs and macOS, with a zero at the end.
@@ -21,11 +26,25 @@ const MAX_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 /// Reaches a server on this machine by name: a Unix socket `<temp dir>/communica/<name in lower case>.sock`.
 ///
 /// The temp dir is the first folder of `TMPDIR`, `TEMP`, `TMP`, `/tmp`, `/var/tmp`, `/usr/tmp`, so processes that
-/// are to meet need the same environment. Only the same user may connect. A socket left behind by a process that
-/// died is taken over; that of a live server is not, and what is not a socket is never touched.
+/// are to meet need the same environment. A socket left behind by a process that died is taken over; that of a live
+/// server is not, and what is not a socket is never touched.
+///
+/// # Who may connect
+///
+/// A server lets in its own user and root, and a client takes only a server that one of these runs: the socket is for
+/// its user alone (mode 600), and the system tells each side who is at the other end. Handlers find process, user and
+/// group in [`PeerInfo`](crate::PeerInfo). [`allow_users`](Self::allow_users) and
+/// [`allow_any_user`](Self::allow_any_user) let others in; then the mode is 666 and the folder can be passed through,
+/// while who connects is still checked. A state string does not hold who is allowed.
+///
+/// The folder must be a real one, of the same users, that nobody else can write to: whoever could would be able to stand
+/// in for a server, or take its name away. The user's own group may write, as it does where each user has a group. Where
+/// others are allowed, a folder with the sticky bit (mode 1777, such as an administrator may make for all) will do,
+/// too. If the folder is not there, a server makes it, for its user alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalConnector {
     name: String,
+    allowed: Allowed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +56,20 @@ impl LocalConnector {
     /// A name for the server: any characters but `/`. Upper case counts as lower case.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
-        Self { name: name.as_ref().to_lowercase() }
+        Self { name: name.as_ref().to_lowercase(), allowed: Allowed::These(BTreeSet::new()) }
+    }
+
+    /// These users (by number) may be at the other end, beside this process's own and root: on a server, they may
+    /// connect; on a client, they may run the server. To be set on both sides. In place of what was allowed before.
+    #[must_use]
+    pub fn allow_users(self, users: impl IntoIterator<Item = u32>) -> Self {
+        Self { allowed: Allowed::These(users.into_iter().collect()), ..self }
+    }
+
+    /// Anybody on this machine may be at the other end. Who it is can be seen in [`PeerInfo`](crate::PeerInfo).
+    #[must_use]
+    pub fn allow_any_user(self) -> Self {
+        Self { allowed: Allowed::Any, ..self }
     }
 
     /// An ASCII string from which another process makes the same connector.
@@ -62,7 +94,7 @@ impl LocalConnector {
                 self.name
             ));
         }
-        let path = folder().join(format!("{}.sock", self.name));
+        let path = folder::path().join(format!("{}.sock", self.name));
         match path.as_os_str().len() {
             len if len > MAX_PATH => wrong(format!(
                 "the path {} has {len} bytes where {MAX_PATH} are allowed: take a shorter name",
@@ -73,17 +105,14 @@ impl LocalConnector {
     }
 }
 
-/// `<temp dir>/communica`, the temp dir as Python's `tempfile.gettempdir()` finds it.
-fn folder() -> PathBuf {
-    let given = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(env::var_os).map(PathBuf::from);
-    let usual = ["/tmp", "/var/tmp", "/usr/tmp"].into_iter().map(PathBuf::from);
-    let temp = given.chain(usual).find(|path| path.is_dir());
-    temp.unwrap_or_else(|| PathBuf::from(".")).join("communica")
+/// The folder that a socket lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 impl Connector for LocalConnector {
     fn address(&self) -> String {
-        folder().join(format!("{}.sock", self.name)).display().to_string()
+        folder::path().join(format!("{}.sock", self.name)).display().to_string()
     }
 
     fn dump_state(&self) -> String {
@@ -92,8 +121,20 @@ impl Connector for LocalConnector {
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let stream = UnixStream::connect(self.path()?).await?;
-            let peer = PeerInfo { address: self.address(), ..peer_of(&stream) };
+            let (path, us) = (self.path()?, Us::ask()?);
+            folder::check(folder_of(&path), us, &self.allowed)?;
+            let stream = UnixStream::connect(&path).await?;
+            let peer = peer_of(&stream, self.address());
+            if !self.allowed.includes(us, peer.uid) {
+                let what = format!(
+                    "the server at {} is run by {} and not by {}: \
+                     if that is right, allow that user with `LocalConnector::allow_users`",
+                    peer.address,
+                    users::name_of(peer.uid),
+                    us.and_root()
+                );
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
+            }
             let (read, write) = stream.into_split();
             stream::connect(read, write, hello, limits, peer).await
         })
@@ -101,126 +142,13 @@ impl Connector for LocalConnector {
 
     fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
-            let path = self.path()?;
-            if let Some(folder) = path.parent() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            }
-            let (listener, inode) = bind(&path).await?;
-            let server =
-                LocalServer { listener, path, inode, connector: self.clone(), limits: limits.clone() };
-            Ok(Box::new(server) as Box<dyn Listener>)
+            let (path, us) = (self.path()?, Us::ask()?);
+            folder::prepare(folder_of(&path), us, &self.allowed)?;
+            let mode = if self.allowed.others() { 0o666 } else { 0o600 };
+            let (listener, inode) = bind(&path, mode).await?;
+            let (connector, limits) = (self.clone(), limits.clone());
+            Ok(Box::new(LocalServer { listener, path, inode, us, connector, limits }) as Box<dyn Listener>)
         })
-    }
-}
-
-/// Process and user at the other end, where the system tells.
-fn peer_of(stream: &UnixStream) -> PeerInfo {
-    let told = stream.peer_cred().ok();
-    PeerInfo {
-        pid: told.and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok()),
-        uid: told.map(|peer| peer.uid()),
-        ..PeerInfo::default()
-    }
-}
-
-/// Listens at `path` without ever pushing a live server aside.
-///
-/// The socket is made under another name and linked to its place when it already listens: whoever finds it there
-/// can connect, and of two servers that start at once one fails.
-async fn bind(path: &Path) -> io::Result<(UnixListener, Inode)> {
-    let making = Making(beside(path));
-    let listener = UnixListener::bind(&making.0)?;
-    fs::set_permissions(&making.0, fs::Permissions::from_mode(0o600))?;
-    let inode = Inode::of(&making.0)?;
-    place(&making.0, path).await?;
-    Ok((listener, inode))
-}
-
-/// The other name of a socket that is being placed; gone when it is, or when nobody waits for it any more.
-struct Making(PathBuf);
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-async fn place(making: &Path, path: &Path) -> io::Result<()> {
-    // Each round ends in success, an error, or something stale removed; a crowd of starting servers ends it too.
-    for _ in 0..16 {
-        match fs::hard_link(making, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other,
-        }
-        let Some(found) = Inode::of_socket(path)? else { continue };
-        match UnixStream::connect(path).await {
-            Ok(_) => return Err(in_use(path)),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_stale(path, found)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // It closes at this moment.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            // A full queue of connections is a server too.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(in_use(path)),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(in_use(path))
-}
-
-/// Removes the socket that nobody listens on any more, and nothing that took its place meanwhile.
-fn remove_stale(path: &Path, stale: Inode) -> io::Result<()> {
-    let aside = beside(path);
-    match fs::rename(path, &aside) {
-        // Somebody else removed it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    }
-    let taken = Inode::of(&aside)?;
-    if taken != stale {
-        fs::hard_link(&aside, path)?;
-    }
-    fs::remove_file(&aside)
-}
-
-fn in_use(path: &Path) -> io::Error {
-    let what = format!("address in use: a server already listens at {}", path.display());
-    io::Error::new(io::ErrorKind::AddrInUse, what)
-}
-
-/// A name of its own in the same folder, shorter than any socket's there.
-fn beside(path: &Path) -> PathBuf {
-    // A name has one character at least, and `.sock` behind it: six bytes.
-    path.with_file_name(format!(".{}", &crate::random::hex(3)[..5]))
-}
-
-/// Which file a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Inode {
-    device: u64,
-    number: u64,
-}
-
-impl Inode {
-    fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
-        Ok(Self { device: found.dev(), number: found.ino() })
-    }
-
-    /// `None` if nothing is there; an error if it is something else than a socket.
-    fn of_socket(path: &Path) -> io::Result<Option<Self>> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if found.file_type().is_socket() => {
-                Ok(Some(Self { device: found.dev(), number: found.ino() }))
-            }
-            Ok(_) => {
-                let what = format!("{} is there and is not a socket; it was left alone", path.display());
-                Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }
 
@@ -228,6 +156,7 @@ struct LocalServer {
     listener: UnixListener,
     path: PathBuf,
     inode: Inode,
+    us: Us,
     connector: LocalConnector,
     limits: Limits,
 }
@@ -240,7 +169,11 @@ impl Listener for LocalServer {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
         Box::pin(async {
             let (stream, _) = self.listener.accept().await?;
-            let peer = PeerInfo { address: "a local process".to_owned(), ..peer_of(&stream) };
+            let peer = peer_of(&stream, "a local process".to_owned());
+            if !self.connector.allowed.includes(self.us, peer.uid) {
+                let stranger = Stranger::new(stream, peer, self.us, Patience::within(&self.limits));
+                return Ok(Box::new(stranger) as Box<dyn Incoming>);
+            }
             let (read, write) = stream.into_split();
             let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer);
             Ok(Box::new(incoming) as Box<dyn Incoming>)

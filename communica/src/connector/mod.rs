@@ -5,12 +5,15 @@
 //! `stream` (a feature) does all but opening it.
 
 mod any;
+#[cfg(any(all(feature = "local", unix), feature = "tcp"))]
+mod farewell;
 #[cfg(feature = "faults")]
 mod faults;
 #[cfg(all(feature = "local", unix))]
 mod local;
 #[cfg(feature = "memory")]
 mod memory;
+mod peer_info;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 #[cfg_attr(
@@ -22,6 +25,8 @@ mod state;
 pub mod stream;
 #[cfg(feature = "tcp")]
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use any::AnyConnector;
 #[cfg(feature = "faults")]
@@ -30,11 +35,14 @@ pub use faults::{FaultConnector, Faults};
 pub use local::LocalConnector;
 #[cfg(feature = "memory")]
 pub use memory::MemoryConnector;
+pub use peer_info::PeerInfo;
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RmqConnector;
 pub use state::StateError;
 #[cfg(feature = "tcp")]
 pub use tcp::TcpConnector;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 use std::fmt;
 use std::future::Future;
@@ -127,24 +135,6 @@ pub struct Link {
     pub hello: Bytes,
     /// Who is at the other end, as far as the road tells.
     pub peer: PeerInfo,
-}
-
-/// What a connector knows of who is at the other end of a link, without asking them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerInfo {
-    /// Where they are, for logs.
-    pub address: String,
-    /// Their process, on local sockets where the system tells.
-    pub pid: Option<u32>,
-    /// Their user, on Unix sockets.
-    pub uid: Option<u32>,
-}
-
-impl<A: Into<String>> From<A> for PeerInfo {
-    fn from(address: A) -> Self {
-        Self { address: address.into(), ..Self::default() }
-    }
 }
 
 impl fmt::Debug for Link {

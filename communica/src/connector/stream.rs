@@ -42,7 +42,10 @@ where
     // A server that refuses may close before it read anything: what it said counts more than the failed write.
     let written = send_hello(&mut write, hello).await;
     let theirs = match read_hello(&mut read, &mut input).await {
-        Err(LinkError::Io(_)) if written.is_err() => return Err(written.unwrap_err().into()),
+        // That the data is bad is something it said, too: TLS tells so of a refused certificate.
+        Err(LinkError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            return Err(written.err().unwrap_or(error).into());
+        }
         other => other?,
     };
     Ok(link(read, write, input, theirs, limits, peer.into()))

@@ -1,4 +1,8 @@
-//! Links over TCP.
+//! Links over TCP, with or without TLS.
+
+mod knocking;
+#[cfg(not(feature = "tls"))]
+mod no_tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,9 +13,15 @@ use serde::{Deserialize, Serialize};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
-use super::stream::{self, StreamIncoming};
-use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, StateError, state};
+use super::farewell::Patience;
+use super::stream;
+#[cfg(feature = "tls")]
+use super::tls::{Acceptor, Tls};
+use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
 use crate::limits::Limits;
+use knocking::{Knocking, Outside};
+#[cfg(not(feature = "tls"))]
+use no_tls::{Acceptor, Tls};
 
 const TYPE: &str = "TcpConnector";
 
@@ -19,11 +29,15 @@ const TYPE: &str = "TcpConnector";
 /// machine is gone is noticed within a minute (keepalive).
 ///
 /// A server listens on every address the host name stands for, as the Python library does; with port 0 the system
-/// chooses one, and the server handle's `dump_state` tells it. There is no encryption.
+/// chooses one, and the server handle's `dump_state` tells it.
+///
+/// Whoever can reach the port may connect, and whoever can see the packets may read them, unless the connector has
+/// TLS: see `TcpConnector::tls` (feature `tls`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpConnector {
     host: String,
     port: u16,
+    tls: Option<Tls>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,28 +51,52 @@ impl TcpConnector {
     /// A name or an address, and a port.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port }
+        Self { host: host.into(), port, tls: None }
     }
 
-    /// An ASCII string from which another process makes the same connector.
+    /// With TLS: nobody else can read what is said, clients know whom they talk to, and servers too if they
+    /// [demand it](Tls::demand_client_certificates). Both sides need it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// An ASCII string from which another process makes the same connector. That of one with TLS says so, but holds no
+    /// certificates and no keys: the other process needs its own.
     #[must_use]
     pub fn dump_state(&self) -> String {
-        state::dump(TYPE, &State { host: self.host.clone(), port: self.port, ssl: false })
+        state::dump(TYPE, &State { host: self.host.clone(), port: self.port, ssl: self.tls.is_some() })
     }
 
     /// The connector that a state string describes.
     ///
     /// # Errors
-    /// It is no state of a TCP connector, or of one that speaks TLS.
+    /// It is no state of a TCP connector, or of one with TLS, which is loaded with `load_state_with_tls`.
     pub fn load_state(state: &str) -> Result<Self, StateError> {
         let state: State = state::load(TYPE, state)?;
         if state.ssl {
             return Err(StateError::new(
                 TYPE,
-                "it asks for TLS, which needs certificates that a state does not hold",
+                "it asks for TLS, and no state holds certificates: \
+                 load it with `TcpConnector::load_state_with_tls` (feature `tls`)",
             ));
         }
         Ok(Self::new(state.host, state.port))
+    }
+
+    /// The connector with TLS that a state string describes, with this side's own settings.
+    ///
+    /// # Errors
+    /// It is no state of a TCP connector, or of one without TLS: nothing is sent in the open by accident, nor the other
+    /// way round.
+    #[cfg(feature = "tls")]
+    pub fn load_state_with_tls(state: &str, tls: Tls) -> Result<Self, StateError> {
+        let state: State = state::load(TYPE, state)?;
+        if !state.ssl {
+            return Err(StateError::new(TYPE, "it is without TLS: load it with `TcpConnector::load_state`"));
+        }
+        Ok(Self::new(state.host, state.port).tls(tls))
     }
 
     async fn open(&self) -> io::Result<TcpStream> {
@@ -87,7 +125,7 @@ impl TcpConnector {
             (true, None) => {
                 Err(io::Error::new(io::ErrorKind::NotFound, "the host name stands for no address"))
             }
-            _ => Ok(TcpListening { listeners, connector: Self::new(self.host.clone(), port) }),
+            _ => Ok(TcpListening { listeners, connector: Self { port, ..self.clone() } }),
         }
     }
 }
@@ -112,18 +150,50 @@ impl Connector for TcpConnector {
         self.dump_state()
     }
 
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.check_client(&self.host))?;
+        Ok(chosen.map(str::to_owned))
+    }
+
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let (read, write) = self.open().await?.into_split();
-            stream::connect(read, write, hello, limits, self.address()).await
+            let (tcp, peer) = (self.open().await?, PeerInfo::from(self.address()));
+            let Some(tls) = &self.tls else {
+                let (read, write) = tcp.into_split();
+                let opened = stream::connect(read, write, hello, limits, peer).await;
+                return opened
+                    .map_err(|error| advised(error, "does it speak TLS there (`TcpConnector::tls`)?"));
+            };
+            let opened = tls.connect(&self.host, tcp, Patience::within(limits)).await?;
+            let peer = PeerInfo { certificates: opened.certificates, ..peer };
+            let opened = stream::connect(opened.read, opened.write, hello, limits, peer).await;
+            // With TLS 1.3 a server looks at the client's certificate when the client has done its part.
+            opened.map_err(|error| {
+                advised(error, "it may not accept this client's certificate, or demand one (`Tls::identity`)")
+            })
         })
     }
 
     fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
+            let tls = self.tls.as_ref().map(Tls::acceptor).transpose()?;
             let listening = self.bind_all().await?;
-            Ok(Box::new(TcpServer { listening, limits: limits.clone() }) as Box<dyn Listener>)
+            Ok(Box::new(TcpServer { listening, tls, limits: limits.clone() }) as Box<dyn Listener>)
         })
+    }
+}
+
+/// Python's servers hang up on clients that they do not accept, without a word.
+fn advised(error: LinkError, advice: &str) -> LinkError {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        LinkError::Io(error)
+            if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) =>
+        {
+            let what = format!("the server hung up before the handshake was complete: {advice}");
+            io::Error::new(error.kind(), what).into()
+        }
+        other => other,
     }
 }
 
@@ -134,6 +204,7 @@ struct TcpListening {
 
 struct TcpServer {
     listening: TcpListening,
+    tls: Option<Acceptor>,
     limits: Limits,
 }
 
@@ -154,9 +225,9 @@ impl Listener for TcpServer {
             })
             .await?;
             tune(&stream)?;
-            let (read, write) = stream.into_split();
-            let incoming = StreamIncoming::new(read, write, self.limits.clone(), address.to_string());
-            Ok(Box::new(incoming) as Box<dyn Incoming>)
+            let (tls, limits) = (self.tls.clone(), self.limits.clone());
+            let incoming = Outside { stream, address: address.to_string(), tls, limits };
+            Ok(Box::new(Knocking::Outside(Box::new(incoming))) as Box<dyn Incoming>)
         })
     }
 }

@@ -1,8 +1,10 @@
 //! What the library promises goes in as tests; each names what must hold, and fails when it does not.
 
+mod certificates;
 mod connectors;
 mod entities;
 mod faults;
 mod raw_peer;
 mod serializers;
 mod support;
+mod tls;

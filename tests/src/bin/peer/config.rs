@@ -1,8 +1,9 @@
 //! What the test wants this process to be.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use communica::{AnyConnector, Limits, RmqConnector};
+use communica::{AnyConnector, Limits, LocalConnector, RmqConnector, TcpConnector, Tls};
 use serde::Deserialize;
 
 use crate::format::Format;
@@ -18,6 +19,19 @@ pub(crate) struct Config {
     // Seconds.
     listening_period: Option<f64>,
     check_period: Option<f64>,
+    connect_timeout: Option<f64>,
+    tls: Option<TlsFiles>,
+    /// Users who may be at the other end of a local socket.
+    allow_users: Option<Vec<u32>>,
+}
+
+/// Settings for TLS, as files in PEM.
+#[derive(Deserialize)]
+struct TlsFiles {
+    trust: PathBuf,
+    chain: Option<PathBuf>,
+    key: Option<PathBuf>,
+    demand: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -36,10 +50,23 @@ pub(crate) enum Entity {
 
 impl Config {
     pub(crate) fn connector(&self) -> AnyConnector {
+        const LOADS: &str = "the connector's state can be loaded";
+        if let Some(files) = &self.tls {
+            let connector = TcpConnector::load_state_with_tls(&self.connector, files.load());
+            return AnyConnector::new(connector.expect(LOADS));
+        }
+        if let Some(users) = &self.allow_users {
+            let connector = LocalConnector::load_state(&self.connector).expect(LOADS);
+            return AnyConnector::new(connector.allow_users(users.iter().copied()));
+        }
         match RmqConnector::load_state(&self.connector) {
             Ok(connector) => AnyConnector::new(self.at_a_pace(connector)),
-            Err(_) => AnyConnector::load_state(&self.connector).expect("the connector's state can be loaded"),
+            Err(_) => AnyConnector::load_state(&self.connector).expect(LOADS),
         }
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout.map_or(Duration::from_secs(30), Duration::from_secs_f64)
     }
 
     fn at_a_pace(&self, mut connector: RmqConnector) -> RmqConnector {
@@ -57,5 +84,16 @@ impl Config {
             Some(bytes) => Limits::new().chunk_size(bytes),
             None => Limits::new(),
         }
+    }
+}
+
+impl TlsFiles {
+    fn load(&self) -> Tls {
+        let tls = Tls::new().trust_file(&self.trust).expect("the authority can be read");
+        let tls = match (&self.chain, &self.key) {
+            (Some(chain), Some(key)) => tls.identity_files(chain, key).expect("the identity can be read"),
+            _ => tls,
+        };
+        if self.demand { tls.demand_client_certificates() } else { tls }
     }
 }

@@ -43,6 +43,7 @@ impl Side {
             (Entity::Simple, Role::Client) => {
                 let client = SimpleClient::builder(connector).serializer(format).handler(handler(behaviours));
                 let client = client.client_id(client_id).limits(config.limits());
+                let client = client.connect_timeout(config.connect_timeout());
                 Self::SimpleClient(client.connect().await.expect("the client connects"))
             }
             (Entity::Route, Role::Server) => {
@@ -53,6 +54,7 @@ impl Side {
             (Entity::Route, Role::Client) => {
                 let client = RouteClient::builder(connector).routes(routes(behaviours, format));
                 let client = client.client_id(client_id).limits(config.limits());
+                let client = client.connect_timeout(config.connect_timeout());
                 Self::RouteClient { client: client.connect().await.expect("the client connects"), format }
             }
         }

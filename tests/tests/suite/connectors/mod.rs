@@ -6,6 +6,8 @@ mod endings;
 mod handshakes;
 mod limits;
 mod local;
+#[cfg(unix)]
+mod local_users;
 mod reconnects;
 mod roads;
 mod states;

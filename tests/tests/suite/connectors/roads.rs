@@ -2,17 +2,19 @@
 
 #[cfg(unix)]
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use communica::{
     AnyConnector, Error, FaultConnector, Faults, LocalConnector, MemoryConnector, RouteClient, RouteServer,
-    RouteServerHandle, RouteTable, TcpConnector,
+    RouteServerHandle, RouteTable, TcpConnector, Tls,
 };
 #[cfg(unix)]
 use communica::{BoxFuture, Connector, Limits, Link, LinkError, Listener, RmqConnector};
 use tokio::time::{Instant, sleep};
 
 use super::duplex::DuplexConnector;
+use crate::certificates::Authority;
 use crate::support::unique;
 
 /// One way to reach a peer.
@@ -26,6 +28,14 @@ pub(super) const LOCAL: Road =
     Road { fresh: || AnyConnector::new(LocalConnector::new(unique("suite"))), load: load_any };
 pub(super) const TCP: Road =
     Road { fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", 0)), load: load_any };
+/// Both sides prove who they are.
+pub(super) const TLS: Road = Road {
+    fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", 0).tls(tls())),
+    load: |state| {
+        let connector = TcpConnector::load_state_with_tls(state, tls());
+        AnyConnector::new(connector.expect("it is the state of a connector with TLS"))
+    },
+};
 pub(super) const MEMORY: Road =
     Road { fresh: || AnyConnector::new(MemoryConnector::unique()), load: load_any };
 /// One that a user of the library wrote.
@@ -90,6 +100,16 @@ impl Connector for Named {
     }
 }
 
+/// The same in all tests, as with everybody's files.
+fn tls() -> Tls {
+    static TLS: OnceLock<Tls> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let authority = Authority::new();
+        authority.certify(&["127.0.0.1"]).of(authority.trusted()).demand_client_certificates()
+    })
+    .clone()
+}
+
 fn load_any(state: &str) -> AnyConnector {
     AnyConnector::load_state(state).expect("the state of a running server can be loaded")
 }
@@ -137,6 +157,7 @@ macro_rules! over_every_road {
     ($($test:ident),* $(,)?) => {
         crate::connectors::roads::over!(local LOCAL $($test)*);
         crate::connectors::roads::over!(tcp TCP $($test)*);
+        crate::connectors::roads::over!(tls TLS $($test)*);
         crate::connectors::roads::over!(memory MEMORY $($test)*);
         crate::connectors::roads::over!(duplex DUPLEX $($test)*);
         crate::connectors::roads::over!(shaky SHAKY $($test)*);
@@ -152,6 +173,7 @@ macro_rules! over_every_direct_road {
             use super::*;
             crate::connectors::roads::over!(local LOCAL $($test)*);
             crate::connectors::roads::over!(tcp TCP $($test)*);
+            crate::connectors::roads::over!(tls TLS $($test)*);
             crate::connectors::roads::over!(memory MEMORY $($test)*);
             crate::connectors::roads::over!(duplex DUPLEX $($test)*);
             crate::connectors::roads::over!(shaky SHAKY $($test)*);
@@ -166,6 +188,7 @@ macro_rules! over_every_stream {
             use super::*;
             crate::connectors::roads::over!(local LOCAL $($test)*);
             crate::connectors::roads::over!(tcp TCP $($test)*);
+            crate::connectors::roads::over!(tls TLS $($test)*);
             crate::connectors::roads::over!(duplex DUPLEX $($test)*);
             crate::connectors::roads::over!(shaky SHAKY $($test)*);
         }
