@@ -73,6 +73,14 @@ impl LocalConnector {
     }
 }
 
+/// A socket that is gone, or that nobody listens on, had its server's process end.
+fn nobody_there(error: io::Error) -> LinkError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => LinkError::NobodyThere(error),
+        _ => error.into(),
+    }
+}
+
 /// `<temp dir>/communica`, the temp dir as Python's `tempfile.gettempdir()` finds it.
 fn folder() -> PathBuf {
     let given = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(env::var_os).map(PathBuf::from);
@@ -92,7 +100,7 @@ impl Connector for LocalConnector {
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let stream = UnixStream::connect(self.path()?).await?;
+            let stream = UnixStream::connect(self.path()?).await.map_err(nobody_there)?;
             let peer = PeerInfo { address: self.address(), ..peer_of(&stream) };
             let (read, write) = stream.into_split();
             stream::connect(read, write, hello, limits, peer).await

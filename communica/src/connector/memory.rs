@@ -85,7 +85,8 @@ impl Connector for MemoryConnector {
         Box::pin(async move {
             let nobody =
                 || io::Error::new(io::ErrorKind::ConnectionRefused, "no server listens under this name");
-            let server = with_servers(|servers| servers.get(&self.name).cloned()).ok_or_else(nobody)?;
+            let server = with_servers(|servers| servers.get(&self.name).cloned());
+            let server = server.ok_or_else(|| LinkError::NobodyThere(nobody()))?;
             let (answer, answered) = oneshot::channel();
             let (ours, theirs) = pair();
             let knock = Knock { hello: Bytes::copy_from_slice(hello), ends: theirs, answer };

@@ -246,6 +246,10 @@ pub enum LinkError {
     /// The system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Nobody listens there, and the system is sure of it: the process that did is gone. Where something in between may
+    /// have said so, as with TCP, it is [`LinkError::Io`].
+    #[error(transparent)]
+    NobodyThere(io::Error),
     /// The peer sent something that is not the wire.
     #[error(transparent)]
     Wire(#[from] WireError),

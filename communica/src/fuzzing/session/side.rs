@@ -164,7 +164,7 @@ impl Side {
             return;
         }
         let message = self.running.swap_remove(which % self.running.len());
-        self.session.jobs_done(1);
+        self.session.jobs_done(1, message.payload.len());
         self.session.answer(&message.metadata, Ok(message.payload.to_vec().into()));
         self.start_handlers();
     }
