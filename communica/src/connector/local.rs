@@ -110,6 +110,14 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
+/// A socket that is gone, or that nobody listens on, had its server's process end.
+fn nobody_there(error: io::Error) -> LinkError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => LinkError::NobodyThere(error),
+        _ => error.into(),
+    }
+}
+
 impl Connector for LocalConnector {
     fn address(&self) -> String {
         folder::path().join(format!("{}.sock", self.name)).display().to_string()
@@ -123,7 +131,7 @@ impl Connector for LocalConnector {
         Box::pin(async move {
             let (path, us) = (self.path()?, Us::ask()?);
             folder::check(folder_of(&path), us, &self.allowed)?;
-            let stream = UnixStream::connect(&path).await?;
+            let stream = UnixStream::connect(&path).await.map_err(nobody_there)?;
             let peer = peer_of(&stream, self.address());
             if !self.allowed.includes(us, peer.uid) {
                 let what = format!(

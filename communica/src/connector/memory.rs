@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    BoxFuture, Connector, Incoming, Link, LinkError, LinkRx, LinkTx, Listener, Received, StateError, state,
+    BoxFuture, Connector, Incoming, Link, LinkError, LinkRx, LinkTx, Listener, PeerInfo, Received,
+    StateError, state,
 };
 use crate::limits::Limits;
 use crate::wire::{Batch, Item, Message, WireError};
@@ -85,7 +86,8 @@ impl Connector for MemoryConnector {
         Box::pin(async move {
             let nobody =
                 || io::Error::new(io::ErrorKind::ConnectionRefused, "no server listens under this name");
-            let server = with_servers(|servers| servers.get(&self.name).cloned()).ok_or_else(nobody)?;
+            let server = with_servers(|servers| servers.get(&self.name).cloned());
+            let server = server.ok_or_else(|| LinkError::NobodyThere(nobody()))?;
             let (answer, answered) = oneshot::channel();
             let (ours, theirs) = pair();
             let knock = Knock { hello: Bytes::copy_from_slice(hello), ends: theirs, answer };
@@ -156,6 +158,10 @@ impl Drop for MemoryServer {
 impl Incoming for Visitor {
     fn address(&self) -> String {
         "this process".to_owned()
+    }
+
+    fn peer(&self) -> PeerInfo {
+        self.address().into()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

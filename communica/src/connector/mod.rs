@@ -111,9 +111,7 @@ pub trait Incoming: Send {
     fn address(&self) -> String;
 
     /// Who it is, as far as the road tells. Asked after the hello came.
-    fn peer(&self) -> PeerInfo {
-        self.address().into()
-    }
+    fn peer(&self) -> PeerInfo;
 
     /// Waits for the client's hello, a JSON object. The caller limits the time.
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>>;
@@ -236,6 +234,10 @@ pub enum LinkError {
     /// The system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Nobody listens there, and the system is sure of it: the process that did is gone. Where something in between may
+    /// have said so, as with TCP, it is [`LinkError::Io`].
+    #[error(transparent)]
+    NobodyThere(io::Error),
     /// The peer sent something that is not the wire.
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -284,6 +284,10 @@ impl Keeper {
     /// Keeps the error for who waits. `Some` when there is no point in going on.
     fn note(&self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
+        if let LinkError::NobodyThere(error) = &error {
+            // Whoever comes next is another process.
+            self.exchange.end_sent(&Reason::Disconnected(format!("the server is gone: {error}")));
+        }
         if matches!(&error, LinkError::Refused(reason) if reason == REPLACED) {
             return Some(Reason::Replaced);
         }

@@ -51,7 +51,7 @@ where
     T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug,
 {
     let Ok(hello) = hello else { return };
-    assert!(text.iter().any(|byte| *byte == b'{'), "a hello without an object was taken");
+    assert!(text.contains(&b'{'), "a hello without an object was taken");
     // Escapes may make it longer than it was.
     let Ok(again) = hello::text(&hello) else { return };
     assert!(again.len() <= MAX_LEN && !again.contains(&END) && !again.contains(&REFUSED));

@@ -44,7 +44,7 @@ impl<'a> Script<'a> {
 /// Cuts `bytes` into pieces of these sizes, over and over; 0 counts as 256.
 pub(super) fn cut<'a>(bytes: &'a [u8], sizes: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = bytes;
-    let mut sizes = sizes.to_vec().into_iter().cycle();
+    let mut sizes = sizes.iter().copied().cycle();
     std::iter::from_fn(move || {
         let size = sizes.next().filter(|size| *size > 0).map_or(256, usize::from);
         let (piece, left) = rest.split_at(size.min(rest.len()));

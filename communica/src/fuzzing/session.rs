@@ -165,6 +165,9 @@ impl World {
                     match &message.end {
                         None => assert!(message.call.is_none(), "the call has no end: {shown:?}"),
                         Some(End::Value) => assert!(times >= 1, "answered by nobody: {shown:?}"),
+                        Some(End::Fault) => {
+                            assert!(self.lossy && times >= 1, "an answer was lost: {shown:?}")
+                        }
                         Some(End::NotSent) => assert_eq!(times, 0, "handled and not sent: {shown:?}"),
                         Some(End::MayHaveRun) => assert!(self.lossy, "a call was lost: {shown:?}"),
                         Some(End::GivenUp) => {}

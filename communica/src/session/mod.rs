@@ -400,7 +400,9 @@ impl<W: Clone> Session<W> {
 
     /// Whether the driver may read on; when it may not, it is woken as soon as that may have changed.
     pub(crate) fn intake(&mut self) -> Intake {
-        let full = self.jobs.meets(self.limits.waiting);
+        // The word that lets answers out, and so handlers start, stands behind what was not read yet.
+        let factor = if self.outbox.window_is_full() { 4 } else { 1 };
+        let full = self.jobs.meets(self.limits.waiting.times(factor));
         self.paused = full && self.calls.waiting() == 0;
         if self.paused {
             Intake::Paused

@@ -31,13 +31,6 @@ pub(crate) struct ServerHello {
     pub(crate) communica: Option<About>,
 }
 
-impl ClientHello {
-    /// As 0.4 says it.
-    pub(crate) fn plain(client_id: impl Into<String>) -> Self {
-        Self { client_id: client_id.into(), communica: None }
-    }
-}
-
 impl ServerHello {
     pub(crate) fn new(communica: Option<About>) -> Self {
         Self { hello: "hello".into(), communica }

@@ -274,6 +274,10 @@ impl LinkRx for FaultRx {
         }
         self.outcome.take().unwrap_or(Ok(Received::Messages)).into()
     }
+
+    fn activity(&self) -> u64 {
+        lock(&self.cable.state).rx.as_ref().map_or(0, |rx| rx.activity())
+    }
 }
 
 /// About what it had on the wire.

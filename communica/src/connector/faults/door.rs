@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Bench;
 use super::plan::{Failure, Plan};
-use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener};
+use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener, PeerInfo};
 
 pub(super) fn listener(inner: Box<dyn Listener>, bench: Arc<Bench>) -> Box<dyn Listener> {
     Box::new(FaultListener { inner, bench })
@@ -41,6 +41,10 @@ struct FaultIncoming {
 impl Incoming for FaultIncoming {
     fn address(&self) -> String {
         self.inner.address()
+    }
+
+    fn peer(&self) -> PeerInfo {
+        self.inner.peer()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

@@ -26,7 +26,7 @@ use super::rx::{RmqRx, Windows, header, split};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs, headers};
 use super::work::{WorkDesk, WorkIncoming};
-use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener};
+use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener, PeerInfo};
 use crate::entity::{Backoff, REPLACED};
 use crate::limits::Limits;
 use crate::wire::hello::{self, ClientHello};
@@ -389,6 +389,10 @@ impl Incoming for RmqIncoming {
         }
     }
 
+    fn peer(&self) -> PeerInfo {
+        self.address().into()
+    }
+
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
         Box::pin(self.opening())
     }
@@ -412,8 +416,13 @@ impl Incoming for WorkIncoming {
         self.describe()
     }
 
+    fn peer(&self) -> PeerInfo {
+        self.address().into()
+    }
+
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
-        Box::pin(async { Ok(hello::text(&ClientHello::plain(self.client()))?.into()) })
+        let hello = ClientHello { client_id: self.client().to_owned(), communica: None };
+        Box::pin(async move { Ok(hello::text(&hello)?.into()) })
     }
 
     fn accept<'a>(self: Box<Self>, _: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -20,6 +20,7 @@ use super::server::{House, poll_next};
 use super::shared::Shared;
 use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
 use crate::connector::{Link, LinkError};
+use crate::wire::hello::{self, ClientHello};
 use crate::wire::{Message, Receipt};
 
 /// So often it is seen to it that whoever waits for an answer has a link for it.
@@ -187,7 +188,7 @@ impl WorkIncoming {
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));
         let tx = RmqTx::new(shared, destination, false, signs);
-        let hello = crate::wire::hello::text(&crate::wire::hello::ClientHello::plain(self.client))?;
+        let hello = hello::text(&ClientHello { client_id: self.client, communica: None })?;
         let rx = rx.with_aside(self.waiting);
         Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: address.into() })
     }

@@ -57,6 +57,7 @@ pub(super) struct Sent {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
     Value,
+    Fault,
     NotSent,
     MayHaveRun,
     GivenUp,
@@ -134,7 +135,8 @@ impl Side {
                     assert_eq!(number_of(&value), message.number, "an answer to another call");
                     End::Value
                 }
-                CallEnd::Fault(fault) => panic!("nobody answers with a fault: {fault:?}"),
+                // The answer was given up.
+                CallEnd::Fault(_) => End::Fault,
                 CallEnd::Lost(Error::NotSent(_)) => End::NotSent,
                 CallEnd::Lost(Error::MayHaveRun(_)) => End::MayHaveRun,
                 CallEnd::Lost(error) => panic!("{error:?}"),
@@ -164,7 +166,7 @@ impl Side {
             return;
         }
         let message = self.running.swap_remove(which % self.running.len());
-        self.session.jobs_done(1);
+        self.session.jobs_done(1, message.payload.len());
         self.session.answer(&message.metadata, Ok(message.payload.to_vec().into()));
         self.start_handlers();
     }

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use communica::{BoxFuture, Bytes, Connector, Incoming, Limits, Link, LinkError, Listener, MemoryConnector};
+use communica::{
+    BoxFuture, Bytes, Connector, Incoming, Limits, Link, LinkError, Listener, MemoryConnector, PeerInfo,
+};
 
 use crate::support::Gate;
 
@@ -78,6 +80,10 @@ struct GatedIncoming {
 impl Incoming for GatedIncoming {
     fn address(&self) -> String {
         self.inner.address()
+    }
+
+    fn peer(&self) -> PeerInfo {
+        self.inner.peer()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
