@@ -47,7 +47,7 @@ impl Context {
     }
 
     /// When the caller stops waiting, as it said when it sent the call: on this side's clock, from when the message was
-    /// read. `None` if it waits without a limit.
+    /// read. `None` if it waits without a limit. The handler of a request is stopped then; that of a throw runs on.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

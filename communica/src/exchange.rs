@@ -268,8 +268,8 @@ impl Exchange {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
         if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            let why = "the time limit of the call passed before its handler could start";
-            return Some((metadata, Err(Fault::new(FaultKind::Resp, why, None))));
+            drop(Job { exchange: self.clone(), metadata: Some(metadata) });
+            return None;
         }
         let route = match self.handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
@@ -316,12 +316,10 @@ impl Exchange {
         self.running.spawn(id.clone(), async move {
             let answer = match deadline {
                 None => handler.await,
-                Some(deadline) => {
-                    tokio::time::timeout_at(deadline.into(), handler).await.unwrap_or_else(|_| {
-                        let why = "the time limit of the call passed, and its handler was stopped";
-                        Err(Fault::new(FaultKind::Resp, why, None))
-                    })
-                }
+                Some(deadline) => match tokio::time::timeout_at(deadline.into(), handler).await {
+                    Ok(answer) => answer,
+                    Err(_) => return job.give_up(),
+                },
             };
             job.finish(answer);
         });
@@ -613,6 +611,17 @@ impl Job {
         exchange.running.done(&metadata.id());
         exchange.finish(&mut vec![(metadata, answer)]);
         exchange.call_driver();
+        exchange.start_jobs(&mut Vec::new());
+        exchange.call_driver();
+    }
+
+    /// The caller's time is over. Its own clock tells it so; an answer would race with that, and tell it otherwise.
+    fn give_up(self) {
+        let exchange = self.exchange.clone();
+        if let Some(metadata) = &self.metadata {
+            exchange.running.done(&metadata.id());
+        }
+        drop(self);
         exchange.start_jobs(&mut Vec::new());
         exchange.call_driver();
     }

@@ -28,7 +28,7 @@ use std::thread;
 
 pub use builder::Builder;
 use group::Group;
-pub(crate) use group::signal;
+pub use group::signal;
 use place::Place;
 use start::{LIMIT, exit_status, is_stopped, start_epmd, wait_until_ready, within};
 

@@ -24,7 +24,7 @@ cargo xtask <task>
   examples     run every example, in every mix of languages
   features     check that each feature of `communica` builds alone, and none, and all
   msrv         check the stated minimum Rust version with that compiler
-  chaos [--cuts 2000] [--messages 100000] [--seed N] [--road local|tcp]
+  chaos [--cuts 2000] [--messages 100000] [--seed N] [--road local|tcp|memory]
                cut links again and again while numbered messages go both ways between two processes; each must be
                handled once and in order
   soak [--minutes 10] [--seed N]

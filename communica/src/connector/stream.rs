@@ -8,7 +8,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
@@ -121,7 +121,8 @@ async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -
         if input[seen..].contains(&hello::END) || input.len() > hello::MAX_LEN {
             if let Opening::Hello(text, taken) = hello::opening(input)? {
                 let text = Bytes::copy_from_slice(text);
-                input.advance(taken);
+                // An idle link must not keep the room that a long hello took.
+                *input = BytesMut::from(&input[taken..]);
                 return Ok(text);
             }
         }

@@ -48,9 +48,14 @@ impl Heard {
         self.now = true;
     }
 
+    pub(super) fn must_tell(&self) -> bool {
+        self.now
+    }
+
+    /// So much came that it is worth telling.
     pub(super) fn is_due(&self) -> bool {
         let since = usize::try_from(self.count - self.told).unwrap_or(usize::MAX);
-        self.now || self.tell_after.is_met_by(since, self.bytes)
+        self.tell_after.is_met_by(since, self.bytes)
     }
 
     pub(super) fn was_told(&mut self) {

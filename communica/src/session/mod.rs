@@ -486,7 +486,8 @@ impl<W: Clone> Session<W> {
     }
 
     fn must_acknowledge(&self) -> bool {
-        self.linked && self.resumes && self.heard.is_due()
+        // A sign of life says the same, and is for a peer that does not count, too.
+        self.linked && (self.heard.must_tell() || self.resumes && self.heard.is_due())
     }
 
     /// So much is under way that what waits has to wait on, for the peer to say what came.
@@ -660,9 +661,6 @@ impl<W: Clone> Session<W> {
             self.heard.was_told();
         }
         self.outbox.fill(batch, in_chunks);
-        if !batch.is_empty() {
-            self.other.said();
-        }
         was_full && !self.outbox.meets(self.limits.queued)
     }
 
@@ -699,7 +697,7 @@ impl<W: Clone> Session<W> {
             return self.calls.end_where(|seq| given_up == Some(seq), not_sent);
         }
         let given_up = self.outbox.link_lost(batch);
-        let reason = Reason::Disconnected(why.to_owned());
+        let reason = self.closed.clone().unwrap_or_else(|| Reason::Disconnected(why.to_owned()));
         let may_have_run = given_up.is_some_and(|seq| self.outbox.was_repeated(seq));
         let error = if may_have_run { Error::MayHaveRun } else { Error::NotSent };
         let given_up = |seq| given_up == Some(seq);

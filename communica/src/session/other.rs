@@ -14,9 +14,8 @@ pub(super) struct Other {
     features: [bool; Feature::ALL.len()],
     silence_ms: Option<u64>,
     message_size: Option<u64>,
-    /// Signs of life.
+    /// It gave a sign of life since the last beat.
     heard: bool,
-    said: bool,
     /// Beats without a sign of life of the peer.
     quiet: u32,
 }
@@ -24,8 +23,7 @@ pub(super) struct Other {
 /// What to do at a beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beat {
-    Fine,
-    /// Nothing was sent since the last beat; now something is there.
+    /// The peer is told that this side lives.
     Say,
     /// Nothing was heard for all the time that is allowed.
     Gone,
@@ -67,19 +65,9 @@ impl Other {
         self.heard = true;
     }
 
-    pub(super) fn said(&mut self) {
-        self.said = true;
-    }
-
     pub(super) fn beat(&mut self) -> Beat {
-        let (heard, said) = (std::mem::take(&mut self.heard), std::mem::take(&mut self.said));
+        let heard = std::mem::take(&mut self.heard);
         self.quiet = if heard { 0 } else { self.quiet + 1 };
-        if self.quiet >= BEATS {
-            Beat::Gone
-        } else if said {
-            Beat::Fine
-        } else {
-            Beat::Say
-        }
+        if self.quiet >= BEATS { Beat::Gone } else { Beat::Say }
     }
 }

@@ -41,6 +41,7 @@ struct Bounds {
     running: usize,
     waiting: (usize, usize),
     queued: (usize, usize),
+    unacknowledged: (usize, usize),
     peers: usize,
     handshakes: usize,
     handshake_ms: u64,
@@ -55,6 +56,7 @@ impl Bounds {
             .running(self.running)
             .waiting(self.waiting.0, self.waiting.1)
             .queued(self.queued.0, self.queued.1)
+            .unacknowledged(self.unacknowledged.0, self.unacknowledged.1)
             .peers(self.peers)
             .handshakes(self.handshakes)
             .handshake_time(Duration::from_millis(self.handshake_ms))

@@ -61,7 +61,10 @@ impl Drop for Group {
 }
 
 /// Sends a signal to a process, or to a group whose number has a minus. It may be gone.
-pub(crate) fn signal(name: &str, target: &str) {
+///
+/// # Panics
+/// There is no shell.
+pub fn signal(name: &str, target: &str) {
     let status = Command::new("sh")
         .args(["-c", r#"kill -s "$1" -- "$2""#, "sh", name, target])
         .stderr(Stdio::null())

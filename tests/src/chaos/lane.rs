@@ -4,17 +4,15 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use communica::Peer;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::ledger::Ledger;
 use super::parcel::{Direction, Parcel, Receipt};
 use super::plan::Plan;
-
-/// Requests of a lane that wait for their answers. So few that no queue is ever full: whoever waits for room has no place in
-/// the order yet.
-const UNDER_WAY: usize = 8;
 
 pub(super) async fn send_all(peer: Peer, plan: Plan, sender: Direction, lane: u32, ledger: Arc<Ledger>) {
     let mut under_way = VecDeque::new();
@@ -27,7 +25,7 @@ pub(super) async fn send_all(peer: Peer, plan: Plan, sender: Direction, lane: u3
             let thrown = peer.throw("throw", &parcel).await;
             ledger.ended(thrown.err().map(|error| format!("throw {lane}.{number} ended with {error:?}")));
         }
-        if under_way.len() >= UNDER_WAY {
+        if under_way.len() >= plan.under_way() {
             finish(under_way.pop_front()).await;
         }
     }
@@ -38,7 +36,15 @@ pub(super) async fn send_all(peer: Peer, plan: Plan, sender: Direction, lane: u3
 
 async fn request(peer: Peer, parcel: Parcel, ledger: Arc<Ledger>) {
     let Parcel { lane, number, .. } = parcel;
-    let complaint = match peer.request::<_, Receipt>("request", &parcel).await {
+    let call = peer.request::<_, Receipt>("request", &parcel);
+    let ended = match parcel.patience() {
+        None => call.await,
+        Some(micros) => match timeout(Duration::from_micros(micros), call).await {
+            Ok(ended) => ended,
+            Err(_) => return ledger.ended(None),
+        },
+    };
+    let complaint = match ended {
         Ok(receipt) if receipt == parcel.receipt() => None,
         Ok(_) => Some(format!("request {lane}.{number} got a wrong answer")),
         Err(error) => Some(format!("request {lane}.{number} ended with {error:?}")),

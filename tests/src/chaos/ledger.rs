@@ -21,6 +21,12 @@ pub struct Complaints {
     pub count: usize,
 }
 
+impl Extend<String> for Complaints {
+    fn extend<I: IntoIterator<Item = String>>(&mut self, complaints: I) {
+        complaints.into_iter().for_each(|complaint| self.add(complaint));
+    }
+}
+
 impl Complaints {
     fn add(&mut self, complaint: String) {
         self.count += 1;
@@ -42,7 +48,8 @@ pub(super) struct Ledger {
 
 struct Books {
     lanes: Vec<Lane>,
-    /// That still have to come.
+    came: u32,
+    /// That still have to come. Those whose senders may give them up need not.
     missing: u32,
     /// Calls of this side that did not end.
     open: u32,
@@ -60,7 +67,11 @@ impl Ledger {
         let lanes = (0..plan.lanes)
             .map(|lane| Lane { seen: vec![false; plan.of_lane(lane) as usize], next_small: 0 })
             .collect();
-        let books = Books { lanes, missing: plan.messages, open: 0, complaints: Complaints::default() };
+        let all = (0..plan.lanes).flat_map(|lane| (0..plan.of_lane(lane)).map(move |number| (lane, number)));
+        let due =
+            all.filter(|(lane, number)| Parcel::new(plan.seed, from, *lane, *number).patience().is_none());
+        let books =
+            Books { lanes, came: 0, missing: due.count() as u32, open: 0, complaints: Complaints::default() };
         Self { plan: plan.clone(), from, books: Mutex::new(books), progress: watch::Sender::new(0) }
     }
 
@@ -101,21 +112,31 @@ impl Ledger {
     /// How many came, and what was wrong, with a word on the lanes that lack something.
     pub(super) fn close(&self) -> (u32, Complaints) {
         let mut books = self.books();
-        let mut lacking = Vec::new();
-        for (number, lane) in books.lanes.iter().enumerate() {
-            let lacks = lane.seen.iter().filter(|seen| !**seen).count();
-            if let Some(first) = lane.seen.iter().position(|seen| !seen) {
-                let whole = Parcel::new(self.plan.seed, self.from, number as u32, first as u32);
-                let kind = if whole.is_request() { "request" } else { "throw" };
-                let size = if whole.is_small() { "small" } else { "large" };
-                lacking.push(format!("lane {number}: {lacks} never came, first the {size} {kind} {first}"));
-            }
+        for lane in 0..self.plan.lanes {
+            let lacking = self.lacking(&books, lane);
+            books.complaints.extend(lacking);
         }
         if books.open > 0 {
-            lacking.push(format!("{} calls of this side did not end", books.open));
+            let open = books.open;
+            books.complaints.add(format!("{open} calls of this side did not end"));
         }
-        lacking.into_iter().for_each(|line| books.complaints.add(line));
-        (self.plan.messages - books.missing, books.complaints.clone())
+        (books.came, books.complaints.clone())
+    }
+
+    fn lacking(&self, books: &Books, lane: u32) -> Option<String> {
+        let seen = books.lanes[lane as usize].seen.iter().enumerate();
+        let unseen = seen.filter(|(_, seen)| !**seen).map(|(number, _)| self.due(lane, number as u32));
+        let lacking: Vec<Parcel> = unseen.filter(|parcel| parcel.patience().is_none()).collect();
+        let first = lacking.first()?;
+        let kind = if first.is_request() { "request" } else { "throw" };
+        let size = if first.is_small() { "small" } else { "large" };
+        let (count, number) = (lacking.len(), first.number);
+        Some(format!("lane {lane}: {count} never came, first the {size} {kind} {number}"))
+    }
+
+    /// What must come under this number.
+    fn due(&self, lane: u32, number: u32) -> Parcel {
+        Parcel::new(self.plan.seed, self.from, lane, number)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -138,8 +159,9 @@ impl Books {
             return self.complaints.add(format!("{what}: came twice"));
         }
         book.seen[number as usize] = true;
-        self.missing -= 1;
-        let whole = Parcel::new(ledger.plan.seed, ledger.from, lane, number);
+        self.came += 1;
+        let whole = ledger.due(lane, number);
+        self.missing -= u32::from(whole.patience().is_none());
         if *parcel != whole || as_request != whole.is_request() {
             self.complaints.add(format!("{what}: is not what was sent"));
         }

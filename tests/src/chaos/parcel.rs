@@ -52,6 +52,16 @@ impl Parcel {
         (self.luck >> 8 & 31 == 0).then_some(self.luck >> 16 & 3)
     }
 
+    /// Its sender waits so many microseconds for the answer, and gives it up then. It need not come.
+    pub(super) fn patience(&self) -> Option<u64> {
+        (self.is_request() && self.luck >> 12 & 15 == 0).then_some(self.luck >> 18 & 4095)
+    }
+
+    /// Its handler asks the sender something before it answers.
+    pub(super) fn asks_back(&self) -> bool {
+        self.is_request() && self.luck >> 24 & 15 == 0
+    }
+
     pub(super) fn receipt(&self) -> Receipt {
         let answer = mix(self.luck);
         let sum = self.text.bytes().fold(answer, |sum, byte| sum.rotate_left(5) ^ u64::from(byte));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use communica::{
-    AnyConnector, Backoff, FaultConnector, IntoCaller, RouteClient, RouteServer, RouteServerHandle,
-    RouteTable,
+    AnyConnector, Backoff, Context, Error, FaultConnector, IntoCaller, RouteClient, RouteServer,
+    RouteServerHandle, RouteTable,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -130,13 +130,18 @@ impl Side {
 fn routes(ledger: &Arc<Ledger>) -> RouteTable {
     let (requests, throws) = (ledger.clone(), ledger.clone());
     RouteTable::new()
-        .route("request", move |parcel: Parcel| {
+        .route("request", move |cx: Context, parcel: Parcel| {
             requests.note(&parcel, true);
             async move {
                 pause(&parcel).await;
-                parcel.receipt()
+                if parcel.asks_back() {
+                    let again: u32 = cx.peer().request("again", &parcel.number).await?;
+                    assert_eq!(again, parcel.number);
+                }
+                Ok::<_, Error>(parcel.receipt())
             }
         })
+        .route("again", |number: u32| number)
         .route("throw", move |parcel: Parcel| {
             throws.note(&parcel, false);
             async move { pause(&parcel).await }

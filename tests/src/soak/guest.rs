@@ -76,7 +76,11 @@ async fn visit(client: RouteClient, luck: &mut Luck, book: &Arc<Book>) {
             }
             2..=4 => {
                 let thrown = timeout(PATIENCE, client.throw("throw", &text(luck, 10_000))).await;
-                book.count(if matches!(thrown, Ok(Ok(()))) { "thrown" } else { "not-thrown" }.to_owned());
+                book.count(match thrown {
+                    Ok(Ok(())) => "thrown".to_owned(),
+                    Ok(Err(error)) => format!("not-thrown:{}", short(&error)),
+                    Err(_) => "HUNG".to_owned(),
+                });
             }
             5 => sleep(Duration::from_millis(luck.below(200))).await,
             6 => {
@@ -110,10 +114,11 @@ async fn call(client: &RouteClient, route: &str, text: &str, book: &Book) {
     book.count(what);
 }
 
-/// The variant's name.
+/// The names of the variants.
 fn short(error: &communica::Error) -> String {
     let told = format!("{error:?}");
-    told.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    let mut names = told.split(|c: char| !c.is_alphanumeric());
+    format!("{}({})", names.next().unwrap_or_default(), names.next().unwrap_or_default())
 }
 
 fn text(luck: &mut Luck, most: u64) -> String {

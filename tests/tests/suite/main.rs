@@ -4,6 +4,8 @@ mod certificates;
 mod connectors;
 mod entities;
 mod faults;
+#[cfg(unix)]
+mod processes;
 mod raw_peer;
 mod serializers;
 mod support;

@@ -1,7 +1,8 @@
 //! What tests have in common: time limits, names, gates, and pairs of a server and a client.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use communica::{
@@ -119,4 +120,81 @@ pub(crate) async fn request_in(
     let called: Result<Value, CallError<NoServiceError>> =
         Caller::request(&caller, &options, route, &JsonSerializer, &value).await;
     called.map_err(Error::from)
+}
+
+/// What became of the handlers of a route made by [`holding`].
+#[derive(Clone, Default)]
+pub(crate) struct Held(Arc<[AtomicUsize; 3]>);
+
+impl Held {
+    /// Handlers that were started.
+    pub(crate) fn entered(&self) -> usize {
+        self.0[0].load(Ordering::SeqCst)
+    }
+
+    /// Handlers that came to their end.
+    pub(crate) fn finished(&self) -> usize {
+        self.0[1].load(Ordering::SeqCst)
+    }
+
+    /// Handlers that were started and are neither done nor dropped.
+    pub(crate) fn inside(&self) -> usize {
+        self.entered() - self.0[2].load(Ordering::SeqCst)
+    }
+
+    /// One handler more, until the returned is dropped.
+    pub(crate) fn enter(&self) -> impl Drop + Send + 'static {
+        struct Inside(Held);
+        impl Drop for Inside {
+            fn drop(&mut self) {
+                self.0.0[2].fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        self.0[0].fetch_add(1, Ordering::SeqCst);
+        Inside(self.clone())
+    }
+
+    /// A handler came to its end.
+    pub(crate) fn finish(&self) {
+        self.0[1].fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A route whose handlers stand before the gate, and give back what they were given once it is open.
+pub(crate) fn holding(table: RouteTable, route: &str, gate: &Gate) -> (RouteTable, Held) {
+    let (held, gate) = (Held::default(), gate.clone());
+    let held_in = held.clone();
+    let table = table.route(route, move |number: i64| {
+        let (held, gate) = (held_in.clone(), gate.clone());
+        async move {
+            let _inside = held.enter();
+            gate.pass().await;
+            held.finish();
+            number
+        }
+    });
+    (table, held)
+}
+
+/// A throw with a time limit.
+pub(crate) async fn throw_in(
+    time: Duration,
+    target: impl IntoCaller<Caller = communica::Peer>,
+    route: &str,
+    value: i64,
+) -> Result<(), Error> {
+    let options = CallOptions::new().timeout(time);
+    let caller = target.into_caller();
+    let thrown = Caller::throw(&caller, &options, route, &JsonSerializer, &value).await;
+    thrown.map_err(Error::from)
+}
+
+/// Numbers by chance, the same ones for the same seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
 }

@@ -252,6 +252,11 @@ impl Side {
         }
     }
 
+    /// Something is under way to the other side.
+    pub(super) fn has_written(&self) -> bool {
+        !self.written.is_empty()
+    }
+
     pub(super) fn take_written(&mut self, count: usize) -> BytesMut {
         self.written.split_to(count.min(self.written.len()))
     }

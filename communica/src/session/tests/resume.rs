@@ -456,15 +456,16 @@ fn cancels_of_what_was_never_asked_do_not_pile_up() {
 }
 
 #[test]
-fn a_silent_peer_is_gone_after_three_beats_and_a_quiet_side_says_that_it_lives() {
+fn a_silent_peer_is_gone_after_three_beats_and_at_each_this_side_says_that_it_lives() {
     let mut road = Road::new(&limits());
     assert_eq!(road.sides[0].beat_time(), Some(Duration::from_secs(10)));
     assert_eq!(road.sides[0].beat(false), Beat::Say);
     assert_eq!(carry(&mut road.sides[0]).len(), 1);
-    assert_eq!(road.sides[0].beat(false), Beat::Fine);
+    assert_eq!(road.sides[0].beat(false), Beat::Say);
     assert_eq!(road.sides[0].beat(true), Beat::Say, "a part of a message is a sign of life too");
     for _ in 0..2 {
-        assert_ne!(road.sides[0].beat(false), Beat::Gone);
+        assert_eq!(road.sides[0].beat(false), Beat::Say);
+        assert_eq!(carry(&mut road.sides[0]).len(), 1);
     }
     assert_eq!(road.sides[0].beat(false), Beat::Gone);
 }

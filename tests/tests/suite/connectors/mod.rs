@@ -1,6 +1,9 @@
 //! Roads go in, one after the other; the same suite runs over each.
 
+mod authorize;
 mod calls;
+mod cancel;
+mod deadlines;
 mod duplex;
 mod endings;
 mod handshakes;
@@ -10,5 +13,7 @@ mod local;
 mod local_users;
 mod reconnects;
 mod roads;
+mod silence;
 mod states;
 mod takeover;
+mod waits;

@@ -14,7 +14,7 @@ async fn all_is_well(road: Road, seed: u64) {
     assert!(cuts >= plan.cuts / 2, "{plan}: links were cut {cuts} times only");
 }
 
-// The lowest bits of a seed choose: 1, what is sent is delayed; 2, streams take little at a time.
+// The lowest bits of a seed choose: 1, what is sent is delayed; 2, streams take little at a time; 4, little may be under way.
 macro_rules! seeds {
     ($($name:ident: $road:ident, $seed:literal;)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,3 +3,4 @@
 
 mod chaos;
 mod connector;
+mod resume;

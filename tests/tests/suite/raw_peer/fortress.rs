@@ -16,7 +16,7 @@ pub(crate) const MIB: usize = 1 << 20;
 /// Small limits, so that an attack meets them.
 pub(crate) fn limits() -> Value {
     json!({
-        "message_size": 4 * MIB, "running": 64, "waiting": [1000, MIB], "queued": [1000, MIB], "peers": 200,
+        "message_size": 4 * MIB, "running": 64, "waiting": [1000, MIB], "queued": [1000, MIB], "unacknowledged": [1000, MIB], "peers": 200,
         "handshakes": 64, "handshake_ms": 1000, "stall_ms": 2000, "forget_ms": 60_000,
     })
 }

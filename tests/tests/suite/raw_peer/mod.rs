@@ -1,5 +1,8 @@
 //! A scripted peer speaks in plain bytes: whatever it says, the server goes on to serve the others.
 
+#[cfg(target_os = "linux")]
+mod beyond;
+mod cancel;
 mod chunks;
 mod deaf;
 #[cfg(target_os = "linux")]
@@ -15,3 +18,5 @@ mod metadata;
 mod nonsense;
 pub(crate) mod peer;
 mod servers;
+mod silence;
+mod stop;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use communica::{
     Limits, LocalConnector, RouteClient, RouteServer, RouteServerHandle, RouteTable, TcpConnector,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -57,6 +57,13 @@ impl RawPeer {
         assert_eq!(theirs["hello"], "hello");
     }
 
+    /// The whole handshake, as a client that says this of itself. Returns the server's hello.
+    pub(crate) async fn introduce(&mut self, id: &str, about: &Value) -> Value {
+        let hello = json!({"client_id": id, "communica": about});
+        self.send(format!("{hello}\0").as_bytes()).await;
+        serde_json::from_slice(&self.read_hello().await).expect("a hello is JSON")
+    }
+
     /// What stands before the zero byte.
     pub(crate) async fn read_hello(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -98,6 +105,12 @@ impl RawPeer {
         let (metadata, payload) = self.message().await;
         assert_eq!(metadata, r#"{"id": "still", "type": 11, "route": "echo"}"#);
         assert_eq!(payload, b"7");
+    }
+
+    /// The same, whatever else comes before the echo.
+    pub(crate) async fn expect_served_among_others(&mut self) {
+        self.send_message(r#"{"id": "still", "type": 1, "route": "echo"}"#, b"7").await;
+        while self.message().await.0 != r#"{"id": "still", "type": 11, "route": "echo"}"# {}
     }
 
     /// As a server: answers the next request.

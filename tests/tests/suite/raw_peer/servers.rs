@@ -8,13 +8,13 @@ use tokio::net::TcpListener;
 use super::peer::{RawPeer, chunk, message};
 use crate::support::{eventually, quick, within};
 
-async fn listen() -> (TcpListener, TcpConnector) {
+pub(super) async fn listen() -> (TcpListener, TcpConnector) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, TcpConnector::new("127.0.0.1", port))
 }
 
-async fn accept(listener: &TcpListener) -> RawPeer {
+pub(super) async fn accept(listener: &TcpListener) -> RawPeer {
     RawPeer::of(listener.accept().await.unwrap().0)
 }
 

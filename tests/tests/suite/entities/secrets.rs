@@ -1,0 +1,128 @@
+//! A token goes in; it comes out in no log, no error and no debug text.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use communica::{
+    AnyConnector, Applicant, Error, LocalConnector, MemoryConnector, RouteClient, RouteServer, SimpleClient,
+    TcpConnector,
+};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
+
+use crate::support::{echo, eventually, quick, unique, within};
+
+const TOKEN: &str = "hush-4711";
+const WRONG: &str = "hush-0815";
+
+/// Everything that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn add(&self, what: impl Debug) {
+        let _ = writeln!(self.0.lock().unwrap(), "{what:?}");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+        span.record(&mut Line(self));
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut Line(self));
+    }
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut Line(self));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Line<'a>(&'a Log);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.add((field.name(), format!("{value:?}")));
+    }
+}
+
+fn check(log: &Log, client: &Applicant<'_>) -> Result<(), String> {
+    log.add(client);
+    match client.client_id() {
+        "panics" => panic!("this hook has a bug"),
+        _ if client.has_token(TOKEN) => Ok(()),
+        _ => Err("no".to_owned()),
+    }
+}
+
+async fn come_and_go(log: &Log, road: AnyConnector) {
+    let hook = log.clone();
+    let server = RouteServer::new(road.clone(), echo()).authorize(move |client| check(&hook, client));
+    log.add(&server);
+    let server = server.start().await.unwrap();
+    log.add(&server);
+    let road = AnyConnector::load_state(&server.dump_state()).unwrap();
+    for (id, token) in [("w1", WRONG), ("panics", TOKEN)] {
+        let builder = quick(RouteClient::builder(road.clone())).token(token).client_id(id);
+        log.add(&builder);
+        let refused = builder.connect().await.unwrap_err();
+        assert!(matches!(refused, Error::Refused { .. }), "{refused:?}");
+        log.add(format!("{refused} {refused:?}"));
+    }
+    let simple = SimpleClient::builder(road.clone()).token(TOKEN);
+    log.add(&simple);
+    let older =
+        quick(RouteClient::builder(road.clone())).token(TOKEN).client_id("w1").connect().await.unwrap();
+    log.add(&older);
+    assert_eq!(older.request::<_, i64>("echo", &1).await.unwrap(), 1);
+    let newer = quick(RouteClient::builder(road)).token(TOKEN).client_id("w1").connect().await.unwrap();
+    within(10, older.closed()).await;
+    log.add(older.request::<_, i64>("echo", &1).await.unwrap_err());
+    log.add((server.peers(), newer.inflight()));
+    server.stop().await;
+    eventually("the client sees the server go", || !newer.is_connected()).await;
+    // It tries to come back, which fails.
+    newer.close().await;
+}
+
+/// On one thread, so that all of it is heard.
+#[tokio::test]
+async fn a_token_is_seen_by_the_hook_alone() {
+    within(60, async {
+        let log = Log::default();
+        let _heard = tracing::subscriber::set_default(log.clone());
+        for road in [
+            AnyConnector::new(MemoryConnector::unique()),
+            AnyConnector::new(LocalConnector::new(unique("secrets"))),
+            AnyConnector::new(TcpConnector::new("127.0.0.1", 0)),
+        ] {
+            come_and_go(&log, road).await;
+        }
+        let text = log.text();
+        // That which was written down is really there.
+        for part in ["has_token: true", "refused a connection", "the authorize hook panicked", "RouteServer"]
+        {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        for line in text.lines() {
+            assert!(!line.contains("hush") && !line.contains("4711"), "a token shows: {line}");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,6 @@
+//! Sides in processes of their own: stopped in their tracks, killed, started anew, asked to end by the system.
+
+mod frozen;
+mod restarts;
+mod runner;
+mod signals;

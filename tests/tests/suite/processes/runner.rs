@@ -1,0 +1,81 @@
+//! A process of `tests/src/bin/runner.rs`, as tests hold it.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use communica::{AnyConnector, LocalConnector, TcpConnector};
+use communica_tests::scratch::free_port;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::support::unique;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Dropping it kills the process.
+pub(super) struct Runner {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+/// A local address and one on TCP, both free.
+pub(super) fn roads() -> [AnyConnector; 2] {
+    [
+        AnyConnector::new(LocalConnector::new(unique("runner"))),
+        AnyConnector::new(TcpConnector::new("127.0.0.1", free_port())),
+    ]
+}
+
+impl Runner {
+    pub(super) fn server(road: &AnyConnector) -> Self {
+        Self::start(&[&road.dump_state()])
+    }
+
+    pub(super) fn client(road: &AnyConnector, client_id: &str) -> Self {
+        Self::start(&[&road.dump_state(), client_id])
+    }
+
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_runner"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the process starts");
+        let stdin = child.stdin.take().expect("stdin was asked for");
+        let lines = BufReader::new(child.stdout.take().expect("stdout was asked for")).lines();
+        Self { child, stdin, lines }
+    }
+
+    /// What its handlers were given next.
+    pub(super) async fn noted(&mut self) -> i64 {
+        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a handler says something");
+        let line: Value = serde_json::from_str(&line.unwrap().expect("the process runs")).unwrap();
+        line["note"].as_i64().expect("it is a number")
+    }
+
+    /// Lets its handlers go on.
+    pub(super) async fn open(&mut self) {
+        self.stdin.write_all(b"open\n").await.expect("the process runs");
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`, `TERM`.
+    pub(super) fn signal(&self, name: &str) {
+        // Its number is nobody else's before it is waited for.
+        let id = self.child.id().expect("the process runs");
+        communica_tests::broker::signal(name, &id.to_string());
+    }
+
+    pub(super) async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// It ends by itself.
+    pub(super) async fn end(mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("the process ends").unwrap()
+    }
+}
