@@ -15,6 +15,8 @@ mod folder;
 mod matrix;
 #[path = "python/recordings.rs"]
 mod recordings;
+#[path = "python/refusals.rs"]
+mod refusals;
 #[path = "python/restart.rs"]
 mod restart;
 #[path = "python/rules.rs"]

@@ -29,6 +29,29 @@ async fn python_is_refused_while_our_server_is_full() {
 }
 
 #[tokio::test]
+async fn python_is_told_why_our_hook_refuses_it() {
+    in_time(async {
+        let reason = "Без \"токена\" нельзя 🚪";
+        let stage = usual().not_waiting();
+        let connector = RmqConnector::load_state(&stage.connector()).expect("it is a state");
+        let server = RouteServer::new(connector.clone(), RouteTable::new().route("double", |n: i64| n * 2));
+        let server = server.authorize(|client| match client.has_token("open sesame") {
+            true => Ok(()),
+            false => Err(reason.to_owned()),
+        });
+        let server = server.start().await.expect("it listens");
+        let python = stage.start(Language::Python, Role::Client).await;
+        let warning = python.tell("warning", json!({"about": "Connect failed"})).await;
+        assert!(warning.as_str().is_some_and(|warning| warning.contains(reason)), "{warning}");
+        let ours = RouteClient::builder(connector.client_id("ours")).token("open sesame");
+        let ours = ours.connect().await.expect("it is let in");
+        assert_eq!(ours.request::<_, i64>("double", &21).await.expect("it is served"), 42);
+        server.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_python_server_refuses_our_client() {
     in_time(async {
         let reason = "Сегодня закрыто 🚪";

@@ -22,6 +22,7 @@ over_every_road! {
     calls_dropped_at_any_moment_leave_nothing_behind,
 }
 over_every_direct_road! {
+    large_calls_dropped_half_way_leave_a_good_link,
     a_call_dropped_while_the_link_is_away_stops_its_handler_after_it,
 }
 
@@ -204,6 +205,39 @@ async fn calls_dropped_at_any_moment_leave_nothing_behind(road: Road) {
     for number in 0..20 {
         assert_eq!(client.request::<_, i64>("echo", &number).await.unwrap(), number);
     }
+}
+
+/// Their pieces stop in the middle, and others begin.
+async fn large_calls_dropped_half_way_leave_a_good_link(road: Road) {
+    const CALLERS: u64 = 4;
+    const CALLS: u64 = 60;
+    let server = road.serve(echo()).await;
+    let cable = FaultConnector::new(road.to(&server), Faults::seeded(1));
+    let limits = Limits::new().chunk_size(1024);
+    let client = RouteClient::builder(cable.clone()).limits(limits).connect().await.unwrap();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let client = client.clone();
+        callers.spawn(async move {
+            let (mut dice, mut answered) = (Dice(caller), 0);
+            for call in 0..CALLS {
+                let text =
+                    format!("{caller} {call} ").repeat(1 + usize::try_from(dice.below(40_000)).unwrap());
+                let looks = 1 << dice.below(12);
+                if let Some(answer) = polled(looks, client.request::<_, String>("echo", &text)).await {
+                    assert!(answer.unwrap() == text, "call {call} of caller {caller} got another's answer");
+                    answered += 1;
+                }
+            }
+            answered
+        });
+    }
+    let answered: u64 = callers.join_all().await.into_iter().sum();
+    assert!(answered < CALLERS * CALLS, "no call was given up");
+    let text = "x".repeat(1 << 20);
+    assert!(client.request::<_, String>("echo", &text).await.unwrap() == text);
+    assert!(client.inflight().is_empty(), "{:?}", client.inflight());
+    assert_eq!(cable.links(), 1, "the link was lost");
 }
 
 async fn a_call_dropped_while_the_link_is_away_stops_its_handler_after_it(road: Road) {

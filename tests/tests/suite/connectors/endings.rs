@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use communica::{Context, Error, Reason, RouteClient, RouteServer, RouteTable};
+use communica::{Context, Error, Limits, Reason, RouteClient, RouteServer, RouteTable};
 
 use super::roads::{Road, over_every_direct_road, over_every_road};
-use crate::support::{Gate, echo, eventually, noting, take};
+use crate::support::{Gate, echo, eventually, holding, noting, take};
 
 over_every_road! {
     stop_delivers_throws_that_were_accepted,
@@ -18,6 +18,8 @@ over_every_road! {
     a_throw_survives_dropping_the_client,
 }
 over_every_direct_road! {
+    nothing_new_is_accepted_while_a_server_stops,
+    stop_handles_what_waits_for_its_turn,
     dropping_the_server_ends_the_connection,
     stop_does_not_wait_longer_than_the_grace_time,
 }
@@ -78,6 +80,65 @@ async fn stop_lets_running_handlers_finish(road: Road) {
     gate.open();
     assert_eq!(call.await.unwrap().unwrap(), 5);
     stopping.await.unwrap();
+}
+
+async fn nothing_new_is_accepted_while_a_server_stops(road: Road) {
+    let gate = Gate::shut();
+    let (routes, held) = holding(echo(), "hold", &gate);
+    let (routes, mut noted) = noting(routes, "note");
+    let server = road.serve(routes).await;
+    let client = road.connect(&server).await;
+    let road_to_it = road.to(&server);
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, i64>("hold", &5).await }
+    });
+    eventually("the handler runs", || held.inside() == 1).await;
+    let stopping = tokio::spawn(async move { server.stop().await });
+    // It may take a moment to begin.
+    let refused = loop {
+        match client.request::<_, i64>("echo", &1).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => break error,
+        }
+    };
+    match refused {
+        Error::Resp(error) => assert!(error.message().contains("stopping"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    client.throw("note", &1).await.unwrap();
+    let late = RouteClient::builder(road_to_it).connect_timeout(Duration::from_millis(200)).connect().await;
+    assert!(matches!(late, Err(Error::Connect { .. })), "{late:?}");
+    assert!(!stopping.is_finished());
+    gate.open();
+    assert_eq!(call.await.unwrap().unwrap(), 5);
+    stopping.await.unwrap();
+    assert!(noted.try_recv().is_err(), "a throw was handled that came after `stop`");
+}
+
+async fn stop_handles_what_waits_for_its_turn(road: Road) {
+    let gate = Gate::shut();
+    let (routes, held) = holding(echo(), "hold", &gate);
+    let limits = Limits::new().running(1);
+    let server = RouteServer::new(road.fresh(), routes).limits(limits).start().await.unwrap();
+    let client =
+        RouteClient::builder(road.to(&server)).routes(echo()).client_id("w1").connect().await.unwrap();
+    for _ in 0..50 {
+        client.throw("hold", &1).await.unwrap();
+    }
+    let last = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, i64>("hold", &2).await }
+    });
+    eventually("the first one runs", || held.inside() == 1).await;
+    eventually("the last one is sent", || client.inflight().iter().all(|call| call.is_sent)).await;
+    // The answer to this comes behind all of them.
+    assert_eq!(server.peer("w1").await.request::<_, i64>("echo", &3).await.unwrap(), 3);
+    let stopping = tokio::spawn(async move { server.stop().await });
+    gate.open();
+    stopping.await.unwrap();
+    assert_eq!(last.await.unwrap().unwrap(), 2);
+    assert_eq!(held.finished(), 51);
 }
 
 async fn stop_does_not_wait_longer_than_the_grace_time(road: Road) {
