@@ -508,7 +508,8 @@ impl Exchange {
         let batch = self.detach();
         let mut session = self.session();
         let wakers = session.link_lost(batch, why, lost);
-        let waits = session.is_calling();
+        // What a store has is answered whenever the peer is there.
+        let waits = session.is_calling() && session.resumes();
         drop(session);
         wake(wakers);
         self.changed.notify_waiters();

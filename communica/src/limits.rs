@@ -9,7 +9,7 @@ use crate::wire::WireLimits;
 /// | setting | default | what happens at it |
 /// |---|---|---|
 /// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
-/// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of this size, small messages between |
+/// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 64 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
 /// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait |
@@ -98,8 +98,8 @@ impl Limits {
         Self { message_size: bytes.min(2048 * MIB), ..self }
     }
 
-    /// A payload above this many bytes goes out in pieces of this size, so that small messages need not wait for it:
-    /// they may overtake it. Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
+    /// A payload above this many bytes goes out in pieces, so that small messages need not wait for it: they may
+    /// overtake it. A piece has this many bytes, but 64 KiB at most. Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
     #[must_use]
     pub fn chunk_size(self, bytes: usize) -> Self {
         Self { chunk_size: bytes.clamp(1024, 1024 * MIB), ..self }

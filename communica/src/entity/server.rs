@@ -1,6 +1,6 @@
 //! The listening side: connections become peers, by client id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -29,6 +29,9 @@ use crate::wire::hello::{self, About, ClientHello, Heard, ServerHello};
 
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// So many sessions whose place was taken are remembered for each client id.
+const REPLACED_REMEMBERED: usize = 8;
 
 /// Bytes of a client id. It is kept for as long as the client is known, and stands in logs.
 const MAX_CLIENT_ID: usize = 1024;
@@ -101,6 +104,26 @@ struct Known {
     places: usize,
     /// When the last of them ended.
     gone: Option<Instant>,
+    /// The session that has this id now; `None` for a client that speaks 0.4.
+    instance: Option<String>,
+    /// Those that had it before, and whose place was taken. Should their link have been cut before they were told, they
+    /// come back, and must not push out the newer one.
+    replaced: VecDeque<String>,
+}
+
+impl Known {
+    /// This session has the id from now on, unless its place was taken.
+    fn hand_over(&mut self, to: Option<&str>) -> Result<(), String> {
+        if self.replaced.iter().any(|earlier| Some(earlier.as_str()) == to) {
+            return Err(REPLACED.to_owned());
+        }
+        if self.instance.as_deref() != to {
+            self.replaced.extend(std::mem::replace(&mut self.instance, to.map(str::to_owned)));
+            let too_many = self.replaced.len().saturating_sub(REPLACED_REMEMBERED);
+            self.replaced.drain(..too_many);
+        }
+        Ok(())
+    }
 }
 
 /// A connection that was let in, until it ends or fails to come to be.
@@ -249,7 +272,8 @@ impl Server {
         }
         let token = about.as_ref().and_then(|about| about.token.as_ref());
         self.authorize.check(&Applicant { client_id: &client_id, token, peer, hello })?;
-        let place = self.admit(client_id)?;
+        let instance = about.as_ref().map(|about| about.instance.clone());
+        let place = self.admit(client_id, instance)?;
         if let Some(about) = &mut about {
             // A client that says nothing of it never came to the end of a handshake, so it heard nothing.
             let instance = place.exchange.session().about(None).instance;
@@ -263,9 +287,10 @@ impl Server {
     }
 
     /// The place of this client: the one it had, or a new one.
-    fn admit(&self, client_id: String) -> Result<Place<'_>, String> {
+    fn admit(&self, client_id: String, instance: Option<String>) -> Result<Place<'_>, String> {
         let mut known = lock(&self.known);
         if let Some(known) = known.get_mut(&client_id) {
+            known.hand_over(instance.as_deref())?;
             known.places += 1;
             known.gone = None;
             return Ok(Place { server: self, exchange: known.exchange.clone() });
@@ -280,7 +305,9 @@ impl Server {
             }
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
-        known.insert(client_id, Known { exchange: exchange.clone(), places: 1, gone: None });
+        let newcomer =
+            Known { exchange: exchange.clone(), places: 1, gone: None, instance, replaced: VecDeque::new() };
+        known.insert(client_id, newcomer);
         Ok(Place { server: self, exchange })
     }
 

@@ -505,6 +505,11 @@ impl<W: Clone> Session<W> {
         self.outbox.came_so_far()
     }
 
+    /// What the latest link took is repeated on the next.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumes
+    }
+
     /// What this link took is repeated, should it be cut.
     pub(crate) fn is_resumable(&self) -> bool {
         self.linked && self.resumes

@@ -20,6 +20,8 @@ use crate::wire::{
 
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
+/// Bytes of a piece of a large message at most. Small messages wait for one piece at each end.
+const PIECE: usize = 64 * 1024;
 /// A message during which so many links broke is not tried again: most likely the peer does not take it.
 const TRIES: u32 = 3;
 
@@ -173,7 +175,8 @@ impl Outbox {
             self.seal();
             let mut metadata = BytesMut::new();
             put_metadata(&mut metadata);
-            let chunks = Chunks::new(metadata.freeze(), payload.into_bytes(), self.chunk_size);
+            let piece = self.chunk_size.min(PIECE);
+            let chunks = Chunks::new(metadata.freeze(), payload.into_bytes(), piece);
             let bytes = chunks.len();
             if keep {
                 self.repeatable.insert(seq, Entry::Large(seq, chunks.clone()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use communica::{FaultConnector, Faults, Limits, RouteClient, RouteTable};
+use communica::{Error, FaultConnector, Faults, Limits, Reason, RouteClient, RouteTable};
 use tokio::time::Instant;
 
 use crate::support::{echo, memory_server, noting, quick, take, within};
@@ -43,6 +43,30 @@ async fn close_delivers_what_was_accepted_over_links_that_are_cut() {
             }
             client.close().await;
             assert_eq!(take(&mut noted, 50).await, (0..50).collect::<Vec<i64>>(), "seed {seed}");
+        }
+    })
+    .await;
+}
+
+/// The same id again, while the client that had it says goodbye over links that are cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_was_dropped_does_not_push_out_the_next_one() {
+    within(60, async {
+        let (_server, inner) = memory_server(echo()).await;
+        for seed in 0..200 {
+            let road = FaultConnector::new(inner.clone(), Faults::seeded(seed).cut_after(1..=2000));
+            let older = quick(RouteClient::builder(road.clone())).client_id("w1").connect().await.unwrap();
+            for number in 0..20 {
+                older.throw("echo", &number).await.unwrap();
+            }
+            drop(older);
+            let newer = quick(RouteClient::builder(inner.clone())).client_id("w1").connect().await.unwrap();
+            for number in 0..20 {
+                let ended = newer.request::<_, i64>("echo", &number).await;
+                assert!(!matches!(ended, Err(Error::NotSent(Reason::Replaced))), "seed {seed}: {ended:?}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            newer.close().await;
         }
     })
     .await;
