@@ -148,8 +148,15 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let rx =
-        StreamRx { read, input, decoder: Decoder::new(limits.wire()), room: MIN_READ, end: None, reads: 0 };
+    let rx = StreamRx {
+        read,
+        input,
+        decoder: Decoder::new(limits.wire()),
+        room: MIN_READ,
+        end: None,
+        reads: 0,
+        had_message: false,
+    };
     Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, peer }
 }
 
@@ -188,6 +195,7 @@ struct StreamRx<R> {
     end: Option<Result<Received, LinkError>>,
     /// Reads that brought something.
     reads: u64,
+    had_message: bool,
 }
 
 impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
@@ -211,6 +219,10 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             let free = self.input.capacity() - self.input.len();
             let read = ready!(pin!(self.read.read_buf(&mut self.input)).poll(cx))?;
             if read == 0 {
+                // A server may think better of it after its hello, as 0.4 does where it looks at the client's late.
+                if let Some(reason) = hello::late_refusal(&self.input).filter(|_| !self.had_message) {
+                    return Poll::Ready(Err(LinkError::Refused(reason)));
+                }
                 let what = "the peer went away without a word";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
             }
@@ -235,6 +247,7 @@ impl<R> StreamRx<R> {
                     if message.payload.len() > MAX_READ {
                         self.start_afresh();
                     }
+                    self.had_message = true;
                     into.push(message);
                 }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),

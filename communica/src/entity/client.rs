@@ -274,6 +274,7 @@ impl Keeper {
             LinkEnd::Peer(_) => {
                 tracing::info!(address = self.connector.address(), "the server closed the connection")
             }
+            LinkEnd::Broken(LinkError::Refused(reason)) => return Some(Reason::Refused(reason.clone())),
             LinkEnd::Broken(error) => {
                 tracing::warn!(address = self.connector.address(), %error, "lost the connection");
             }

@@ -69,6 +69,8 @@ pub(crate) struct Session<W> {
     goodbye: Option<Goodbye>,
     /// The driver stopped reading until something changes.
     paused: bool,
+    /// The link that is there brought something.
+    brought: bool,
     /// Memory to write ids in.
     id_text: String,
 }
@@ -207,6 +209,7 @@ impl<W: Clone> Session<W> {
             driver_called: false,
             goodbye: None,
             paused: false,
+            brought: false,
             id_text: String::new(),
         }
     }
@@ -325,6 +328,7 @@ impl<W: Clone> Session<W> {
     // What the peer says ----------------------------------------------------------------------------------------
 
     pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
+        self.brought = true;
         self.other.heard();
         if message.metadata.kind() == Kind::Acknowledge {
             return self.acknowledged(&message.metadata);
@@ -403,12 +407,13 @@ impl<W: Clone> Session<W> {
         // The word that lets answers out, and so handlers start, stands behind what was not read yet.
         let factor = if self.outbox.window_is_full() { 4 } else { 1 };
         let full = self.jobs.meets(self.limits.waiting.times(factor));
-        self.paused = full && self.calls.waiting() == 0;
+        let over = self.jobs.meets(self.limits.waiting.times(4))
+            || self.outbox.answers_meet(self.limits.queued.times(4));
+        // What an earlier link left is not this one's fault: it may take the answers first.
+        self.paused = full && self.calls.waiting() == 0 || over && !self.brought;
         if self.paused {
             Intake::Paused
-        } else if self.jobs.meets(self.limits.waiting.times(4))
-            || self.outbox.answers_meet(self.limits.queued.times(4))
-        {
+        } else if over {
             // Refusals are answers too, and a peer that reads none of them must not make them pile up.
             Intake::Overrun
         } else {
@@ -492,7 +497,7 @@ impl<W: Clone> Session<W> {
 
     /// So much is under way that what waits has to wait on, for the peer to say what came.
     pub(crate) fn is_held_back(&self) -> bool {
-        self.linked && self.outbox.window_is_full() && !self.outbox.is_empty()
+        self.linked && self.outbox.window_is_full()
     }
 
     /// Something waits to be handed to the link, or to be confirmed, or to be repeated on the next link.
@@ -565,6 +570,7 @@ impl<W: Clone> Session<W> {
     /// There is a link from now on; its driver will look for the first time soon. `about`: what the peer said.
     pub(crate) fn link_up(&mut self, delivery: Delivery, about: Option<About>) -> LinkUp<W> {
         self.linked = true;
+        self.brought = false;
         self.stored = matches!(delivery, Delivery::Stored { .. });
         let is_same =
             about.as_ref().is_some_and(|about| self.other.instance() == Some(about.instance.as_str()));

@@ -3,7 +3,7 @@
 //! Each message has a number. What a broken link did not take goes back to the front, so that numbers in the queue
 //! always rise. Messages above the chunk size wait beside the queue and go out a chunk at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
 use bytes::{BufMut, BytesMut};
@@ -56,8 +56,8 @@ pub(crate) struct Outbox {
     window: Quota,
     /// Requests that may be repeated whatever became of them, until they are answered or given up.
     repeatable: BTreeMap<u64, Entry>,
-    /// Those of them that were.
-    repeated: HashSet<u64>,
+    /// Those of them that were, and how often.
+    repeated: HashMap<u64, u32>,
     origin: Origin,
 }
 
@@ -123,7 +123,7 @@ impl Outbox {
             sent: Sent::default(),
             window,
             repeatable: BTreeMap::new(),
-            repeated: HashSet::new(),
+            repeated: HashMap::new(),
             origin: Origin { session: session.into(), round: 0 },
         }
     }
@@ -310,7 +310,7 @@ impl Outbox {
                 self.large.remove(at);
                 self.queued.take(bytes);
             }
-            return whole && !self.repeated.contains(&seq);
+            return whole && !self.repeated.contains_key(&seq);
         }
         let first = self.parts.iter().find_map(|part| part.seq);
         let first = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
@@ -322,7 +322,7 @@ impl Outbox {
                 self.seal();
                 self.drop_withdrawn();
             }
-            return !self.repeated.contains(&seq);
+            return !self.repeated.contains_key(&seq);
         }
         if self.stored {
             self.kept.over(seq);
@@ -431,7 +431,7 @@ impl Outbox {
 
     /// An earlier link took this request whole.
     pub(super) fn was_repeated(&self, seq: u64) -> bool {
-        self.repeated.contains(&seq)
+        self.repeated.contains_key(&seq)
     }
 
     /// So many messages came to the peer. False if that cannot be.
@@ -454,9 +454,19 @@ impl Outbox {
         self.sent.restart(came);
         if !self.repeatable.is_empty() {
             let unsent = self.unsent();
-            let again = self.repeatable.iter().filter(|(seq, _)| !unsent.contains(seq));
-            let (numbers, entries): (Vec<_>, _) = again.map(|(seq, entry)| (*seq, entry.clone())).unzip();
-            self.repeated.extend(numbers);
+            let again: Vec<u64> =
+                self.repeatable.keys().copied().filter(|seq| !unsent.contains(seq)).collect();
+            let mut entries = Vec::new();
+            for seq in again {
+                let tries = self.repeated.entry(seq).or_default();
+                *tries += 1;
+                if *tries >= TRIES {
+                    // It may be what ends the links, after it was sent whole.
+                    self.repeatable.remove(&seq);
+                } else {
+                    entries.extend(self.repeatable.get(&seq).cloned());
+                }
+            }
             self.put_back_entries(entries);
         }
     }
@@ -551,7 +561,7 @@ impl Outbox {
     /// Numbers of what never left: no link, nor an earlier one, took it whole.
     pub(super) fn never_sent(&self) -> HashSet<u64> {
         let mut unsent = self.unsent();
-        unsent.retain(|seq| !self.repeated.contains(seq));
+        unsent.retain(|seq| !self.repeated.contains_key(seq));
         unsent
     }
 

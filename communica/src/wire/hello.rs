@@ -151,6 +151,12 @@ pub(crate) fn refusal(input: &[u8]) -> Option<String> {
     Some(refusal_text(&input[start..]))
 }
 
+/// The reason of a refusal that stands where the first frame should. As a frame it would have 64 MiB and more.
+pub(crate) fn late_refusal(input: &[u8]) -> Option<String> {
+    let json = input.strip_prefix(&[REFUSED])?;
+    serde_json::from_slice::<Refusal>(json).ok().map(|_| refusal_text(json))
+}
+
 /// The reason in the JSON of a refusal.
 pub(crate) fn refusal_text(json: &[u8]) -> String {
     let refusal = serde_json::from_slice::<Refusal>(json);
