@@ -43,17 +43,24 @@ impl Luck {
 
 pub(super) async fn come_and_go(road: FaultConnector, limits: Limits, seed: u64, book: Arc<Book>) {
     let mut luck = Luck(seed | 1 << 40);
-    let regular = unique("regular");
+    let mut regular = unique("regular");
     loop {
         // Some come back under their name, others are seen once.
-        let id = if luck.below(3) == 0 { regular.clone() } else { unique("passer-by") };
+        let comes_back = luck.below(3) == 0;
+        let id = if comes_back { regular.clone() } else { unique("passer-by") };
         let builder = RouteClient::builder(road.clone())
             .client_id(id)
             .limits(limits.clone())
             .routes(RouteTable::new().route("echo", |text: String| text).route("throw", |_: String| ()))
             .backoff(Backoff::new(Duration::from_millis(5), Duration::from_millis(200)));
         match builder.connect().await {
-            Ok(client) => visit(client, &mut luck, &book).await,
+            Ok(client) => {
+                let is_over = visit(client, &mut luck, &book).await;
+                // One that is still saying goodbye must not meet itself.
+                if comes_back && !is_over {
+                    regular = unique("regular");
+                }
+            }
             Err(error) => {
                 book.count(format!("no-connection:{}", short(&error)));
                 sleep(Duration::from_millis(100)).await;
@@ -62,7 +69,8 @@ pub(super) async fn come_and_go(road: FaultConnector, limits: Limits, seed: u64,
     }
 }
 
-async fn visit(client: RouteClient, luck: &mut Luck, book: &Arc<Book>) {
+/// Whether nothing is left of the client at the end.
+async fn visit(client: RouteClient, luck: &mut Luck, book: &Arc<Book>) -> bool {
     let calls = 1 + luck.below(40);
     for _ in 0..calls {
         match luck.below(40) {
@@ -99,9 +107,11 @@ async fn visit(client: RouteClient, luck: &mut Luck, book: &Arc<Book>) {
             }
         }
     }
-    if luck.below(2) == 0 {
+    let closes = luck.below(2) == 0;
+    if closes {
         client.close().await;
     }
+    closes
 }
 
 async fn call(client: &RouteClient, route: &str, text: &str, book: &Book) {
