@@ -23,7 +23,22 @@ use crate::wire::WireLimits;
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older message that a broker brings again is handled again |
 ///
-/// The hello is at most 64 KiB and a message's metadata at most 64 KiB.
+/// These are fixed:
+///
+/// | what | bound | what happens at it |
+/// |---|---|---|
+/// | hello | 64 KiB | the connection is refused |
+/// | client id | 1 KiB | the connection is refused |
+/// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; the call ends, not sent |
+/// | chunks under assembly | one message per link, of `message_size` | its link is closed |
+/// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
+/// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
+/// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
+/// | cancels of requests that did not start | as many as wait | a handler more runs to its end |
+/// | links that break over one message, to a peer without resume | 3 | it is not sent again |
+/// | links on which an idempotent call is repeated | 3 | it ends with `MayHaveRun` |
+/// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |
+/// | warnings about throws that fail | 8 for each peer, then every power of two | they are counted in silence |
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub(crate) message_size: usize,
@@ -180,8 +195,9 @@ impl Limits {
     }
 
     /// How long a peer may be silent before it counts as gone, as one that is stopped, hangs, or whose machine was
-    /// unplugged. Both sides say that they live three times in this time, or in the peer's if that is shorter. At least
-    /// 30 ms; `Duration::MAX` for ever. Only with a peer that supports
+    /// unplugged. Both sides say that they live four times in this time, or in the peer's if that is shorter; so a
+    /// handler that computes, or blocks its thread, for more than half of it may cost a link. Then the link counts as cut:
+    /// what is under way goes on over the next. At least 30 ms; `Duration::MAX` for ever. Only with a peer that supports
     /// [`Feature::Heartbeat`](crate::Feature::Heartbeat); for others there is TCP's keepalive, which takes a minute.
     #[must_use]
     pub fn silence_time(self, time: Duration) -> Self {

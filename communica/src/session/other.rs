@@ -29,8 +29,9 @@ pub(crate) enum Beat {
     Gone,
 }
 
-/// Beats in the time of silence that is allowed.
-pub(crate) const BEATS: u32 = 3;
+/// Beats in the time of silence that is allowed. The last sign of life may have come just after a beat, so one less
+/// without any are the time.
+pub(crate) const BEATS: u32 = 4;
 
 impl Other {
     pub(super) fn greet(&mut self, about: Option<&About>) {
@@ -68,6 +69,6 @@ impl Other {
     pub(super) fn beat(&mut self) -> Beat {
         let heard = std::mem::take(&mut self.heard);
         self.quiet = if heard { 0 } else { self.quiet + 1 };
-        if self.quiet >= BEATS { Beat::Gone } else { Beat::Say }
+        if self.quiet >= BEATS - 1 { Beat::Gone } else { Beat::Say }
     }
 }

@@ -14,6 +14,24 @@
 //! | 11 | chunk | `u32` index, `u32` total, `u32` metadata length, metadata (index 0 only), piece of the payload |
 //! | 20 | close notify | empty in 0.4; we may add `{"reason": …}`, which 0.4 does not read |
 //!
+//! What goes beyond 0.4 is announced in the hello, in the one key `communica`, and used only with a peer that announced
+//! it too:
+//!
+//! | member | meaning |
+//! |---|---|
+//! | `instance` | this session: another one has another, be it in the same process |
+//! | `features` | names of [`Feature`]s |
+//! | `silence_ms` | the silence that this side bears |
+//! | `message_size` | bytes of a payload that it accepts |
+//! | `unacknowledged` | messages and bytes that it keeps; the other side acknowledges in time |
+//! | `heard` | `{"instance", "messages"}`: how much of which session came over earlier links |
+//! | `token` | what a client shows to be let in |
+//!
+//! | type | message | its `id` |
+//! |---|---|---|
+//! | 101 | acknowledgement, and sign of life | how many messages came, counted over all links; these are not counted |
+//! | 102 | cancel | that of the request whose answer nobody waits for |
+//!
 //! The pieces of one message come in order. Whole messages may stand between them, pieces of another message may
 //! not. Every length is checked against [`WireLimits`] before memory is reserved, and nothing here recurses on input.
 

@@ -458,7 +458,7 @@ fn cancels_of_what_was_never_asked_do_not_pile_up() {
 #[test]
 fn a_silent_peer_is_gone_after_three_beats_and_at_each_this_side_says_that_it_lives() {
     let mut road = Road::new(&limits());
-    assert_eq!(road.sides[0].beat_time(), Some(Duration::from_secs(10)));
+    assert_eq!(road.sides[0].beat_time(), Some(Duration::from_millis(7_500)));
     assert_eq!(road.sides[0].beat(false), Beat::Say);
     assert_eq!(carry(&mut road.sides[0]).len(), 1);
     assert_eq!(road.sides[0].beat(false), Beat::Say);
