@@ -12,6 +12,8 @@ use side::{End, Side};
 const ACTIONS: usize = 400;
 /// Rounds after which everything has come to rest.
 const ROUNDS: usize = 5000;
+/// Rounds that a side waits for an acknowledgement.
+const PATIENCE: usize = 100;
 
 /// Target `session`: whether both sides resume, then what happens.
 pub fn session(input: &[u8]) {
@@ -125,14 +127,22 @@ impl World {
 
     /// Whatever waits goes out, comes in, is handled and answered.
     fn settle(&mut self) {
-        for _ in 0..ROUNDS {
+        for round in 1..=ROUNDS {
+            if round % PATIENCE == 0 && self.sides.iter().any(Side::is_held_back) {
+                // As the driver does when nothing goes on for too long.
+                self.cut(Lost::Cut);
+            }
             self.link();
             for who in [0, 1] {
                 self.sides[who].write(usize::MAX);
                 // A side that is quick enough is never sent more than may wait.
-                while self.linked && self.sides[who].has_written() {
+                loop {
                     self.read(1 - who, 512);
                     self.sides[1 - who].finish_all();
+                    self.sides[1 - who].write(usize::MAX);
+                    if !self.sides[who].has_written() {
+                        break;
+                    }
                 }
             }
             let mut rest = self.linked;

@@ -291,6 +291,11 @@ impl Side {
         }
     }
 
+    /// It waits for an acknowledgement before it sends more.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.session.is_held_back()
+    }
+
     /// Nothing waits to be sent, to be handled or to be answered.
     pub(super) fn is_at_rest(&self) -> bool {
         let quiet = self.written.is_empty() && self.input.is_empty() && self.batch.is_empty();
