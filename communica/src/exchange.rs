@@ -376,6 +376,8 @@ impl Exchange {
         drop(slot);
         self.running.no_more_giving_up();
         wake(up.wake);
+        // What the peer has, or what nobody repeats, makes room.
+        self.room.notify_waiters();
         if up.is_another {
             self.running.stop_requests();
         }
@@ -485,7 +487,8 @@ impl Exchange {
     pub(crate) fn say_what_came(&self) {
         let mut slot = lock(&self.writer);
         let Some(writer) = slot.as_mut() else { return };
-        if let Some(count) = self.session().heard_to_tell() {
+        let count = self.session().heard_to_tell();
+        if let Some(count) = count {
             writer.batch.push_acknowledgement(count);
             // It goes: whether it still takes this shows on its side.
             let _ = writer.tx.poll_send(&mut TaskContext::from_waker(Waker::noop()), &mut writer.batch);
@@ -512,6 +515,7 @@ impl Exchange {
         let waits = session.is_calling() && session.resumes();
         drop(session);
         wake(wakers);
+        self.room.notify_waiters();
         self.changed.notify_waiters();
         if waits {
             self.give_up_later(why);
@@ -542,6 +546,7 @@ impl Exchange {
     pub(crate) fn moved(&self, why: &str) {
         let wakers = self.session().moved(why);
         wake(wakers);
+        self.room.notify_waiters();
         self.changed.notify_waiters();
     }
 

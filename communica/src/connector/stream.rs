@@ -3,6 +3,7 @@
 //! A connector over a stream of its own opens it, splits it and calls [`connect`], or wraps it in a
 //! [`StreamIncoming`].
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -52,7 +53,6 @@ where
 }
 
 /// A stream that a listener accepted.
-#[derive(Debug)]
 pub struct StreamIncoming<R, W> {
     read: R,
     write: W,
@@ -66,6 +66,13 @@ impl<R, W> StreamIncoming<R, W> {
     /// The two halves of the stream, and who is at the other end.
     pub fn new(read: R, write: W, limits: Limits, peer: impl Into<PeerInfo>) -> Self {
         Self { read, write, input: BytesMut::new(), hello: Bytes::new(), limits, peer: peer.into() }
+    }
+}
+
+/// Without the hello, which may hold a token.
+impl<R, W> fmt::Debug for StreamIncoming<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamIncoming").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -160,7 +160,8 @@ impl Client {
             exchange.session().refuse_calls(Reason::Closed);
             exchange.wait_until(|session| session.is_idle()).await;
             exchange.end_link(Goodbye { reason: None, at_once: false });
-            exchange.wait_until(|session| !session.is_linked()).await;
+            // Should the link be cut meanwhile, the keeper opens one more for what the server does not have.
+            exchange.wait_until(|session| !session.is_linked() && !session.has_output()).await;
         })
         .await;
         self.keeper.abort();

@@ -315,7 +315,7 @@ impl<W: Clone> Session<W> {
         }
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
-        self.outbox.push_cancel(&self.id_text);
+        self.outbox.push_cancel(seq, &self.id_text);
         Abandoned { unsent, wake: self.call_driver() }
     }
 
@@ -555,14 +555,19 @@ impl<W: Clone> Session<W> {
         let known = self.other.instance().filter(|&known| peer.is_none_or(|peer| peer.instance == known));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let Quota { messages, bytes } = self.limits.unacknowledged;
+        let heard = match (known, peer) {
+            (Some(known), _) => Some(HeardOf { instance: known.to_owned(), messages: self.heard.count() }),
+            // It may have sent something after a handshake that came to its end on its side only.
+            (None, Some(peer)) => Some(HeardOf { instance: peer.instance.clone(), messages: 0 }),
+            (None, None) => None,
+        };
         About {
             instance: self.instance.clone(),
             features: Feature::ALL.iter().map(|feature| feature.name().to_owned()).collect(),
             silence_ms: Some(millis(self.limits.silence_time)),
             message_size: Some(self.limits.message_size as u64),
             unacknowledged: Some((messages as u64, bytes as u64)),
-            heard: known
-                .map(|instance| HeardOf { instance: instance.to_owned(), messages: self.heard.count() }),
+            heard,
             token: None,
         }
     }

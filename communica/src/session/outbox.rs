@@ -22,6 +22,11 @@ use crate::wire::{
 const COPY_LIMIT: usize = 16 * 1024;
 /// Bytes of a piece of a large message at most. Small messages wait for one piece at each end.
 const PIECE: usize = 64 * 1024;
+/// Frame head and metadata of most messages.
+const TYPICAL_HEAD: usize = 160;
+/// Bytes of a buffer for small messages.
+const MIN_BUFFER: usize = 1024;
+const MAX_BUFFER: usize = 64 * 1024;
 /// A message during which so many links broke is not tried again: most likely the peer does not take it.
 const TRIES: u32 = 3;
 
@@ -32,6 +37,8 @@ pub(crate) struct Outbox {
     /// Number of the first message in `tail`, and how many there are.
     tail_seq: u64,
     tail_messages: u64,
+    /// Bytes that the next buffer should have room for.
+    room_ahead: usize,
     next_seq: u64,
     large: VecDeque<(u64, Chunks)>,
     chunk_size: usize,
@@ -48,6 +55,8 @@ pub(crate) struct Outbox {
     answers: Amount,
     /// The link has a store.
     stored: bool,
+    /// Numbers and ids of large requests that were given up when a part of them had gone out.
+    late_cancels: Vec<(u64, String)>,
     kept: Kept,
     /// What the link takes is kept until the peer has it.
     resumes: bool,
@@ -108,6 +117,7 @@ impl Outbox {
             tail: BytesMut::new(),
             tail_seq: 0,
             tail_messages: 0,
+            room_ahead: 0,
             next_seq: 0,
             large: VecDeque::new(),
             chunk_size,
@@ -118,6 +128,7 @@ impl Outbox {
             queued: Amount::default(),
             answers: Amount::default(),
             stored: false,
+            late_cancels: Vec::new(),
             kept: Kept::default(),
             resumes: false,
             sent: Sent::default(),
@@ -146,8 +157,12 @@ impl Outbox {
         self.push(payload, repeatable, |out| put_request(id, kind, route, more, out))
     }
 
-    /// Queues the word that nobody waits for an answer.
-    pub(super) fn push_cancel(&mut self, id: &str) {
+    /// Queues the word that nobody waits for the answer to this request. It must not overtake what it is about.
+    pub(super) fn push_cancel(&mut self, seq: u64, id: &str) {
+        if self.large.iter().any(|(large, _)| *large == seq) {
+            self.late_cancels.push((seq, id.to_owned()));
+            return;
+        }
         self.push(Vec::new().into(), false, |out| put_request(id, Kind::Cancel, None, "", out));
     }
 
@@ -197,6 +212,7 @@ impl Outbox {
         } else {
             if self.tail.is_empty() {
                 self.tail_seq = seq;
+                self.make_room(size);
             }
             self.tail_messages += 1;
             let before = self.tail.len();
@@ -208,9 +224,19 @@ impl Outbox {
         bytes
     }
 
+    /// What was sealed is kept until the peer has it, and its memory with it: the next buffer is as large as they have
+    /// been lately, or every message would have one of its own.
+    fn make_room(&mut self, payload: usize) {
+        let needed = payload + TYPICAL_HEAD;
+        if self.tail.capacity() < needed {
+            self.tail = BytesMut::with_capacity(needed.max(self.room_ahead.clamp(MIN_BUFFER, MAX_BUFFER)));
+        }
+    }
+
     /// Ends the growing part, so that something else can stand behind it.
     fn seal(&mut self) {
         if !self.tail.is_empty() {
+            self.room_ahead = self.tail.len() * 4;
             let frames = self.tail.split().freeze();
             let messages = std::mem::take(&mut self.tail_messages);
             self.parts.push_back(Part::many(self.tail_seq, messages, frames));
@@ -247,21 +273,34 @@ impl Outbox {
             self.put_large_in_order();
         }
         batch.set_origin(&self.origin);
-        for part in self.parts.drain(..) {
+        while let Some(part) = self.parts.pop_front() {
             if self.stored {
                 self.kept.take(&part);
             } else if self.resumes {
                 self.sent.take(Entry::Part(part.clone()));
             }
+            self.queued.take_many(part.messages, part.len());
             batch.push(part);
+            if self.window_is_full() {
+                break;
+            }
         }
-        self.queued = self.large_amount();
-        self.answers = Amount::default();
-        if let Some((_, chunks)) = self.large.front_mut() {
-            let (head, piece) = chunks.cut();
-            batch.push(Part::new(None, head, Some(piece)));
+        if self.parts.is_empty() {
+            self.queued = self.large_amount();
+            self.answers = Amount::default();
+            self.cut_chunk(batch);
         }
         self.handed_out = !batch.is_empty();
+    }
+
+    /// The next piece of a large message, behind everything small.
+    fn cut_chunk(&mut self, batch: &mut Batch) {
+        let Some((seq, chunks)) = self.large.front_mut() else { return };
+        let (head, piece) = chunks.cut();
+        batch.push(Part::new(None, head, Some(piece)));
+        if self.resumes && chunks.is_done() {
+            self.sent.take(Entry::Large(*seq, chunks.clone()));
+        }
     }
 
     /// A road that carries whole messages gets all in the order of their numbers.
@@ -280,6 +319,9 @@ impl Outbox {
             self.parts.push_back(Part::new(Some(seq), frame.freeze(), Some(payload)));
         }
         self.parts.extend(parts);
+        for (seq, id) in std::mem::take(&mut self.late_cancels) {
+            self.push_cancel(seq, &id);
+        }
     }
 
     fn large_amount(&self) -> Amount {
@@ -292,10 +334,11 @@ impl Outbox {
         self.handed_out = false;
         self.withdrawn_late.clear();
         if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
-            if let Some((seq, chunks)) = self.large.pop_front() {
+            if let Some((_, chunks)) = self.large.pop_front() {
                 self.queued.take(chunks.len());
-                if self.resumes {
-                    self.sent.take(Entry::Large(seq, chunks));
+                let late = std::mem::take(&mut self.late_cancels);
+                for (large, id) in late {
+                    self.push_cancel(large, &id);
                 }
             }
         }
@@ -398,6 +441,11 @@ impl Outbox {
         self.seal();
         // A goodbye belongs to the link it was meant for.
         self.parts.retain(|part| part.seq.is_some());
+        let is_done = self.large.front().is_some_and(|(_, chunks)| chunks.is_done());
+        if batch.holds_chunk() && is_done && self.resumes {
+            // Its last piece did not go out after all.
+            self.sent.take_back(1);
+        }
         if !batch.holds_chunk() {
             // Whatever else is left of it, the chunk in it went out.
             let late = std::mem::take(&mut self.withdrawn_late);
@@ -463,6 +511,7 @@ impl Outbox {
                 if *tries >= TRIES {
                     // It may be what ends the links, after it was sent whole.
                     self.repeatable.remove(&seq);
+                    self.repeated.remove(&seq);
                 } else {
                     entries.extend(self.repeatable.get(&seq).cloned());
                 }
@@ -520,6 +569,7 @@ impl Outbox {
     /// Drops a message; an answer becomes an error that says so.
     fn give_up(&mut self, seq: u64) {
         self.repeatable.remove(&seq);
+        self.late_cancels.retain(|(large, _)| *large != seq);
         let mut metadata = None;
         if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
             metadata = self.large.remove(at).and_then(|(_, chunks)| chunks.metadata());
@@ -547,6 +597,7 @@ impl Outbox {
         self.large.clear();
         self.sent.restart(0);
         self.repeated.clear();
+        self.late_cancels.clear();
         self.kept.clear();
         self.repeatable.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());

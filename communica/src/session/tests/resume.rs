@@ -398,6 +398,45 @@ fn a_repeatable_request_that_is_given_up_is_not_sent_again_and_may_have_run() {
 }
 
 #[test]
+fn what_the_client_said_before_the_server_had_its_link_is_repeated() {
+    let (mut client, mut server) = (fresh("c", &limits()), fresh("s", &limits()));
+    let answer = server.about(Some(&client.about(None)));
+    client.link_up(Delivery::Direct, Some(answer));
+    client.throw(None, "", &mut payload("early")).unwrap();
+    assert_eq!(carry(&mut client).len(), 1);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    shake(&mut client, &mut server);
+    assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
+    assert_eq!(texts(&start(&mut server)), ["early"]);
+}
+
+#[test]
+fn however_often_a_peer_comes_back_no_more_than_the_window_is_kept_for_it() {
+    let mut road = Road::new(&Limits::new().unacknowledged(4, 1 << 20));
+    road.cut([Batch::default(), Batch::default()]);
+    for number in 0..20 {
+        // Too large to share a buffer with others.
+        let _ = road.sides[0].throw(None, "", &mut payload(&format!("{number:020000}")));
+    }
+    for _ in 0..3 {
+        road.reconnect();
+        assert_eq!(carry(&mut road.sides[0]).len(), 4);
+        road.cut([Batch::default(), Batch::default()]);
+    }
+}
+
+#[test]
+fn the_word_that_nobody_waits_does_not_overtake_a_large_request() {
+    let mut road = Road::new(&limits());
+    let call = request(&mut road.sides[0], &"x".repeat(5000));
+    let left = road.send(0, usize::MAX);
+    assert!(!left.has_remaining());
+    assert!(!road.sides[0].abandon(call).unsent);
+    road.send_all(0);
+    assert!(matches!(deliver_bytes(&mut road)[..], [Event::Queued, Event::Cancelled(_)]));
+}
+
+#[test]
 fn nothing_beyond_the_old_wire_goes_to_a_peer_that_announced_nothing() {
     let mut client = session("c", &limits());
     let call = request(&mut client, "x");

@@ -17,6 +17,7 @@ mod metadata;
 #[cfg(target_os = "linux")]
 mod nonsense;
 pub(crate) mod peer;
+mod room;
 mod servers;
 mod silence;
 mod stop;
