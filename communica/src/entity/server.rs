@@ -104,7 +104,7 @@ struct Known {
     places: usize,
     /// When the last of them ended.
     gone: Option<Instant>,
-    /// The session that has this id now; `None` for a client that speaks 0.4.
+    /// The session that had this id last.
     instance: Option<String>,
     /// Those that had it before, and whose place was taken. Should their link have been cut before they were told, they
     /// come back, and must not push out the newer one.
@@ -112,13 +112,15 @@ struct Known {
 }
 
 impl Known {
-    /// This session has the id from now on, unless its place was taken.
+    /// This session has the id from now on, unless its place was taken. What comes without a session of its own, as from
+    /// a client that speaks 0.4 or with a broker's work, takes no place from one that has.
     fn hand_over(&mut self, to: Option<&str>) -> Result<(), String> {
-        if self.replaced.iter().any(|earlier| Some(earlier.as_str()) == to) {
+        let Some(to) = to else { return Ok(()) };
+        if self.replaced.iter().any(|earlier| earlier == to) {
             return Err(REPLACED.to_owned());
         }
-        if self.instance.as_deref() != to {
-            self.replaced.extend(std::mem::replace(&mut self.instance, to.map(str::to_owned)));
+        if self.instance.as_deref() != Some(to) {
+            self.replaced.extend(self.instance.replace(to.to_owned()));
             let too_many = self.replaced.len().saturating_sub(REPLACED_REMEMBERED);
             self.replaced.drain(..too_many);
         }

@@ -48,6 +48,8 @@ pub(crate) struct Session<W> {
     instance: String,
     other: Other,
     heard: Heard,
+    /// What came of a session was counted, and the count is gone: one that speaks 0.4 came between.
+    lost_count: bool,
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
@@ -192,6 +194,7 @@ impl<W: Clone> Session<W> {
             instance: prefix,
             other: Other::default(),
             heard: Heard::new(),
+            lost_count: false,
             limits: Bounds {
                 message_size: limits.message_size,
                 waiting: limits.waiting,
@@ -558,8 +561,10 @@ impl<W: Clone> Session<W> {
         let heard = match (known, peer) {
             (Some(known), _) => Some(HeardOf { instance: known.to_owned(), messages: self.heard.count() }),
             // It may have sent something after a handshake that came to its end on its side only.
-            (None, Some(peer)) => Some(HeardOf { instance: peer.instance.clone(), messages: 0 }),
-            (None, None) => None,
+            (None, Some(peer)) if !self.lost_count => {
+                Some(HeardOf { instance: peer.instance.clone(), messages: 0 })
+            }
+            _ => None,
         };
         About {
             instance: self.instance.clone(),
@@ -589,6 +594,7 @@ impl<W: Clone> Session<W> {
         if !is_same {
             self.heard.restart();
         }
+        self.lost_count |= is_another && about.is_none();
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());
         if self.stored {

@@ -77,9 +77,8 @@ async fn a_request_whose_time_passed_while_it_waited_is_not_handled(road: Road) 
     eventually("the first handler runs", || gate.is_awaited()).await;
     let ended = within(10, request_in(Duration::from_millis(50), &client, "note", 1)).await;
     assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{}", short(&ended));
-    // The client's answer stands behind its word that nobody waits for the note.
-    let peer = server.peer(client.client_id()).await;
-    assert!(peer.request::<_, Value>("nothing", &1).await.is_err(), "the client has no routes");
+    // Its time counts from when the server read it, which takes a while over some roads.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     gate.open();
     assert_eq!(slow.await.unwrap().unwrap(), 1);
     client.request::<_, Value>("note", &2).await.unwrap();
