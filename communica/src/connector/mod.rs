@@ -113,6 +113,11 @@ pub trait Incoming: Send {
     /// Who it is, as far as the road tells. Asked after the hello came.
     fn peer(&self) -> PeerInfo;
 
+    /// What becomes of the messages that its link will take, see [`LinkTx::delivery`].
+    fn delivery(&self) -> Delivery {
+        Delivery::Direct
+    }
+
     /// Waits for the client's hello, a JSON object. The caller limits the time.
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>>;
 

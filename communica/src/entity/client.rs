@@ -24,6 +24,10 @@ use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 /// would push each other out for ever.
 pub(crate) const REPLACED: &str = "another connection with the same client id took over";
 
+/// What a server says to a connection that waited for its turn when a newer one with its client id came, which may be
+/// this client's own, as with a broker's work: so it tries again, and learns then if its place was taken.
+pub(crate) const SUPERSEDED: &str = "a newer connection with the same client id came first";
+
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
 
@@ -297,8 +301,10 @@ impl Keeper {
         if !matches!(*self.status.borrow(), Status::Trying(_)) {
             return None;
         }
-        if let LinkError::Refused(reason) = error {
-            return Some(Reason::Refused(reason));
+        match error {
+            LinkError::Refused(reason) if reason == SUPERSEDED => return None,
+            LinkError::Refused(reason) => return Some(Reason::Refused(reason)),
+            _ => {}
         }
         if matches!(*self.status.borrow(), Status::Trying(None)) {
             tracing::warn!(address = self.connector.address(), %error, "could not connect yet, still trying");

@@ -16,10 +16,10 @@ use tokio::time::{Instant, timeout};
 
 use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
-use super::client::REPLACED;
+use super::client::{REPLACED, SUPERSEDED};
 use super::peer::Inflight;
-use crate::connector::{Connector, Incoming, Link, LinkError, Listener, MOVED, PeerInfo};
-use crate::driver::{LinkEnd, drive};
+use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo};
+use crate::driver::{LinkEnd, drive, turn_away};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -247,14 +247,28 @@ impl Server {
     async fn handshake(&self, mut incoming: Box<dyn Incoming>) -> Result<Option<Guest<'_>>, LinkError> {
         let address = incoming.address();
         let hello = incoming.hello().await?;
-        let refused = match self.let_in(&hello, &incoming.peer()).await {
-            Ok((turn, about)) => {
-                // Only now nothing more comes over an earlier link, and the client can be told what did.
-                let ours = turn.place.exchange.session().about(about.as_ref());
-                let hello = hello::text(&ServerHello::new(Some(ours)))?;
-                let link = incoming.accept(&hello).await?;
-                return Ok(Some(Guest { turn, about, link }));
+        let refused = match self.let_in(&hello, &incoming.peer()) {
+            // What is in a store waits there for either link; the client is told of its new one before the old one ends.
+            Ok((place, about)) if incoming.delivery() != Delivery::Direct => {
+                let ours = place.exchange.session().about(about.as_ref());
+                let link = incoming.accept(&hello::text(&ServerHello::new(Some(ours)))?).await?;
+                return Ok(match self.take_turn(place).await {
+                    Some(turn) => Some(Guest { turn, about, link }),
+                    None => {
+                        turn_away(link, REPLACED);
+                        None
+                    }
+                });
             }
+            Ok((place, about)) => match self.take_turn(place).await {
+                Some(turn) => {
+                    // Only now nothing more comes over an earlier link, and the client can be told what did.
+                    let ours = turn.place.exchange.session().about(about.as_ref());
+                    let link = incoming.accept(&hello::text(&ServerHello::new(Some(ours)))?).await?;
+                    return Ok(Some(Guest { turn, about, link }));
+                }
+                None => SUPERSEDED.to_owned(),
+            },
             Err(reason) => reason,
         };
         tracing::warn!(address, reason = refused, "refused a connection");
@@ -262,8 +276,8 @@ impl Server {
         Ok(None)
     }
 
-    /// Gives the client its place, if it may have it, and ends the link that had it.
-    async fn let_in(&self, hello: &Bytes, peer: &PeerInfo) -> Result<(Turn<'_>, Option<About>), String> {
+    /// Gives the client its place, if it may have it.
+    fn let_in(&self, hello: &Bytes, peer: &PeerInfo) -> Result<(Place<'_>, Option<About>), String> {
         let ClientHello { client_id, communica: mut about } =
             hello::decode(hello).map_err(|error| error.to_string())?;
         if client_id.len() > MAX_CLIENT_ID {
@@ -281,11 +295,14 @@ impl Server {
             let instance = place.exchange.session().about(None).instance;
             about.heard.get_or_insert(Heard { instance, messages: 0 });
         }
+        Ok((place, about))
+    }
+
+    /// Ends the link that had this place, and waits for that. `None` when a newer connection came first.
+    async fn take_turn<'a>(&self, place: Place<'a>) -> Option<Turn<'a>> {
         let number = place.exchange.take_over(takeover());
-        match self.turn(&place.exchange, number).await {
-            Some(slot) => Ok((Turn { place, number, _slot: slot }, about)),
-            None => Err(REPLACED.to_owned()),
-        }
+        let slot = self.turn(&place.exchange, number).await?;
+        Some(Turn { place, number, _slot: slot })
     }
 
     /// The place of this client: the one it had, or a new one.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Bench;
 use super::plan::{Failure, Plan};
-use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener, PeerInfo};
+use crate::connector::{BoxFuture, Delivery, Incoming, Link, LinkError, Listener, PeerInfo};
 
 pub(super) fn listener(inner: Box<dyn Listener>, bench: Arc<Bench>) -> Box<dyn Listener> {
     Box::new(FaultListener { inner, bench })
@@ -45,6 +45,10 @@ impl Incoming for FaultIncoming {
 
     fn peer(&self) -> PeerInfo {
         self.inner.peer()
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.inner.delivery()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

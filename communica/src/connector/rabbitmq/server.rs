@@ -26,7 +26,7 @@ use super::rx::{RmqRx, Windows, header, split};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs, headers};
 use super::work::{WorkDesk, WorkIncoming};
-use crate::connector::{BoxFuture, Incoming, Link, LinkError, Listener, PeerInfo};
+use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, Listener, PeerInfo};
 use crate::entity::{Backoff, REPLACED};
 use crate::limits::Limits;
 use crate::wire::hello::{self, ClientHello};
@@ -393,6 +393,10 @@ impl Incoming for RmqIncoming {
         self.address().into()
     }
 
+    fn delivery(&self) -> connector::Delivery {
+        connector::Delivery::Stored { fresh: false }
+    }
+
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
         Box::pin(self.opening())
     }
@@ -418,6 +422,10 @@ impl Incoming for WorkIncoming {
 
     fn peer(&self) -> PeerInfo {
         self.address().into()
+    }
+
+    fn delivery(&self) -> connector::Delivery {
+        connector::Delivery::Stored { fresh: false }
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
