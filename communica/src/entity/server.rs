@@ -247,7 +247,7 @@ impl Server {
     async fn handshake(&self, mut incoming: Box<dyn Incoming>) -> Result<Option<Guest<'_>>, LinkError> {
         let address = incoming.address();
         let hello = incoming.hello().await?;
-        let refused = match self.let_in(&hello, &incoming.peer()) {
+        let refused = match self.let_in(&hello, &incoming.peer(), incoming.delivery()) {
             // What is in a store waits there for either link; the client is told of its new one before the old one ends.
             Ok((place, about)) if incoming.delivery() != Delivery::Direct => {
                 let ours = place.exchange.session().about(about.as_ref());
@@ -277,7 +277,12 @@ impl Server {
     }
 
     /// Gives the client its place, if it may have it.
-    fn let_in(&self, hello: &Bytes, peer: &PeerInfo) -> Result<(Place<'_>, Option<About>), String> {
+    fn let_in(
+        &self,
+        hello: &Bytes,
+        peer: &PeerInfo,
+        delivery: Delivery,
+    ) -> Result<(Place<'_>, Option<About>), String> {
         let ClientHello { client_id, communica: mut about } =
             hello::decode(hello).map_err(|error| error.to_string())?;
         if client_id.len() > MAX_CLIENT_ID {
@@ -288,7 +293,9 @@ impl Server {
         }
         let token = about.as_ref().and_then(|about| about.token.as_ref());
         self.authorize.check(&Applicant { client_id: &client_id, token, peer, hello })?;
-        let instance = about.as_ref().map(|about| about.instance.clone());
+        // Through a store two clients may change places between their hellos and their links.
+        let direct = delivery == Delivery::Direct;
+        let instance = about.as_ref().filter(|_| direct).map(|about| about.instance.clone());
         let place = self.admit(client_id, instance)?;
         if let Some(about) = &mut about {
             // A client that says nothing of it never came to the end of a handshake, so it heard nothing.
