@@ -1,0 +1,49 @@
+//! Contenders and workloads go in; each runs as a pair of processes, server and client, and a table comes out.
+//!
+//! ```sh
+//! cargo run --release --manifest-path benches/compare/Cargo.toml -- --only ours,floor-wire --workload 64 --rounds 3
+//! ```
+//!
+//! The two processes can also be started by hand, to look at one with a profiler:
+//!
+//! ```sh
+//! communica-compare server ours local multi                    # prints `ready ADDRESS`
+//! communica-compare client ours local multi ADDRESS 64 10000 PID-OF-SERVER
+//! ```
+//!
+//! Linux only: /proc says what a process used.
+
+mod call;
+mod compare;
+mod contenders;
+mod floor;
+mod histogram;
+mod ours;
+mod pair;
+mod record;
+mod road;
+mod settings;
+mod table;
+mod tarpc;
+mod usage;
+mod window;
+
+use std::time::Duration;
+
+use pair::Side;
+use settings::Settings;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["server", contender, road, runtime] => Side::new(contender, road, runtime).serve(),
+        ["client", contender, road, runtime, address, workload, milliseconds, server] => {
+            let window = Duration::from_millis(milliseconds.parse().expect("the window's milliseconds"));
+            let server = server.parse().expect("the server's process id");
+            let outcome = Side::new(contender, road, runtime).measure(address, workload, window, server);
+            println!("{}", serde_json::to_string(&outcome).expect("numbers"));
+        }
+        _ => compare::run(&Settings::read(&words)),
+    }
+}

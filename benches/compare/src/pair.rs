@@ -1,0 +1,143 @@
+//! One of the two processes of a pair: a contender's server, or its client with a workload. And how a pair is run.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::call::Load;
+use crate::contenders;
+use crate::road::Road;
+use crate::window::{Outcome, Window};
+
+/// Before each window.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// For everything but the window.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What both processes of a pair have in common.
+pub struct Side {
+    contender: String,
+    road: Road,
+    /// `multi`: what `#[tokio::main]` makes, and every README has; `current`: one thread.
+    runtime: String,
+}
+
+impl Side {
+    pub fn new(contender: &str, road: &str, runtime: &str) -> Self {
+        Self { contender: contender.to_owned(), road: Road::named(road), runtime: runtime.to_owned() }
+    }
+
+    /// Until stdin ends, and with it whoever started this.
+    pub fn serve(&self) {
+        thread::spawn(|| {
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            std::process::exit(0);
+        });
+        self.tokio().block_on(contenders::serve(&self.contender, self.road));
+    }
+
+    pub fn measure(&self, address: &str, workload: &str, length: Duration, server: u32) -> Outcome {
+        let limit = PATIENCE + length;
+        thread::spawn(move || {
+            thread::sleep(limit);
+            eprintln!("the client did not end within {limit:?}");
+            std::process::exit(1);
+        });
+        let load = load(workload);
+        self.tokio().block_on(async {
+            let window = Window::start(WARM_UP, length, server);
+            contenders::echo(&self.contender, self.road, address, load, window).await
+        })
+    }
+
+    fn tokio(&self) -> Runtime {
+        let mut builder = match self.runtime.as_str() {
+            "multi" => Builder::new_multi_thread(),
+            "current" => Builder::new_current_thread(),
+            other => panic!("{other:?} is no runtime: take multi or current"),
+        };
+        builder.enable_all().build().expect("the system has threads")
+    }
+}
+
+/// `64`: so many in flight on one connection; `64x1`: so many connections, and so many in flight on each.
+fn load(workload: &str) -> Load {
+    let (connections, in_flight) = workload.split_once('x').unwrap_or(("1", workload));
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{workload:?} is no workload"));
+    Load { connections: number(connections), in_flight: number(in_flight) }
+}
+
+/// Both processes are new, in a temporary folder of their own.
+pub fn run(contender: &str, road: Road, runtime: &str, workload: &str, window: Duration) -> Outcome {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder, &["server", contender, road.name(), runtime]);
+    let address = server.address();
+    let milliseconds = window.as_millis().to_string();
+    let pid = server.child.id().to_string();
+    let arguments = ["client", contender, road.name(), runtime, &address, workload, &milliseconds, &pid];
+    let client = this_program(&folder, &arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let client = client.expect("this program starts");
+    assert!(client.status.success(), "{contender}, {workload}: the client ended with {}", client.status);
+    serde_json::from_slice(&client.stdout).expect("a client prints what it measured")
+}
+
+fn this_program(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.args(arguments).env("TMPDIR", &folder.0);
+    command
+}
+
+/// Ends when it is dropped.
+struct Server {
+    child: Child,
+}
+
+impl Server {
+    fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        let mut command = this_program(folder, arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self { child: command.spawn().expect("this program starts") }
+    }
+
+    /// Waits until it listens.
+    fn address(&mut self) -> String {
+        let stdout = self.child.stdout.as_mut().expect("it is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("it is text");
+        let address = line.trim_end().strip_prefix("ready ");
+        address.expect("a server says where it listens").to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Goes with what is in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the temporary folder is writable");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Tells whoever started this server where it listens.
+pub fn ready(address: &str) {
+    println!("ready {address}");
+}

@@ -1,0 +1,78 @@
+//! A road and an address go in, sockets come out: what the contenders without connectors of their own stand on.
+
+use std::path::PathBuf;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
+
+/// How the two processes reach each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    Local,
+    Tcp,
+}
+
+pub type Stream = Either<UnixStream, TcpStream>;
+
+impl Road {
+    pub fn named(name: &str) -> Self {
+        match name {
+            "local" => Self::Local,
+            "tcp" => Self::Tcp,
+            _ => panic!("{name:?} is no road: take local or tcp"),
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// Listens at a free place, and says where that is.
+    pub async fn listen(self) -> (Listener, String) {
+        match self {
+            Self::Local => {
+                let path = socket();
+                let listener = UnixListener::bind(&path).expect("the folder of this run is writable");
+                (Either::Left(listener), path.display().to_string())
+            }
+            Self::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+                let address = listener.local_addr().expect("it is bound").to_string();
+                (Either::Right(listener), address)
+            }
+        }
+    }
+
+    pub async fn connect(self, address: &str) -> Stream {
+        match self {
+            Self::Local => Either::Left(UnixStream::connect(address).await.expect("the server listens")),
+            Self::Tcp => {
+                let stream = TcpStream::connect(address).await.expect("the server listens");
+                Either::Right(without_delay(stream))
+            }
+        }
+    }
+}
+
+pub type Listener = Either<UnixListener, TcpListener>;
+
+pub async fn accept(listener: &Listener) -> Stream {
+    match listener {
+        Either::Left(listener) => Either::Left(listener.accept().await.expect("a client").0),
+        Either::Right(listener) => Either::Right(without_delay(listener.accept().await.expect("a client").0)),
+    }
+}
+
+/// All contenders send at once what they have.
+fn without_delay(stream: TcpStream) -> TcpStream {
+    stream.set_nodelay(true).expect("TCP has this option");
+    stream
+}
+
+/// In the folder that the run gave its processes as their temporary one.
+fn socket() -> PathBuf {
+    std::env::temp_dir().join("bare.sock")
+}
