@@ -8,13 +8,13 @@ use crate::window::{Outcome, Window};
 use crate::{floor, ours, tarpc};
 
 /// In the order of the table.
-pub const ALL: [&str; 5] = ["ours", "floor-json", "floor-wire", "tarpc-json", "tarpc-bincode"];
+pub const ALL: [&str; 6] = ["ours", "floor-json", "floor-wire", "floor-tasks", "tarpc-json", "tarpc-bincode"];
 
 pub async fn serve(contender: &str, road: Road) {
     match contender {
         "ours" => ours::serve(road).await,
         "floor-json" => floor::serve(Json, road).await,
-        "floor-wire" => floor::serve(Wire, road).await,
+        "floor-wire" | "floor-tasks" => floor::serve(Wire, road).await,
         "tarpc-json" => tarpc::serve("json", road).await,
         "tarpc-bincode" => tarpc::serve("bincode", road).await,
         _ => panic!("there is no contender {contender:?}, only {}", ALL.join(", ")),
@@ -27,6 +27,9 @@ pub async fn echo(contender: &str, road: Road, address: &str, load: Load, window
         "ours" => by_tasks(&async || ours::connect(address).await, load, window).await,
         "floor-json" => floor::measure(Json, road, address, load, window).await,
         "floor-wire" => floor::measure(Wire, road, address, load, window).await,
+        "floor-tasks" => {
+            by_tasks(&async || floor::tasks::connect(Wire, road, address).await, load, window).await
+        }
         "tarpc-json" => by_tasks(&async || tarpc::connect("json", road, address).await, load, window).await,
         "tarpc-bincode" => {
             by_tasks(&async || tarpc::connect("bincode", road, address).await, load, window).await

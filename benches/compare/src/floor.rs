@@ -2,12 +2,13 @@
 //! many frames, and one write sends all that came of them.
 
 pub mod json;
+pub mod tasks;
 pub mod wire;
 
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::call::Load;
 use crate::pair::ready;
@@ -21,7 +22,7 @@ const READ: usize = 64 << 10;
 const LENGTH: usize = 4;
 
 /// How a record and its number become a frame, and what a server does with one. Numbers are those of calls.
-pub trait Frames: Copy + Send + 'static {
+pub trait Frames: Copy + Send + Sync + 'static {
     /// Appends what follows the length.
     fn put_request(self, number: u64, record: &Record, out: &mut Vec<u8>);
     /// Appends the answer to a request, without its length.
@@ -108,7 +109,7 @@ fn put_call(frames: impl Frames, number: u64, record: &mut Record, output: &mut 
 }
 
 /// More of what the peer sent, or its end.
-async fn read(stream: &mut Stream, input: &mut BytesMut) -> bool {
+async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> bool {
     input.reserve(READ);
     stream.read_buf(input).await.expect("the peer lives") > 0
 }
