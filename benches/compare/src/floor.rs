@@ -14,7 +14,7 @@ use crate::call::Load;
 use crate::pair::ready;
 use crate::record::Record;
 use crate::road::{Road, Stream, accept};
-use crate::window::{Meter, Outcome, Window};
+use crate::window::{Meter, Outcome, Plan};
 
 /// Each read has room for so much.
 const READ: usize = 64 << 10;
@@ -53,14 +53,15 @@ async fn answer_all(frames: impl Frames, mut stream: Stream) {
     }
 }
 
-pub async fn measure(frames: impl Frames, road: Road, address: &str, load: Load, window: Window) -> Outcome {
-    let mut tasks = Vec::new();
+pub async fn measure(frames: impl Frames, road: Road, address: &str, load: Load, plan: Plan) -> Outcome {
+    let mut streams = Vec::new();
     for _ in 0..load.connections {
-        let stream = road.connect(address).await;
-        tasks.push(tokio::spawn(call_all(frames, stream, load.in_flight, window.meter())));
+        streams.push(road.connect(address).await);
     }
+    let window = plan.start();
+    let call = |stream| tokio::spawn(call_all(frames, stream, load.in_flight, window.meter()));
     let mut meters = Vec::new();
-    for task in tasks {
+    for task in streams.into_iter().map(call).collect::<Vec<_>>() {
         meters.push(task.await.expect("calls succeed"));
     }
     window.outcome(meters, Duration::ZERO)
