@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::window::{Meter, Outcome, Window};
+use crate::window::{Meter, Outcome, Plan};
 
 /// How many calls at once.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +19,12 @@ pub trait Call: Clone + Send + 'static {
 }
 
 /// As users do: each caller is a task, which calls again when its call has ended. `connect` opens a connection.
-pub async fn by_tasks<C: Call>(connect: &impl AsyncFn() -> C, load: Load, window: Window) -> Outcome {
+pub async fn by_tasks<C: Call>(connect: &impl AsyncFn() -> C, load: Load, plan: Plan) -> Outcome {
     let mut callers = Vec::new();
     for _ in 0..load.connections {
         callers.extend(vec![connect().await; load.in_flight]);
     }
-    let count = callers.len() as u64;
+    let (window, count) = (plan.start(), callers.len() as u64);
     let tasks = callers.into_iter().zip(0..).map(|(caller, first)| {
         let meter = window.meter();
         tokio::spawn(call_on(caller, first, count, meter))

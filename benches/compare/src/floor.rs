@@ -2,18 +2,19 @@
 //! many frames, and one write sends all that came of them.
 
 pub mod json;
+pub mod tasks;
 pub mod wire;
 
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::call::Load;
 use crate::pair::ready;
 use crate::record::Record;
 use crate::road::{Road, Stream, accept};
-use crate::window::{Meter, Outcome, Window};
+use crate::window::{Meter, Outcome, Plan};
 
 /// Each read has room for so much.
 const READ: usize = 64 << 10;
@@ -21,7 +22,7 @@ const READ: usize = 64 << 10;
 const LENGTH: usize = 4;
 
 /// How a record and its number become a frame, and what a server does with one. Numbers are those of calls.
-pub trait Frames: Copy + Send + 'static {
+pub trait Frames: Copy + Send + Sync + 'static {
     /// Appends what follows the length.
     fn put_request(self, number: u64, record: &Record, out: &mut Vec<u8>);
     /// Appends the answer to a request, without its length.
@@ -52,14 +53,15 @@ async fn answer_all(frames: impl Frames, mut stream: Stream) {
     }
 }
 
-pub async fn measure(frames: impl Frames, road: Road, address: &str, load: Load, window: Window) -> Outcome {
-    let mut tasks = Vec::new();
+pub async fn measure(frames: impl Frames, road: Road, address: &str, load: Load, plan: Plan) -> Outcome {
+    let mut streams = Vec::new();
     for _ in 0..load.connections {
-        let stream = road.connect(address).await;
-        tasks.push(tokio::spawn(call_all(frames, stream, load.in_flight, window.meter())));
+        streams.push(road.connect(address).await);
     }
+    let window = plan.start();
+    let call = |stream| tokio::spawn(call_all(frames, stream, load.in_flight, window.meter()));
     let mut meters = Vec::new();
-    for task in tasks {
+    for task in streams.into_iter().map(call).collect::<Vec<_>>() {
         meters.push(task.await.expect("calls succeed"));
     }
     window.outcome(meters, Duration::ZERO)
@@ -108,7 +110,7 @@ fn put_call(frames: impl Frames, number: u64, record: &mut Record, output: &mut 
 }
 
 /// More of what the peer sent, or its end.
-async fn read(stream: &mut Stream, input: &mut BytesMut) -> bool {
+async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> bool {
     input.reserve(READ);
     stream.read_buf(input).await.expect("the peer lives") > 0
 }

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::call::Load;
 use crate::contenders;
 use crate::road::Road;
-use crate::window::{Outcome, Window};
+use crate::window::{Outcome, Plan};
 
 /// Before each window.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -48,10 +48,8 @@ impl Side {
             std::process::exit(1);
         });
         let load = load(workload);
-        self.tokio().block_on(async {
-            let window = Window::start(WARM_UP, length, server);
-            contenders::echo(&self.contender, self.road, address, load, window).await
-        })
+        let plan = Plan { warm_up: WARM_UP, length, server };
+        self.tokio().block_on(contenders::echo(&self.contender, self.road, address, load, plan))
     }
 
     fn tokio(&self) -> Runtime {

@@ -3,7 +3,7 @@
 use crate::window::Outcome;
 
 /// What the others are compared with, where it took part.
-const REFERENCES: [&str; 2] = ["tarpc-json", "floor-wire"];
+const REFERENCES: [&str; 3] = ["tarpc-json", "floor-wire", "floor-tasks"];
 
 /// One contender, round by round.
 pub struct Row {

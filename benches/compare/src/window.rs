@@ -28,6 +28,15 @@ pub struct Outcome {
     pub memory: f64,
 }
 
+/// What a client is told of the window to come.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub warm_up: Duration,
+    pub length: Duration,
+    /// The other process of the pair.
+    pub server: u32,
+}
+
 /// First nothing is counted, then all is, then there is no more.
 pub struct Window {
     phase: Arc<AtomicU8>,
@@ -40,25 +49,27 @@ struct Costs {
     memory: u64,
 }
 
-impl Window {
-    /// Begins to warm up. A thread of its own keeps the time.
-    pub fn start(warm_up: Duration, length: Duration, server: u32) -> Self {
+impl Plan {
+    /// Begins to warm up: everybody is connected. A thread of its own keeps the time.
+    pub fn start(self) -> Window {
         let phase = Arc::new(AtomicU8::new(WARMING));
-        let pids = [server, process::id()];
+        let pids = [self.server, process::id()];
         let now = phase.clone();
         let costs = thread::spawn(move || {
-            thread::sleep(warm_up);
+            thread::sleep(self.warm_up);
             let (opened, before) = (Instant::now(), pids.map(usage::cpu));
             now.store(OPEN, Ordering::Relaxed);
-            thread::sleep(length);
+            thread::sleep(self.length);
             now.store(OVER, Ordering::Relaxed);
             let (length, after) = (opened.elapsed(), pids.map(usage::cpu));
             let cpu = after.iter().sum::<Duration>() - before.iter().sum::<Duration>();
             Costs { length, cpu, memory: pids.map(usage::peak_memory).iter().sum() }
         });
-        Self { phase, costs }
+        Window { phase, costs }
     }
+}
 
+impl Window {
     pub fn meter(&self) -> Meter {
         Meter { phase: self.phase.clone(), times: Histogram::new(), last: Instant::now() }
     }
