@@ -84,7 +84,7 @@ impl Exchange {
     }
 
     /// The time by this exchange's clock.
-    pub(crate) fn now(&self) -> Duration {
+    fn now(&self) -> Duration {
         self.born.elapsed()
     }
 

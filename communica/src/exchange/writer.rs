@@ -10,7 +10,7 @@ use crate::wire::Batch;
 use crate::wire::hello::About;
 
 /// The outgoing half of the current link and what it did not take yet.
-pub(crate) struct Writer {
+pub(super) struct Writer {
     tx: Box<dyn LinkTx>,
     batch: Batch,
     /// The link was given a batch and did not say that it is done with it.

@@ -32,7 +32,7 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// A message during which so many links broke is not tried again: most likely the peer does not take it.
 const TRIES: u32 = 3;
 
-pub(crate) struct Outbox {
+pub(super) struct Outbox {
     parts: VecDeque<Part>,
     /// Whole small frames, still growing; they belong behind `parts`.
     tail: BytesMut,
