@@ -17,17 +17,17 @@ impl<W: Clone> Session<W> {
     pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
         self.arrivals.forget();
         self.jobs.forget_waiting();
-        let unsent = self.outbox.clear();
-        let reason = || Reason::Disconnected(why.to_owned());
-        let mut wake =
-            self.calls.end_where(|seq| unsent.contains(&seq), || CallEnd::Lost(Error::NotSent(reason())));
-        wake.extend(self.calls.end_where(|_| true, || CallEnd::Lost(Error::MayHaveRun(reason()))));
-        wake
+        self.end_all(&Reason::Disconnected(why.to_owned()))
     }
 
     /// Nothing is accepted any more, and what waits ends. Wake the returned.
     pub(crate) fn close(&mut self, reason: Reason) -> Vec<W> {
         let reason = self.closed.get_or_insert(reason).clone();
+        self.end_all(&reason)
+    }
+
+    /// Drops what is queued, and ends every call.
+    fn end_all(&mut self, reason: &Reason) -> Vec<W> {
         let unsent = self.outbox.clear();
         let not_sent = || CallEnd::Lost(Error::NotSent(reason.clone()));
         let mut wake = self.calls.end_where(|seq| unsent.contains(&seq), not_sent);

@@ -119,10 +119,7 @@ impl<W: Clone> Session<W> {
                 let given_up = message.metadata.kind() == Kind::Request
                     && self.jobs.was_cancelled(&message.metadata.id());
                 if given_up {
-                    self.jobs.done(1, message.payload.len());
-                    if let Some(arrival) = message.metadata.arrival() {
-                        self.arrivals.settle(arrival);
-                    }
+                    self.job_stopped(&message.metadata);
                 }
                 !given_up
             });

@@ -45,7 +45,7 @@ impl<W: Clone> Session<W> {
             return Err(Refused::For(reason.clone()));
         }
         let size = payload.as_ref().map_or(0, |payload| payload.len());
-        let limit = self.limits.message_size.min(self.other.message_size());
+        let limit = self.size_limit();
         if size > limit {
             return Err(Refused::For(Reason::TooLarge { size, limit }));
         }
@@ -53,6 +53,11 @@ impl<W: Clone> Session<W> {
             return Err(Refused::Full);
         }
         Ok(payload.take().unwrap_or_else(|| Vec::new().into()))
+    }
+
+    /// Bytes that a payload may have on its way to this peer.
+    fn size_limit(&self) -> usize {
+        self.limits.message_size.min(self.other.message_size())
     }
 
     /// Queues the answer to a request; does nothing for a throw, and logs what went wrong there. Whoever answered
@@ -65,7 +70,7 @@ impl<W: Clone> Session<W> {
             }
             return;
         }
-        let limit = self.limits.message_size.min(self.other.message_size());
+        let limit = self.size_limit();
         let answer = answer.and_then(|payload| match payload.len() {
             size if size > limit => Err(Fault::new(
                 FaultKind::Resp,

@@ -34,6 +34,11 @@ impl Outbox {
             self.parts.push_back(Part::new(Some(seq), frame.freeze(), Some(payload)));
         }
         self.parts.extend(parts);
+        self.push_late_cancels();
+    }
+
+    /// Queues the cancels that waited for what they are about; where that is still on its way, they wait on.
+    pub(super) fn push_late_cancels(&mut self) {
         for (seq, id) in std::mem::take(&mut self.late_cancels) {
             self.push_cancel(seq, &id);
         }

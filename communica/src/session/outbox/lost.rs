@@ -2,7 +2,8 @@
 
 use super::{Outbox, TRIES};
 use crate::error::{Fault, FaultKind};
-use crate::wire::{Batch, Kind, Part};
+use crate::session::sent::Entry;
+use crate::wire::{Batch, Kind};
 
 impl Outbox {
     /// Puts back what a link did not take. What it took stays known, if it is to be repeated. Returns the number of a
@@ -31,13 +32,8 @@ impl Outbox {
         if self.resumes {
             self.sent.take_back(unsent.len() as u64);
         }
-        for part in unsent.into_iter().rev() {
-            if part.seq.is_some_and(|seq| late.contains(&seq)) {
-                continue;
-            }
-            self.queued.add(part.len());
-            self.parts.push_front(part);
-        }
+        let again = unsent.into_iter().filter(|part| part.seq.is_none_or(|seq| !late.contains(&seq)));
+        self.put_back(again.map(Entry::Part));
         if let Some((_, chunks)) = self.large.front_mut() {
             chunks.restart();
         }
@@ -47,11 +43,21 @@ impl Outbox {
         given_up
     }
 
-    pub(super) fn put_back(&mut self, messages: Vec<Part>) {
+    /// What goes out next, in this order.
+    pub(super) fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) {
         self.seal();
-        for message in messages.into_iter().rev() {
-            self.queued.add(message.len());
-            self.parts.push_front(message);
+        for entry in entries.rev() {
+            match entry {
+                Entry::Part(part) => {
+                    self.queued.add(part.len());
+                    self.parts.push_front(part);
+                }
+                Entry::Large(seq, mut chunks) => {
+                    chunks.restart();
+                    self.queued.add(chunks.len());
+                    self.large.push_front((seq, chunks));
+                }
+            }
         }
     }
 

@@ -263,10 +263,7 @@ impl Outbox {
         if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
             if let Some((_, chunks)) = self.large.pop_front() {
                 self.queued.take(chunks.len());
-                let late = std::mem::take(&mut self.late_cancels);
-                for (large, id) in late {
-                    self.push_cancel(large, &id);
-                }
+                self.push_late_cancels();
             }
         }
     }

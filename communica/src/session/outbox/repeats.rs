@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::{Outbox, TRIES};
-use crate::session::sent::Entry;
 
 impl Outbox {
     /// The peer that has so many messages is there again: it gets the others now. False if they are not known any more.
@@ -12,7 +11,7 @@ impl Outbox {
             return false;
         }
         let rest = self.sent.take_rest();
-        self.put_back_entries(rest);
+        self.put_back(rest.into_iter());
         true
     }
 
@@ -35,24 +34,7 @@ impl Outbox {
                     entries.extend(self.repeatable.get(&seq).cloned());
                 }
             }
-            self.put_back_entries(entries);
-        }
-    }
-
-    fn put_back_entries(&mut self, entries: Vec<Entry>) {
-        self.seal();
-        for entry in entries.into_iter().rev() {
-            match entry {
-                Entry::Part(part) => {
-                    self.queued.add(part.len());
-                    self.parts.push_front(part);
-                }
-                Entry::Large(seq, mut chunks) => {
-                    chunks.restart();
-                    self.queued.add(chunks.len());
-                    self.large.push_front((seq, chunks));
-                }
-            }
+            self.put_back(entries.into_iter());
         }
     }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use super::Outbox;
 use crate::connector::Delivery;
+use crate::session::sent::Entry;
 
 impl Outbox {
     /// What a link takes from now on has this fate.
@@ -14,7 +15,7 @@ impl Outbox {
             let lost = self.kept.take_unanswered();
             // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
             self.origin.round += 1;
-            self.put_back(lost);
+            self.put_back(lost.into_iter().map(Entry::Part));
         }
     }
 
@@ -41,7 +42,7 @@ impl Outbox {
         self.handed_out = false;
         let lost = self.kept.take_unconfirmed();
         let first = lost.first().and_then(|message| message.seq);
-        self.put_back(lost);
+        self.put_back(lost.into_iter().map(Entry::Part));
         let given_up = self.count_try(first.filter(|_| refused));
         if let Some(seq) = given_up {
             self.give_up(seq);
