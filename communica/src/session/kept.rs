@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
-use super::outbox::Amount;
+use super::amount::Amount;
 use crate::wire::{Kind, Part};
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::outbox::Amount;
+use super::amount::Amount;
 use crate::limits::Quota;
 use crate::wire::{Chunks, Part};
 

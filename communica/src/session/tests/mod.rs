@@ -7,7 +7,8 @@ use bytes::Buf;
 
 use super::*;
 use crate::connector::Delivery;
-use crate::wire::Item;
+use crate::error::{Error, FaultKind};
+use crate::wire::{Batch, Item, Message};
 
 type Pair = Session<&'static str>;
 

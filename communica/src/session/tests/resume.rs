@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bytes::BytesMut;
 
 use super::*;
-use crate::wire::hello::About;
-use crate::wire::{Decoder, Received, WireLimits};
+use crate::wire::hello::{About, Heard as HeardOf};
+use crate::wire::{Decoder, Feature, Received, WireLimits};
 
 /// Two sessions and the bytes between them.
 struct Road {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::wire::Receipt;
+use crate::wire::{Kind, Receipt};
 
 const STORE: Delivery = Delivery::Stored { fresh: false };
 const EMPTY_STORE: Delivery = Delivery::Stored { fresh: true };

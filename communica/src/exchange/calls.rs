@@ -1,0 +1,135 @@
+//! What callers want: requests and throws in, how they ended out.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::{Exchange, wake};
+use crate::entity::Inflight;
+use crate::error::{Error, Reason};
+use crate::serializer::Payload;
+use crate::session::{CallEnd, CallId, Refused, Session, Waiting, What};
+
+impl Exchange {
+    /// Sends a request and waits for how it ends. Dropping the future gives the call up: if its message did not go
+    /// out yet, it never will.
+    pub(crate) async fn request(
+        &self,
+        what: What<'_>,
+        payload: Payload,
+        timeout: Option<Duration>,
+    ) -> CallEnd {
+        let what = What { now: self.now(), ..what };
+        let Some(time) = timeout else { return self.request_untimed(what, payload, &mut None).await };
+        let mut unsent = None;
+        let waited = tokio::time::timeout(time, self.request_untimed(what, payload, &mut unsent)).await;
+        waited.unwrap_or_else(|_| {
+            let reason = Reason::TimedOut(time);
+            // `None`: it was not even accepted.
+            CallEnd::Lost(if unsent.unwrap_or(true) {
+                Error::NotSent(reason)
+            } else {
+                Error::MayHaveRun(reason)
+            })
+        })
+    }
+
+    /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
+    async fn request_untimed(&self, what: What<'_>, payload: Payload, unsent: &mut Option<bool>) -> CallEnd {
+        let mut payload = Some(payload);
+        let requested = match self.accepted(|session| session.request(what, &mut payload)).await {
+            Ok(requested) => requested,
+            Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
+        };
+        let call = requested.call;
+        let mut pending = Pending { exchange: self, call: Some(call), unsent };
+        wake(requested.wake);
+        if requested.alone && !self.flush_now() {
+            self.call_driver();
+        }
+        let end = poll_fn(|cx| match self.session().poll_call(call, || cx.waker().clone()) {
+            Some(end) => Poll::Ready(end),
+            None => Poll::Pending,
+        })
+        .await;
+        pending.call = None;
+        end
+    }
+
+    /// Sends a throw. Done when the message is accepted.
+    pub(crate) async fn throw(
+        &self,
+        route: Option<&str>,
+        more: &str,
+        payload: Payload,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let mut payload = Some(payload);
+        let accepted = self.accepted(|session| session.throw(route, more, &mut payload));
+        let accepted = match timeout {
+            None => accepted.await,
+            Some(time) => tokio::time::timeout(time, accepted).await.unwrap_or(Err(Reason::TimedOut(time))),
+        };
+        wake(accepted.map_err(Error::NotSent)?);
+        Ok(())
+    }
+
+    /// Tries until there is room.
+    async fn accepted<T>(
+        &self,
+        mut send: impl FnMut(&mut Session<Waker>) -> Result<T, Refused>,
+    ) -> Result<T, Reason> {
+        loop {
+            let first = send(&mut self.session());
+            match first {
+                Ok(accepted) => return Ok(accepted),
+                Err(Refused::For(reason)) => return Err(reason),
+                Err(Refused::Full) => {}
+            }
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            // Room may have come between the two looks; then nobody would say so again.
+            let second = send(&mut self.session());
+            match second {
+                Ok(accepted) => return Ok(accepted),
+                Err(Refused::For(reason)) => return Err(reason),
+                Err(Refused::Full) => room.await,
+            }
+        }
+    }
+
+    /// The calls that wait, the longest first.
+    pub(crate) fn inflight(&self) -> Vec<Inflight> {
+        let (now, waiting) = (self.now(), self.session().waiting_calls());
+        let mut calls: Vec<_> = waiting
+            .into_iter()
+            .map(|Waiting { route, since, is_sent }| Inflight {
+                route,
+                client_id: self.client_id.clone(),
+                age: now.saturating_sub(since),
+                is_sent,
+            })
+            .collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(call.age));
+        calls
+    }
+}
+
+/// Gives the call up when its future is dropped before it ended.
+struct Pending<'a> {
+    exchange: &'a Exchange,
+    call: Option<CallId>,
+    unsent: &'a mut Option<bool>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            let abandoned = self.exchange.session().abandon(call);
+            *self.unsent = Some(abandoned.unsent);
+            wake(abandoned.wake);
+            self.exchange.room.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What ends: lost links, newer ones, peers that are gone and reasons to close in; woken callers out.
+
+use std::sync::Arc;
+
+use super::{Exchange, wake};
+use crate::error::Reason;
+use crate::session::{Goodbye, Lost};
+
+impl Exchange {
+    /// What the link did not take waits for the next; what it took is repeated there, if the peer can go on.
+    pub(crate) fn link_lost(self: &Arc<Self>, why: &str, lost: Lost) {
+        let batch = self.detach();
+        let mut session = self.session();
+        let wakers = session.link_lost(batch, why, lost);
+        // What a store has is answered whenever the peer is there.
+        let waits = session.is_calling() && session.resumes();
+        drop(session);
+        wake(wakers);
+        self.room.notify_waiters();
+        self.changed.notify_waiters();
+        if waits {
+            self.give_up_later(why);
+        }
+    }
+
+    /// Calls that were sent do not wait for ever for the link to come back.
+    fn give_up_later(self: &Arc<Self>, why: &str) {
+        let (exchange, time) = (Arc::downgrade(self), self.limits.resume_time);
+        let reason = format!("{why}; there was no new connection within {time:?}");
+        self.running.give_up_after(time, move || {
+            if let Some(exchange) = exchange.upgrade() {
+                exchange.end_sent(&Reason::Disconnected(reason));
+            }
+        });
+    }
+
+    /// The peer will not come back: calls that were sent to it end.
+    pub(crate) fn end_sent(&self, reason: &Reason) {
+        let mut session = self.session();
+        let wakers = if session.is_linked() { Vec::new() } else { session.end_sent(reason) };
+        drop(session);
+        wake(wakers);
+        self.changed.notify_waiters();
+    }
+
+    /// The peer is served by somebody else: calls to it end.
+    pub(crate) fn moved(&self, why: &str) {
+        let wakers = self.session().moved(why);
+        wake(wakers);
+        self.room.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
+    /// Asks the driver to end the link.
+    pub(crate) fn end_link(&self, goodbye: Goodbye) {
+        let driver = self.session().end_link(goodbye);
+        wake(driver);
+    }
+
+    /// A newer connection came. Returns its number.
+    pub(crate) fn take_over(&self, goodbye: Goodbye) -> u64 {
+        let (number, driver) = self.session().take_over(goodbye);
+        wake(driver);
+        // Those that wait for their turn have lost it.
+        self.changed.notify_waiters();
+        number
+    }
+
+    /// Ends every call and accepts no more.
+    pub(crate) fn close(&self, reason: Reason) {
+        let wakers = self.session().close(reason);
+        wake(wakers);
+        self.room.notify_waiters();
+        self.changed.notify_waiters();
+    }
+}

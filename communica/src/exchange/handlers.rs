@@ -1,0 +1,219 @@
+//! What the peer wants: messages in, their handlers' answers out.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::Exchange;
+use crate::connector::BoxFuture;
+use crate::context::Context;
+use crate::entity::Peer;
+use crate::error::{Fault, FaultKind};
+use crate::route::Ran;
+use crate::session::Answer;
+use crate::wire::{Kind, Message, Metadata};
+
+/// Answers wait for their batch for so long, and no longer, while other handlers of it run.
+const ANSWERS_WAIT: Duration = Duration::from_micros(100);
+
+/// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
+const LARGE_ANSWERS: usize = 1 << 20;
+
+impl Exchange {
+    /// Starts what may start, in the order it came. True if there are answers to flush.
+    pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
+        let (mut mine, mut answered) = (false, false);
+        let mut answers = Vec::new();
+        loop {
+            self.session().start_jobs(&mut mine, batch);
+            if batch.is_empty() {
+                return answered;
+            }
+            let (mut since, mut bytes) = (None, 0);
+            batch.reverse();
+            while let Some(message) = batch.pop() {
+                let Some(answer) = self.start(message) else { continue };
+                bytes += answer.1.as_ref().map_or(0, |payload| payload.len());
+                answers.push(answer);
+                // Large answers may take all the room there is.
+                if bytes > LARGE_ANSWERS {
+                    bytes = 0;
+                    self.finish(&mut answers);
+                    answered = true;
+                    if self.session().give_back_if_full(batch, &mut mine) {
+                        return true;
+                    }
+                }
+                // Do not hold the first answers back for the last handler of the batch.
+                if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
+                    self.finish(&mut answers);
+                    if !self.flush_now() {
+                        self.call_driver();
+                    }
+                    since = None;
+                }
+            }
+            answered |= !answers.is_empty();
+            self.finish(&mut answers);
+        }
+    }
+
+    /// When the caller stops waiting.
+    fn deadline(&self, metadata: &Metadata) -> Option<Instant> {
+        self.born.checked_add(metadata.came())?.checked_add(metadata.timeout()?)
+    }
+
+    /// Notes when a message came, if that will matter.
+    pub(crate) fn note_arrival(&self, message: &mut Message) {
+        if message.metadata.timeout().is_some() {
+            message.metadata.set_came(self.now());
+        }
+    }
+
+    /// Runs the handler until it waits for something. An answer that is there at once is returned.
+    fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
+        let Message { metadata, payload, .. } = message;
+        let deadline = self.deadline(&metadata);
+        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            drop(Job { exchange: self.clone(), metadata: Some(metadata) });
+            return None;
+        }
+        let route = match self.handlers.find(metadata.route().as_deref()) {
+            Ok(route) => route,
+            Err(fault) => return Some((metadata, Err(fault))),
+        };
+        let context = Context::new(Peer::of(self.clone()), metadata.clone(), deadline);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            match route.run(context, payload) {
+                Ran::Ready(answer) => Ran::Ready(answer),
+                // Many async handlers never wait: a first look costs less than a task.
+                Ran::Later(mut future) => {
+                    match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                        Poll::Ready(answer) => Ran::Ready(answer),
+                        Poll::Pending => Ran::Later(future),
+                    }
+                }
+            }
+        }));
+        match ran {
+            Ok(Ran::Ready(answer)) => Some((metadata, answer)),
+            Ok(Ran::Later(future)) => {
+                self.spawn(metadata.detached(), deadline, future);
+                None
+            }
+            Err(panic) => Some((metadata, Err(panicked(&*panic)))),
+        }
+    }
+
+    /// Runs the handler to its end in a task of its own, unless nobody waits for its answer before.
+    fn spawn(
+        self: &Arc<Self>,
+        metadata: Metadata,
+        deadline: Option<Instant>,
+        mut future: BoxFuture<'static, Answer>,
+    ) {
+        let is_request = metadata.kind() == Kind::Request;
+        let id = is_request.then(|| metadata.id().into_owned());
+        let job = Job { exchange: self.clone(), metadata: Some(metadata) };
+        let handler = poll_fn(move |cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+            polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+        });
+        let deadline = deadline.filter(|_| is_request);
+        self.running.spawn(id.clone(), async move {
+            let answer = match deadline {
+                None => handler.await,
+                Some(deadline) => match tokio::time::timeout_at(deadline.into(), handler).await {
+                    Ok(answer) => answer,
+                    Err(_) => return job.give_up(),
+                },
+            };
+            job.finish(answer);
+        });
+        // The word that nobody waits may have come when the handler was not yet known to run.
+        if let Some(id) = id {
+            let given_up = self.session().was_cancelled(&id);
+            if given_up {
+                self.running.stop(&id);
+            }
+        }
+    }
+
+    /// The peer does not wait for this request any more.
+    pub(crate) fn cancel(&self, id: String) {
+        self.session().cancel_job(id.clone());
+        if self.running.stop(&id) {
+            self.session().was_cancelled(&id);
+        }
+    }
+
+    fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
+        let mut session = self.session();
+        let bytes = answers.iter().map(|(metadata, _)| metadata.payload_len()).sum();
+        session.jobs_done(answers.len(), bytes);
+        for (metadata, answer) in answers.drain(..) {
+            session.answer(&metadata, answer);
+        }
+        let at_rest = session.no_jobs();
+        drop(session);
+        if at_rest {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Stops the handlers that still run. Their callers get no answer.
+    pub(crate) fn abort_jobs(&self) {
+        self.running.stop_all();
+    }
+}
+
+/// A handler's task until it has its answer. Stopped before that, it counts as done, without one.
+struct Job {
+    exchange: Arc<Exchange>,
+    metadata: Option<Metadata>,
+}
+
+impl Job {
+    fn finish(mut self, answer: Answer) {
+        let Some(metadata) = self.metadata.take() else { return };
+        let exchange = &self.exchange;
+        exchange.running.done(&metadata.id());
+        exchange.finish(&mut vec![(metadata, answer)]);
+        exchange.call_driver();
+        exchange.start_jobs(&mut Vec::new());
+        exchange.call_driver();
+    }
+
+    /// The caller's time is over. Its own clock tells it so; an answer would race with that, and tell it otherwise.
+    fn give_up(self) {
+        let exchange = self.exchange.clone();
+        if let Some(metadata) = &self.metadata {
+            exchange.running.done(&metadata.id());
+        }
+        drop(self);
+        exchange.start_jobs(&mut Vec::new());
+        exchange.call_driver();
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let Some(metadata) = self.metadata.take() else { return };
+        let mut session = self.exchange.session();
+        session.job_stopped(&metadata);
+        drop(session);
+        self.exchange.changed.notify_waiters();
+        // It starts what may start now.
+        self.exchange.call_driver();
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no message");
+    tracing::error!(panic = text, "a handler panicked");
+    Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
+}

@@ -1,0 +1,117 @@
+//! One peer's session, shared: callers put messages in, handlers put answers in, the driver carries both.
+//!
+//! Locks: `writer` before `session`; both are held for moments and never over an await. No user code runs under
+//! either.
+
+mod calls;
+mod endings;
+mod handlers;
+mod writer;
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::connector::PeerInfo;
+use crate::limits::Limits;
+use crate::route::Handlers;
+use crate::running::Running;
+use crate::session::Session;
+use writer::Writer;
+
+/// Everything about one peer that outlives its links.
+pub(crate) struct Exchange {
+    client_id: String,
+    handlers: Arc<Handlers>,
+    pub(crate) limits: Limits,
+    /// Where its clock begins.
+    born: Instant,
+    session: Mutex<Session<Waker>>,
+    writer: Mutex<Option<Writer>>,
+    /// Who was at the other end of the latest link.
+    peer: Mutex<PeerInfo>,
+    /// Room for callers that found the outbox full.
+    room: Notify,
+    /// The link came or went, or the last handler finished.
+    pub(crate) changed: Notify,
+    /// Handlers that were not done at once.
+    running: Running,
+    /// Held by the driver of the current link.
+    pub(crate) link_slot: Arc<tokio::sync::Mutex<()>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // User code never runs under these locks, so what a panic elsewhere left behind is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+impl Exchange {
+    pub(crate) fn new(client_id: String, handlers: Arc<Handlers>, limits: Limits) -> Arc<Self> {
+        // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
+        let session = Session::new(crate::random::hex(8), &limits);
+        Arc::new(Self {
+            client_id,
+            handlers,
+            limits,
+            born: Instant::now(),
+            session: Mutex::new(session),
+            writer: Mutex::new(None),
+            peer: Mutex::new(PeerInfo::default()),
+            room: Notify::new(),
+            changed: Notify::new(),
+            running: Running::default(),
+            link_slot: Arc::default(),
+        })
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(crate) fn peer_info(&self) -> PeerInfo {
+        lock(&self.peer).clone()
+    }
+
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session<Waker>> {
+        lock(&self.session)
+    }
+
+    /// The time by this exchange's clock.
+    fn now(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    fn call_driver(&self) {
+        let driver = self.session().call_driver();
+        wake(driver);
+    }
+
+    /// Wakes callers that wait for room, and whoever waits for everything to be done.
+    pub(crate) fn tell(&self, made_room: bool, idle: bool) {
+        if made_room {
+            self.room.notify_waiters();
+        }
+        if idle {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Waits until `done` says so, looking whenever something changed.
+    pub(crate) async fn wait_until(&self, done: impl Fn(&Session<Waker>) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if done(&self.session()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The outgoing half of a link: what is queued in, what the link did not take yet out.
+
+use std::io;
+use std::sync::TryLockError;
+use std::task::{Context as TaskContext, Poll, Waker, ready};
+
+use super::{Exchange, lock, wake};
+use crate::connector::{LinkTx, PeerInfo};
+use crate::wire::Batch;
+use crate::wire::hello::About;
+
+/// The outgoing half of the current link and what it did not take yet.
+pub(super) struct Writer {
+    tx: Box<dyn LinkTx>,
+    batch: Batch,
+    /// The link was given a batch and did not say that it is done with it.
+    owed: bool,
+    failed: Option<io::Error>,
+}
+
+impl Exchange {
+    /// `about`: what the peer said of itself.
+    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo, about: Option<About>) {
+        *lock(&self.peer) = peer;
+        let mut slot = lock(&self.writer);
+        let delivery = tx.delivery();
+        *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None });
+        let up = self.session().link_up(delivery, about);
+        drop(slot);
+        self.running.no_more_giving_up();
+        wake(up.wake);
+        // What the peer has, or what nobody repeats, makes room.
+        self.room.notify_waiters();
+        if up.is_another {
+            self.running.stop_requests();
+        }
+    }
+
+    /// Takes the link's half back, with what it did not send.
+    pub(super) fn detach(&self) -> Batch {
+        lock(&self.writer).take().map(|writer| writer.batch).unwrap_or_default()
+    }
+
+    /// Hands everything queued to the link, as far as it takes it. `Ready` means that nothing is left.
+    pub(crate) fn poll_flush(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        slot.as_mut().map_or(Poll::Ready(Ok(())), |writer| self.poll_writer(writer, cx))
+    }
+
+    /// The same without waiting for whoever is at it. False if the driver has to see to the rest.
+    pub(super) fn flush_now(&self) -> bool {
+        let mut slot = match self.writer.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let Some(writer) = slot.as_mut() else { return false };
+        match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                writer.failed = Some(error);
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = writer.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            if !writer.owed {
+                let mut session = self.session();
+                let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
+                let idle = writer.batch.is_empty() && session.is_idle();
+                drop(session);
+                self.tell(made_room, idle);
+                if writer.batch.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                writer.owed = true;
+            }
+            ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+            writer.owed = false;
+            self.session().filled_was_sent();
+        }
+    }
+
+    /// Takes in what the link's store has. `Ready` when that was something new.
+    pub(crate) fn poll_confirmed(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return Poll::Pending };
+        let count = ready!(writer.tx.poll_confirmed(cx))?;
+        let mut session = self.session();
+        let made_room = session.confirmed(count);
+        let idle = writer.batch.is_empty() && session.is_idle();
+        drop(session);
+        self.tell(made_room, idle);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Bytes that the link was given and did not take, and messages that came to the peer: while neither changes, what is
+    /// sent gets nowhere.
+    pub(crate) fn progress(&self) -> (usize, u64) {
+        let stuck = lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch));
+        (stuck, self.session().came())
+    }
+
+    /// Sends a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
+    /// says; `None` to go on with what was begun.
+    pub(crate) fn poll_last_words(
+        &self,
+        cx: &mut TaskContext<'_>,
+        reason: Option<&str>,
+    ) -> Poll<io::Result<()>> {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return Poll::Ready(Ok(())) };
+        if reason.is_some() {
+            writer.batch.push_close(reason);
+        }
+        ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+        if std::mem::take(&mut writer.owed) {
+            self.session().filled_was_sent();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Tells a peer that goes what came from it, and nothing else: it wants to know that nothing was lost.
+    pub(crate) fn say_what_came(&self) {
+        let mut slot = lock(&self.writer);
+        let Some(writer) = slot.as_mut() else { return };
+        let count = self.session().heard_to_tell();
+        if let Some(count) = count {
+            writer.batch.push_acknowledgement(count);
+            // It goes: whether it still takes this shows on its side.
+            let _ = writer.tx.poll_send(&mut TaskContext::from_waker(Waker::noop()), &mut writer.batch);
+        }
+    }
+
+    /// Tells a peer that would go on later that there is no later.
+    pub(crate) fn say_that_it_is_over(&self, reason: &str) {
+        if self.session().is_resumable() {
+            let _ = self.poll_last_words(&mut TaskContext::from_waker(Waker::noop()), Some(reason));
+        }
+    }
+
+    pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.tx.poll_close(cx))
+    }
+}

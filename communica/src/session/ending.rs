@@ -1,0 +1,56 @@
+//! The session ends, or the peer that it was with is gone: the reason in, whose calls ended out.
+
+use super::Session;
+use super::calls::CallEnd;
+use crate::error::{Error, Reason};
+
+impl<W: Clone> Session<W> {
+    /// Calls that were sent, and that must not be repeated, end.
+    pub(crate) fn end_sent(&mut self, reason: &Reason) -> Vec<W> {
+        let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
+        let is_sent = |seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq);
+        self.calls.end_where(is_sent, || CallEnd::Lost(Error::MayHaveRun(reason.clone())))
+    }
+
+    /// The peer went to another server, which has all that is in the store. Calls to it end, and what was queued for it
+    /// is dropped. Wake the returned.
+    pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
+        self.arrivals.forget();
+        self.jobs.forget_waiting();
+        self.end_all(&Reason::Disconnected(why.to_owned()))
+    }
+
+    /// Nothing is accepted any more, and what waits ends. Wake the returned.
+    pub(crate) fn close(&mut self, reason: Reason) -> Vec<W> {
+        let reason = self.closed.get_or_insert(reason).clone();
+        self.end_all(&reason)
+    }
+
+    /// Drops what is queued, and ends every call.
+    fn end_all(&mut self, reason: &Reason) -> Vec<W> {
+        let unsent = self.outbox.clear();
+        let not_sent = || CallEnd::Lost(Error::NotSent(reason.clone()));
+        let mut wake = self.calls.end_where(|seq| unsent.contains(&seq), not_sent);
+        wake.extend(self.calls.end_where(|_| true, || CallEnd::Lost(Error::MayHaveRun(reason.clone()))));
+        wake
+    }
+
+    /// Takes no more requests from the peer; those that came are handled.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Accepts no more calls from here; what is queued is still sent.
+    pub(crate) fn refuse_calls(&mut self, reason: Reason) {
+        self.closed.get_or_insert(reason);
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Reason> {
+        self.closed.as_ref()
+    }
+
+    /// Nothing is handled, nothing waits to be handled or to be sent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.jobs.is_idle() && !self.has_output()
+    }
+}

@@ -1,0 +1,177 @@
+//! What the peer says: messages in, events and the handlers that may start out.
+
+use super::calls::CallEnd;
+use super::{Event, Intake, Session};
+use crate::error::{Fault, FaultKind};
+use crate::wire::{Kind, Message, Metadata, Receipt};
+
+impl<W: Clone> Session<W> {
+    pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
+        self.brought = true;
+        self.other.heard();
+        if message.metadata.kind() == Kind::Acknowledge {
+            return self.acknowledged(&message.metadata);
+        }
+        self.heard.note(message.metadata.as_bytes().len() + message.payload.len());
+        let receipt = message.receipt.take();
+        if !matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
+            // Whoever waits for an answer has it now, and nobody else ever will.
+            receipt.into_iter().for_each(Receipt::settle);
+        } else if let Some(receipt) = receipt {
+            if self.draining {
+                return Event::Dropped("this side is stopping; the store keeps the message for another");
+            }
+            let Some(arrival) = self.arrivals.arrive(receipt) else {
+                return Event::Dropped("it is a copy of a message that came before");
+            };
+            message.metadata.set_arrival(arrival);
+        }
+        match message.metadata.kind() {
+            Kind::Request | Kind::Throw if self.draining => {
+                let why = "this side is stopping and takes no more requests";
+                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
+                Event::Dropped(why)
+            }
+            Kind::Request if self.jobs.is_overfull() => {
+                let why = "too many requests wait here for calls of their own, see `Limits::running`";
+                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
+                Event::Dropped(why)
+            }
+            Kind::Request | Kind::Throw => {
+                self.jobs.push(message);
+                Event::Queued
+            }
+            Kind::Result => self.answered(&message.metadata, CallEnd::Value(message.payload.clone())),
+            Kind::Req => self.faulted(FaultKind::Req, &message),
+            Kind::Resp => self.faulted(FaultKind::Resp, &message),
+            Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
+            Kind::Serializer => self.faulted(FaultKind::Serializer, &message),
+            Kind::Cancel => Event::Cancelled(message.metadata.id().into_owned()),
+            Kind::Acknowledge => Event::Noted,
+            Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
+        }
+    }
+
+    fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {
+        let was_full = self.outbox.meets(self.limits.queued);
+        let came = metadata.id().parse().is_ok_and(|count| self.outbox.came(count));
+        match came {
+            false if self.resumes => Event::Dropped("the peer acknowledged what it was not sent"),
+            _ if was_full && !self.outbox.meets(self.limits.queued) => Event::Room,
+            _ => Event::Noted,
+        }
+    }
+
+    fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
+        self.answered(&message.metadata, CallEnd::Fault(Fault::from_bytes(kind, &message.payload)))
+    }
+
+    fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
+        match self.calls.find(&metadata.id()) {
+            Some(call) => {
+                if let Some(seq) = self.calls.seq(call) {
+                    self.outbox.never_repeat(seq);
+                    if self.stored {
+                        self.outbox.answered(seq);
+                    }
+                }
+                Event::Answered(self.calls.end(call, end))
+            }
+            None => Event::Dropped("an answer came to a call that is over or was never made"),
+        }
+    }
+
+    pub(super) fn settle(&mut self, message: &Metadata) {
+        if let Some(arrival) = message.arrival() {
+            self.arrivals.settle(arrival);
+        }
+    }
+
+    /// Whether the driver may read on; when it may not, it is woken as soon as that may have changed.
+    pub(crate) fn intake(&mut self) -> Intake {
+        // The word that lets answers out, and so handlers start, stands behind what was not read yet.
+        let factor = if self.outbox.window_is_full() { 4 } else { 1 };
+        let full = self.jobs.meets(self.limits.waiting.times(factor));
+        let over = self.jobs.meets(self.limits.waiting.times(4))
+            || self.outbox.answers_meet(self.limits.queued.times(4));
+        // What an earlier link left is not this one's fault: it may take the answers first.
+        self.paused = full && self.calls.waiting() == 0 || over && !self.brought;
+        if self.paused {
+            Intake::Paused
+        } else if over {
+            // Refusals are answers too, and a peer that reads none of them must not make them pile up.
+            Intake::Overrun
+        } else {
+            Intake::Open
+        }
+    }
+
+    /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
+    /// and asks again; meanwhile others get none.
+    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) {
+        if self.outbox.answers_meet(self.limits.queued) {
+            // The peer does not take its answers: no more of them before it does.
+            return self.jobs.start_none(mine);
+        }
+        loop {
+            self.jobs.start(mine, self.calls.waiting(), into);
+            into.retain(|message| {
+                let given_up = message.metadata.kind() == Kind::Request
+                    && self.jobs.was_cancelled(&message.metadata.id());
+                if given_up {
+                    self.job_stopped(&message.metadata);
+                }
+                !given_up
+            });
+            if !*mine || !into.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Nobody waits for the answer to this request of the peer.
+    pub(crate) fn cancel_job(&mut self, id: String) {
+        self.jobs.cancel(id);
+    }
+
+    /// The request was given up before its handler could be stopped. Tells it once.
+    pub(crate) fn was_cancelled(&mut self, id: &str) -> bool {
+        self.jobs.was_cancelled(id)
+    }
+
+    /// A started handler was stopped, and gives no answer.
+    pub(crate) fn job_stopped(&mut self, message: &Metadata) {
+        self.jobs.done(1, message.payload_len());
+        self.settle(message);
+    }
+
+    /// There are messages whose handlers may start, and nobody is at it.
+    pub(crate) fn may_start_jobs(&self) -> bool {
+        !self.outbox.answers_meet(self.limits.queued) && self.jobs.may_start(self.calls.waiting())
+    }
+
+    /// This many of the started handlers are done.
+    pub(crate) fn jobs_done(&mut self, count: usize, bytes: usize) {
+        self.jobs.done(count, bytes);
+    }
+
+    /// Started messages, the last one first, whose handlers have to wait after all, since there is no room for more
+    /// answers. Whoever was at it starts no more.
+    pub(crate) fn give_back_if_full(&mut self, rest: &mut Vec<Message>, mine: &mut bool) -> bool {
+        let full = self.outbox.answers_meet(self.limits.queued);
+        if full {
+            self.jobs.give_back(rest, mine);
+        }
+        full
+    }
+
+    /// No handler runs or waits to run.
+    pub(crate) fn no_jobs(&self) -> bool {
+        self.jobs.is_idle()
+    }
+
+    /// So many messages came, if the peer wants to know.
+    pub(crate) fn heard_to_tell(&self) -> Option<u64> {
+        self.resumes.then(|| self.heard.count())
+    }
+}

@@ -1,0 +1,167 @@
+//! Links come and go: hellos, beats and what a lost link did not take in; whose calls ended, and goodbyes, out.
+
+use std::time::Duration;
+
+use super::calls::CallEnd;
+use super::other::{BEATS, Beat};
+use super::{Goodbye, LinkUp, Lost, Session};
+use crate::connector::Delivery;
+use crate::error::{Error, Reason};
+use crate::limits::{MIN_SILENCE_TIME, Quota};
+use crate::wire::hello::{About, Heard as HeardOf};
+use crate::wire::{Batch, Feature};
+
+impl<W: Clone> Session<W> {
+    /// Keeps the driver of the current link, which looks at everything from here on. Returns how it should end the
+    /// link, if it should.
+    pub(crate) fn driver_looks(&mut self, driver: impl FnOnce(Option<W>) -> W) -> Option<Goodbye> {
+        self.driver = Some(driver(self.driver.take()));
+        self.driver_called = false;
+        self.goodbye.clone()
+    }
+
+    /// What this side says of itself to the peer, who is this one as far as it is known already.
+    pub(crate) fn about(&self, peer: Option<&About>) -> About {
+        let known = self.other.instance().filter(|&known| peer.is_none_or(|peer| peer.instance == known));
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Quota { messages, bytes } = self.limits.unacknowledged;
+        let heard = match (known, peer) {
+            (Some(known), _) => Some(HeardOf { instance: known.to_owned(), messages: self.heard.count() }),
+            // It may have sent something after a handshake that came to its end on its side only.
+            (None, Some(peer)) if !self.lost_count => {
+                Some(HeardOf { instance: peer.instance.clone(), messages: 0 })
+            }
+            _ => None,
+        };
+        About {
+            instance: self.instance.clone(),
+            features: Feature::ALL.iter().map(|feature| feature.name().to_owned()).collect(),
+            silence_ms: Some(millis(self.limits.silence_time)),
+            message_size: Some(self.limits.message_size as u64),
+            unacknowledged: Some((messages as u64, bytes as u64)),
+            heard,
+            token: None,
+        }
+    }
+
+    /// There is a link from now on; its driver will look for the first time soon. `about`: what the peer said.
+    pub(crate) fn link_up(&mut self, delivery: Delivery, about: Option<About>) -> LinkUp<W> {
+        self.linked = true;
+        self.brought = false;
+        self.stored = matches!(delivery, Delivery::Stored { .. });
+        let is_same =
+            about.as_ref().is_some_and(|about| self.other.instance() == Some(about.instance.as_str()));
+        let is_another = self.other.instance().is_some() && !is_same;
+        let can = about.as_ref().is_some_and(|about| about.supports(Feature::Resume));
+        self.resumes = can && !self.stored;
+        self.outbox.link_up(delivery, self.resumes);
+        let heard = about.as_ref().and_then(|about| about.heard.as_ref());
+        // The peer counts on from what it heard of this session; else from nothing.
+        let came = heard.filter(|heard| heard.instance == self.instance).map(|heard| heard.messages);
+        if !is_same {
+            self.heard.restart();
+        }
+        self.lost_count |= is_another && about.is_none();
+        self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
+        self.other.greet(about.as_ref());
+        if self.stored {
+            return LinkUp { wake: Vec::new(), is_another: false };
+        }
+        let resumed = self.resumes && is_same && came.is_some_and(|came| self.outbox.resume(came));
+        let wake = if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
+        if is_another {
+            self.jobs.forget_requests();
+        }
+        LinkUp { wake, is_another }
+    }
+
+    /// What was sent is not repeated: its calls end.
+    fn start_over(&mut self, came: u64, reason: &Reason) -> Vec<W> {
+        self.outbox.start_over(came);
+        self.end_sent(reason)
+    }
+
+    /// The peer announced this on the latest link.
+    pub(crate) fn supports(&self, feature: Feature) -> bool {
+        self.other.supports(feature)
+    }
+
+    /// The time between two beats of the link that is there, if the peer beats too.
+    pub(crate) fn beat_time(&self) -> Option<Duration> {
+        let theirs = self.other.silence_time().filter(|_| !self.stored)?;
+        Some(self.limits.silence_time.min(theirs.max(MIN_SILENCE_TIME)) / BEATS)
+    }
+
+    /// A beat's time is over. `came`: the link brought something since the last, if only a part of a message.
+    pub(crate) fn beat(&mut self, came: bool) -> Beat {
+        if came || self.paused {
+            self.other.heard();
+        }
+        let beat = self.other.beat();
+        if beat == Beat::Say {
+            self.heard.tell();
+        }
+        beat
+    }
+
+    pub(crate) fn is_linked(&self) -> bool {
+        self.linked
+    }
+
+    /// What the latest link took is repeated on the next.
+    pub(crate) fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    /// What this link took is repeated, should it be cut.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.linked && self.resumes
+    }
+
+    /// A newer connection of this peer came: the link that is there should end. Returns the connection's number, and
+    /// the driver to wake.
+    pub(crate) fn take_over(&mut self, goodbye: Goodbye) -> (u64, Option<W>) {
+        self.newest_link += 1;
+        (self.newest_link, self.end_link(goodbye))
+    }
+
+    /// No newer connection came than the one with this number.
+    pub(crate) fn is_newest(&self, number: u64) -> bool {
+        self.newest_link == number
+    }
+
+    /// Asks the driver to end the link, if there is one. Wake the returned.
+    pub(crate) fn end_link(&mut self, goodbye: Goodbye) -> Option<W> {
+        if !self.linked {
+            return None;
+        }
+        self.goodbye = Some(goodbye);
+        self.call_driver()
+    }
+
+    /// The link is gone; `batch` is what it did not take. Unsent messages wait for the next link. Calls that were sent
+    /// end, unless the peer may come back and go on. Wake the returned.
+    pub(crate) fn link_lost(&mut self, batch: Batch, why: &str, lost: Lost) -> Vec<W> {
+        self.linked = false;
+        self.driver = None;
+        self.driver_called = false;
+        self.paused = false;
+        self.goodbye = None;
+        if self.stored {
+            // What the store has, it hands over; what it may not have, the next link takes again.
+            let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
+            let not_sent = || CallEnd::Lost(Error::NotSent(Reason::Disconnected(why.to_owned())));
+            return self.calls.end_where(|seq| given_up == Some(seq), not_sent);
+        }
+        let given_up = self.outbox.link_lost(batch);
+        let reason = self.closed.clone().unwrap_or_else(|| Reason::Disconnected(why.to_owned()));
+        let may_have_run = given_up.is_some_and(|seq| self.outbox.was_repeated(seq));
+        let error = if may_have_run { Error::MayHaveRun } else { Error::NotSent };
+        let given_up = |seq| given_up == Some(seq);
+        let mut wake = self.calls.end_where(given_up, || CallEnd::Lost(error(reason.clone())));
+        if !self.resumes || lost == Lost::Over {
+            wake.extend(self.start_over(0, &reason));
+        }
+        wake
+    }
+}

@@ -1,0 +1,97 @@
+//! What a lost link gives back: its batch in, the front of the queue out, but for a message that breaks links.
+
+use super::{Outbox, TRIES};
+use crate::error::{Fault, FaultKind};
+use crate::session::sent::Entry;
+use crate::wire::{Batch, Kind};
+
+impl Outbox {
+    /// Puts back what a link did not take. What it took stays known, if it is to be repeated. Returns the number of a
+    /// message that is given up.
+    pub(in crate::session) fn link_lost(&mut self, batch: Batch) -> Option<u64> {
+        self.seal();
+        // A goodbye belongs to the link it was meant for.
+        self.parts.retain(|part| part.seq.is_some());
+        let is_done = self.large.front().is_some_and(|(_, chunks)| chunks.is_done());
+        if batch.holds_chunk() && is_done && self.resumes {
+            // Its last piece did not go out after all.
+            self.sent.take_back(1);
+        }
+        if !batch.holds_chunk() {
+            // Whatever else is left of it, the chunk in it went out.
+            let late = std::mem::take(&mut self.withdrawn_late);
+            self.filled_was_sent();
+            self.withdrawn_late = late;
+        }
+        let large = self.large.front().filter(|(_, chunks)| !chunks.is_whole()).map(|(seq, _)| *seq);
+        // A peer that resumes has said what it accepts; such a link breaks for other reasons.
+        let given_up = self.count_try(large.or(batch.begun()).filter(|_| !self.resumes));
+        let late = std::mem::take(&mut self.withdrawn_late);
+        self.handed_out = false;
+        let unsent: Vec<_> = batch.into_unsent().collect();
+        if self.resumes {
+            self.sent.take_back(unsent.len() as u64);
+        }
+        let again = unsent.into_iter().filter(|part| part.seq.is_none_or(|seq| !late.contains(&seq)));
+        self.put_back(again.map(Entry::Part));
+        if let Some((_, chunks)) = self.large.front_mut() {
+            chunks.restart();
+        }
+        if let Some(seq) = given_up {
+            self.give_up(seq);
+        }
+        given_up
+    }
+
+    /// What goes out next, in this order.
+    pub(super) fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) {
+        self.seal();
+        for entry in entries.rev() {
+            match entry {
+                Entry::Part(part) => {
+                    self.queued.add(part.len());
+                    self.parts.push_front(part);
+                }
+                Entry::Large(seq, mut chunks) => {
+                    chunks.restart();
+                    self.queued.add(chunks.len());
+                    self.large.push_front((seq, chunks));
+                }
+            }
+        }
+    }
+
+    /// Counts the links that broke over one message. `Some` when it is enough.
+    pub(super) fn count_try(&mut self, under_way: Option<u64>) -> Option<u64> {
+        let seq = under_way?;
+        let tries = match self.broke_over {
+            Some((same, tries)) if same == seq => tries + 1,
+            _ => 1,
+        };
+        self.broke_over = Some((seq, tries));
+        (tries >= TRIES).then_some(seq)
+    }
+
+    /// Drops a message; an answer becomes an error that says so.
+    pub(super) fn give_up(&mut self, seq: u64) {
+        self.repeatable.remove(&seq);
+        self.late_cancels.retain(|(large, _)| *large != seq);
+        let mut metadata = None;
+        if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
+            metadata = self.large.remove(at).and_then(|(_, chunks)| chunks.metadata());
+        } else if let Some(at) = self.parts.iter().position(|part| part.seq == Some(seq)) {
+            metadata = self.parts.remove(at).and_then(|part| part.metadata());
+        }
+        let Some(metadata) = metadata else { return };
+        let why =
+            format!("{TRIES} links broke while this message was sent; it may be larger than the peer takes");
+        match metadata.kind() {
+            Kind::Request => {}
+            Kind::Throw => tracing::error!(route = metadata.route().as_deref(), "dropped a throw: {why}"),
+            _ => {
+                let fault = Fault::new(FaultKind::Resp, format!("the answer could not be sent: {why}"), None);
+                self.push_answer(&metadata, Kind::Resp, fault.to_bytes().into());
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Messages on their way out: encoded when they are queued, kept until a link took them whole.
+//!
+//! Each message has a number. What a broken link did not take goes back to the front, so that numbers in the queue
+//! always rise. Messages above the chunk size wait beside the queue and go out a chunk at a time.
+
+mod large;
+mod lost;
+mod repeats;
+mod stored;
+mod withdrawn;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use bytes::{BufMut, BytesMut};
+
+use super::amount::Amount;
+use super::kept::Kept;
+use super::sent::{Entry, Sent};
+use crate::limits::Quota;
+use crate::serializer::Payload;
+use crate::wire::{Batch, Chunks, Kind, Metadata, Origin, Part, put_close, put_message, put_request};
+
+/// A payload above this is not copied into the queue's buffer but handed over as it is.
+const COPY_LIMIT: usize = 16 * 1024;
+/// Bytes of a piece of a large message at most. Small messages wait for one piece at each end.
+const PIECE: usize = 64 * 1024;
+/// Frame head and metadata of most messages.
+const TYPICAL_HEAD: usize = 160;
+/// Bytes of a buffer for small messages.
+const MIN_BUFFER: usize = 1024;
+const MAX_BUFFER: usize = 64 * 1024;
+/// A message during which so many links broke is not tried again: most likely the peer does not take it.
+const TRIES: u32 = 3;
+
+pub(super) struct Outbox {
+    parts: VecDeque<Part>,
+    /// Whole small frames, still growing; they belong behind `parts`.
+    tail: BytesMut,
+    /// Number of the first message in `tail`, and how many there are.
+    tail_seq: u64,
+    tail_messages: u64,
+    /// Bytes that the next buffer should have room for.
+    room_ahead: usize,
+    next_seq: u64,
+    large: VecDeque<(u64, Chunks)>,
+    chunk_size: usize,
+    /// Numbers of queued messages that must not be sent any more.
+    withdrawn: BTreeSet<u64>,
+    /// The same of messages that a link has and may give back.
+    withdrawn_late: HashSet<u64>,
+    /// A link has what was filled last.
+    handed_out: bool,
+    /// The message that was under way when the last link broke, and how many broke over it.
+    broke_over: Option<(u64, u32)>,
+    queued: Amount,
+    /// Those of `queued` that are answers.
+    answers: Amount,
+    /// The link has a store.
+    stored: bool,
+    /// Numbers and ids of large requests that were given up when a part of them had gone out.
+    late_cancels: Vec<(u64, String)>,
+    kept: Kept,
+    /// What the link takes is kept until the peer has it.
+    resumes: bool,
+    sent: Sent,
+    /// What `sent` may hold.
+    window: Quota,
+    /// Requests that may be repeated whatever became of them, until they are answered or given up.
+    repeatable: BTreeMap<u64, Entry>,
+    /// Those of them that were, and how often.
+    repeated: HashMap<u64, u32>,
+    origin: Origin,
+}
+
+impl Outbox {
+    /// `window`: what may be on its way to a peer that repeats are kept for.
+    pub(super) fn new(session: &str, chunk_size: usize, window: Quota) -> Self {
+        Self {
+            parts: VecDeque::new(),
+            tail: BytesMut::new(),
+            tail_seq: 0,
+            tail_messages: 0,
+            room_ahead: 0,
+            next_seq: 0,
+            large: VecDeque::new(),
+            chunk_size,
+            withdrawn: BTreeSet::new(),
+            withdrawn_late: HashSet::new(),
+            handed_out: false,
+            broke_over: None,
+            queued: Amount::default(),
+            answers: Amount::default(),
+            stored: false,
+            late_cancels: Vec::new(),
+            kept: Kept::default(),
+            resumes: false,
+            sent: Sent::default(),
+            window,
+            repeatable: BTreeMap::new(),
+            repeated: HashMap::new(),
+            origin: Origin { session: session.into(), round: 0 },
+        }
+    }
+
+    /// The number the next message will have.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Queues a request or a throw. `repeatable`: it may be repeated though it was sent. Returns its bytes.
+    pub(super) fn push_request(
+        &mut self,
+        id: &str,
+        kind: Kind,
+        route: Option<&str>,
+        more: &str,
+        payload: Payload,
+        repeatable: bool,
+    ) -> usize {
+        self.push(payload, repeatable, |out| put_request(id, kind, route, more, out))
+    }
+
+    /// Queues the word that nobody waits for the answer to this request. It must not overtake what it is about.
+    pub(super) fn push_cancel(&mut self, seq: u64, id: &str) {
+        if self.large.iter().any(|(large, _)| *large == seq) {
+            self.late_cancels.push((seq, id.to_owned()));
+            return;
+        }
+        self.push(Vec::new().into(), false, |out| put_request(id, Kind::Cancel, None, "", out));
+    }
+
+    pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
+        if let Some(arrival) = request.arrival() {
+            self.kept.settle_after(self.next_seq, arrival);
+        }
+        let bytes = self.push(payload, false, |out| request.put_answer(kind, out));
+        self.answers.add(bytes);
+    }
+
+    /// The last thing on a link. It is not repeated on the next.
+    pub(super) fn push_close(&mut self, reason: Option<&str>) {
+        self.seal();
+        let mut frame = BytesMut::new();
+        put_close(&mut frame, reason);
+        self.parts.push_back(Part::new(None, frame.freeze(), None));
+    }
+
+    fn push(&mut self, payload: Payload, keep: bool, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
+        let (seq, size) = (self.next_seq, payload.len());
+        self.next_seq += 1;
+        let bytes = if size > self.chunk_size {
+            // The numbers of one part have no gaps.
+            self.seal();
+            let mut metadata = BytesMut::new();
+            put_metadata(&mut metadata);
+            let piece = self.chunk_size.min(PIECE);
+            let chunks = Chunks::new(metadata.freeze(), payload.into_bytes(), piece);
+            let bytes = chunks.len();
+            if keep {
+                self.repeatable.insert(seq, Entry::Large(seq, chunks.clone()));
+            }
+            self.large.push_back((seq, chunks));
+            bytes
+        } else if size > COPY_LIMIT || keep {
+            self.seal();
+            let mut frame = BytesMut::new();
+            put_message(&mut frame, size, put_metadata);
+            let part = Part::new(Some(seq), frame.freeze(), Some(payload.into_bytes()));
+            let bytes = part.len();
+            if keep {
+                self.repeatable.insert(seq, Entry::Part(part.clone()));
+            }
+            self.parts.push_back(part);
+            bytes
+        } else {
+            if self.tail.is_empty() {
+                self.tail_seq = seq;
+                self.make_room(size);
+            }
+            self.tail_messages += 1;
+            let before = self.tail.len();
+            put_message(&mut self.tail, size, put_metadata);
+            self.tail.put_slice(&payload);
+            self.tail.len() - before
+        };
+        self.queued.add(bytes);
+        bytes
+    }
+
+    /// What was sealed is kept until the peer has it, and its memory with it: the next buffer is as large as they have
+    /// been lately, or every message would have one of its own.
+    fn make_room(&mut self, payload: usize) {
+        let needed = payload + TYPICAL_HEAD;
+        if self.tail.capacity() < needed {
+            self.tail = BytesMut::with_capacity(needed.max(self.room_ahead.clamp(MIN_BUFFER, MAX_BUFFER)));
+        }
+    }
+
+    /// Ends the growing part, so that something else can stand behind it.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.room_ahead = self.tail.len() * 4;
+            let frames = self.tail.split().freeze();
+            let messages = std::mem::take(&mut self.tail_messages);
+            self.parts.push_back(Part::many(self.tail_seq, messages, frames));
+        }
+    }
+
+    pub(super) fn meets(&self, quota: Quota) -> bool {
+        self.queued.with(self.kept.amount()).meets(quota) || self.window_is_full()
+    }
+
+    /// So much is on its way that nothing more goes out before the peer says what came.
+    pub(super) fn window_is_full(&self) -> bool {
+        self.sent.meets(self.window)
+    }
+
+    /// So many answers wait that handlers should not make more.
+    pub(super) fn answers_meet(&self, quota: Quota) -> bool {
+        self.answers.with(self.kept.amount()).meets(quota)
+    }
+
+    /// Nothing waits to be handed to a link.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.tail.is_empty() && self.large.is_empty()
+    }
+
+    pub(super) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) {
+        if self.window_is_full() {
+            self.handed_out = !batch.is_empty();
+            return;
+        }
+        self.seal();
+        self.drop_withdrawn();
+        if !in_chunks {
+            self.put_large_in_order();
+        }
+        batch.set_origin(&self.origin);
+        while let Some(part) = self.parts.pop_front() {
+            if self.stored {
+                self.kept.take(&part);
+            } else if self.resumes {
+                self.sent.take(Entry::Part(part.clone()));
+            }
+            self.queued.take_many(part.messages, part.len());
+            batch.push(part);
+            if self.window_is_full() {
+                break;
+            }
+        }
+        if self.parts.is_empty() {
+            self.queued = self.large_amount();
+            self.answers = Amount::default();
+            self.cut_chunk(batch);
+        }
+        self.handed_out = !batch.is_empty();
+    }
+
+    /// The link took all of what was filled last.
+    pub(super) fn filled_was_sent(&mut self) {
+        self.handed_out = false;
+        self.withdrawn_late.clear();
+        if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
+            if let Some((_, chunks)) = self.large.pop_front() {
+                self.queued.take(chunks.len());
+                self.push_late_cancels();
+            }
+        }
+    }
+}

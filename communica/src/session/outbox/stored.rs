@@ -1,0 +1,52 @@
+//! What a link with a store took: what the store has in, what it may not have back in the queue out.
+
+use std::num::NonZeroU64;
+
+use super::Outbox;
+use crate::connector::Delivery;
+use crate::session::sent::Entry;
+
+impl Outbox {
+    /// What a link takes from now on has this fate.
+    pub(in crate::session) fn link_up(&mut self, delivery: Delivery, resumes: bool) {
+        self.resumes = resumes;
+        self.stored = matches!(delivery, Delivery::Stored { .. });
+        if delivery == (Delivery::Stored { fresh: true }) {
+            let lost = self.kept.take_unanswered();
+            // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
+            self.origin.round += 1;
+            self.put_back(lost.into_iter().map(Entry::Part));
+        }
+    }
+
+    /// So many messages of this link are in its store; `settle` is called for what their answers settle.
+    pub(in crate::session) fn confirmed(&mut self, count: u64, settle: impl FnMut(NonZeroU64)) {
+        self.kept.confirmed(count, settle);
+    }
+
+    /// The request with this number has its answer.
+    pub(in crate::session) fn answered(&mut self, seq: u64) {
+        self.kept.over(seq);
+    }
+
+    /// Something is not in the store yet.
+    pub(in crate::session) fn is_unconfirmed(&self) -> bool {
+        self.kept.amount().messages() > 0
+    }
+
+    /// Puts back what the store may not have. `refused`: it did not accept a message, which is most likely the first of
+    /// them. Returns the number of one that is given up.
+    pub(in crate::session) fn stored_link_lost(&mut self, refused: bool) -> Option<u64> {
+        self.seal();
+        self.parts.retain(|part| part.seq.is_some());
+        self.handed_out = false;
+        let lost = self.kept.take_unconfirmed();
+        let first = lost.first().and_then(|message| message.seq);
+        self.put_back(lost.into_iter().map(Entry::Part));
+        let given_up = self.count_try(first.filter(|_| refused));
+        if let Some(seq) = given_up {
+            self.give_up(seq);
+        }
+        given_up
+    }
+}

@@ -1,0 +1,64 @@
+//! What is not to be sent any more: the number of a message in, whether it was unsent out.
+
+use std::collections::HashSet;
+
+use super::Outbox;
+use crate::session::amount::Amount;
+use crate::wire::Part;
+
+impl Outbox {
+    /// Takes a message of so many bytes back. False when a link has it already; if that gives it back, it is not
+    /// sent again either.
+    pub(in crate::session) fn withdraw(&mut self, seq: u64, bytes: usize) -> bool {
+        if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
+            let whole = self.large[at].1.is_whole();
+            if whole {
+                self.large.remove(at);
+                self.queued.take(bytes);
+            }
+            return whole && !self.repeated.contains_key(&seq);
+        }
+        let first = self.parts.iter().find_map(|part| part.seq);
+        let first = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
+        if first.is_some_and(|first| seq >= first) {
+            self.withdrawn.insert(seq);
+            self.queued.take(bytes);
+            // While no link empties the queue, what was taken back must not fill memory.
+            if self.withdrawn.len() > self.queued.messages().max(64) {
+                self.seal();
+                self.drop_withdrawn();
+            }
+            return !self.repeated.contains_key(&seq);
+        }
+        if self.stored {
+            self.kept.over(seq);
+        } else if self.handed_out {
+            self.withdrawn_late.insert(seq);
+        }
+        false
+    }
+
+    pub(super) fn drop_withdrawn(&mut self) {
+        if self.withdrawn.is_empty() {
+            return;
+        }
+        let withdrawn = std::mem::take(&mut self.withdrawn);
+        let messages = std::mem::take(&mut self.parts).into_iter().flat_map(Part::split);
+        self.parts = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq))).collect();
+    }
+
+    /// Drops everything. Returns the numbers of what was dropped.
+    pub(in crate::session) fn clear(&mut self) -> HashSet<u64> {
+        self.seal();
+        let unsent = self.never_sent();
+        self.parts.retain(|part| part.seq.is_none());
+        self.large.clear();
+        self.sent.restart(0);
+        self.repeated.clear();
+        self.late_cancels.clear();
+        self.kept.clear();
+        self.repeatable.clear();
+        (self.queued, self.answers) = (Amount::default(), Amount::default());
+        unsent
+    }
+}

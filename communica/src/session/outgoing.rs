@@ -1,0 +1,180 @@
+//! What this side says: calls, throws and answers in, batches for the link out.
+
+use super::calls::{CallEnd, CallId, Waiting};
+use super::{Abandoned, Answer, Refused, Requested, Session, What};
+use crate::error::{Fault, FaultKind, Reason};
+use crate::serializer::Payload;
+use crate::wire::{Batch, Feature, Kind, Metadata};
+
+impl<W: Clone> Session<W> {
+    /// Queues a request; the payload is taken if it was accepted.
+    pub(crate) fn request(
+        &mut self,
+        what: What<'_>,
+        payload: &mut Option<Payload>,
+    ) -> Result<Requested<W>, Refused> {
+        let payload = self.admit(payload)?;
+        let What { route, more, idempotent, now } = what;
+        // A call more may let a handler more start, and reading go on: then the driver has to look.
+        let at_rest = self.jobs.nothing_waits() && !self.paused;
+        let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && at_rest;
+        let call = self.calls.open(self.outbox.next_seq(), route, now);
+        self.id_text.clear();
+        self.calls.write_id(call, &mut self.id_text);
+        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);
+        self.calls.set_size(call, bytes);
+        let wake = if alone { None } else { self.call_driver() };
+        Ok(Requested { call, alone, wake })
+    }
+
+    /// Queues a throw; the payload is taken if it was accepted. Returns the driver to wake.
+    pub(crate) fn throw(
+        &mut self,
+        route: Option<&str>,
+        more: &str,
+        payload: &mut Option<Payload>,
+    ) -> Result<Option<W>, Refused> {
+        let payload = self.admit(payload)?;
+        self.outbox.push_request("", Kind::Throw, route, more, payload, false);
+        Ok(self.call_driver())
+    }
+
+    /// Takes the payload if it may be queued now.
+    fn admit(&self, payload: &mut Option<Payload>) -> Result<Payload, Refused> {
+        if let Some(reason) = &self.closed {
+            return Err(Refused::For(reason.clone()));
+        }
+        let size = payload.as_ref().map_or(0, |payload| payload.len());
+        let limit = self.size_limit();
+        if size > limit {
+            return Err(Refused::For(Reason::TooLarge { size, limit }));
+        }
+        if self.outbox.meets(self.limits.queued) {
+            return Err(Refused::Full);
+        }
+        Ok(payload.take().unwrap_or_else(|| Vec::new().into()))
+    }
+
+    /// Bytes that a payload may have on its way to this peer.
+    fn size_limit(&self) -> usize {
+        self.limits.message_size.min(self.other.message_size())
+    }
+
+    /// Queues the answer to a request; does nothing for a throw, and logs what went wrong there. Whoever answered
+    /// flushes, or wakes the driver.
+    pub(crate) fn answer(&mut self, request: &Metadata, answer: Answer) {
+        if request.kind() != Kind::Request {
+            self.settle(request);
+            if let Err(fault) = answer {
+                self.failed_throws.tell(request.route().as_deref(), fault.message());
+            }
+            return;
+        }
+        let limit = self.size_limit();
+        let answer = answer.and_then(|payload| match payload.len() {
+            size if size > limit => Err(Fault::new(
+                FaultKind::Resp,
+                format!("the result has {size} bytes where the responder may send {limit}"),
+                None,
+            )),
+            _ => Ok(payload),
+        });
+        match answer {
+            Ok(payload) => self.outbox.push_answer(request, Kind::Result, payload),
+            Err(fault) => self.outbox.push_answer(request, fault.kind().kind(), fault.to_bytes().into()),
+        }
+    }
+
+    /// How the call ended, once; until then `waker` is kept and woken at the end.
+    pub(crate) fn poll_call(&mut self, call: CallId, waker: impl FnOnce() -> W) -> Option<CallEnd> {
+        self.calls.poll(call, waker)
+    }
+
+    /// Nobody waits for this call any more. The peer is told, if it can do something about it: then there is a driver to
+    /// wake.
+    pub(crate) fn abandon(&mut self, call: CallId) -> Abandoned<W> {
+        let Some((seq, bytes)) = self.calls.forget(call) else {
+            return Abandoned { unsent: false, wake: None };
+        };
+        let unsent = self.outbox.withdraw(seq, bytes);
+        self.outbox.never_repeat(seq);
+        if unsent || !self.other.supports(Feature::Cancel) {
+            return Abandoned { unsent, wake: None };
+        }
+        self.id_text.clear();
+        self.calls.write_id(call, &mut self.id_text);
+        self.outbox.push_cancel(seq, &self.id_text);
+        Abandoned { unsent, wake: self.call_driver() }
+    }
+
+    /// Calls that wait for their answer.
+    pub(crate) fn waiting_calls(&self) -> Vec<Waiting> {
+        let unsent = self.outbox.never_sent();
+        self.calls.list(|seq| !unsent.contains(&seq))
+    }
+
+    /// A call waits for its answer.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.calls.waiting() > 0
+    }
+
+    /// Moves everything that waits into `batch`; of a large message one chunk, if the link cuts messages. True if
+    /// there is room for callers who wait for it.
+    pub(crate) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) -> bool {
+        let was_full = self.outbox.meets(self.limits.queued);
+        if self.must_acknowledge() {
+            batch.push_acknowledgement(self.heard.count());
+            self.heard.was_told();
+        }
+        self.outbox.fill(batch, in_chunks);
+        was_full && !self.outbox.meets(self.limits.queued)
+    }
+
+    fn must_acknowledge(&self) -> bool {
+        // A sign of life says the same, and is for a peer that does not count, too.
+        self.linked && (self.heard.must_tell() || self.resumes && self.heard.is_due())
+    }
+
+    /// All of the last batch went out.
+    pub(crate) fn filled_was_sent(&mut self) {
+        self.outbox.filled_was_sent();
+    }
+
+    /// So many of the messages that the link took are in its store. True if there is room for callers who wait for it.
+    pub(crate) fn confirmed(&mut self, count: u64) -> bool {
+        let was_full = self.outbox.meets(self.limits.queued);
+        let arrivals = &mut self.arrivals;
+        self.outbox.confirmed(count, |arrival| arrivals.settle(arrival));
+        was_full && !self.outbox.meets(self.limits.queued)
+    }
+
+    /// Queues a close notify as the last thing to send on this link.
+    pub(crate) fn push_close(&mut self, reason: Option<&str>) {
+        self.outbox.push_close(reason);
+    }
+
+    /// Something waits to be handed to the link.
+    pub(crate) fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty() || self.must_acknowledge()
+    }
+
+    /// So much is under way that what waits has to wait on, for the peer to say what came.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.linked && self.outbox.window_is_full()
+    }
+
+    /// Something waits to be handed to the link, or to be confirmed, or to be repeated on the next link.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outbox.is_empty() || self.outbox.is_unconfirmed() || !self.linked && self.outbox.has_sent()
+    }
+
+    /// Something that was sent is not known to have come.
+    pub(crate) fn is_unacknowledged(&self) -> bool {
+        self.resumes && self.outbox.has_sent()
+    }
+
+    /// So many messages came to the peer, as it said.
+    pub(crate) fn came(&self) -> u64 {
+        self.outbox.came_so_far()
+    }
+}
