@@ -304,6 +304,7 @@ impl Driver<'_> {
     fn take_in(&mut self) {
         let (mut wakers, mut cancelled, mut made_room) = (Vec::new(), Vec::new(), false);
         let mut session = self.exchange.session();
+        session.begin_batch();
         for mut message in self.inbox.drain(..) {
             self.exchange.note_arrival(&mut message);
             match session.receive(message) {

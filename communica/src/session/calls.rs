@@ -213,8 +213,16 @@ impl<W> Calls<W> {
 }
 
 fn push_hex(number: u64, out: &mut String) {
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        out.push(char::from(b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));
+    let mut digits = [0u8; 16];
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[(rest & 15) as usize];
+        rest >>= 4;
+        if rest == 0 {
+            break;
+        }
     }
+    // Digits are ASCII.
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }

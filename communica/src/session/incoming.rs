@@ -6,6 +6,11 @@ use crate::error::{Fault, FaultKind};
 use crate::wire::{Kind, Message, Metadata, Receipt};
 
 impl<W: Clone> Session<W> {
+    /// What comes next came together.
+    pub(crate) fn begin_batch(&mut self) {
+        self.answers_came = 0;
+    }
+
     pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
         self.brought = true;
         self.other.heard();
@@ -69,6 +74,7 @@ impl<W: Clone> Session<W> {
     fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
         match self.calls.find(&metadata.id()) {
             Some(call) => {
+                self.answers_came += 1;
                 if let Some(seq) = self.calls.seq(call) {
                     self.outbox.never_repeat(seq);
                     if self.stored {
@@ -163,6 +169,17 @@ impl<W: Clone> Session<W> {
             self.jobs.give_back(rest, mine);
         }
         full
+    }
+
+    /// The handler of the message that was started last has to begin in a task of its own before these may start, the
+    /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
+    pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
+        self.jobs.wait(rest);
+    }
+
+    /// That handler runs, or never will.
+    pub(crate) fn has_started(&mut self) {
+        self.jobs.start_none(&mut true);
     }
 
     /// No handler runs or waits to run.

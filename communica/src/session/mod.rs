@@ -75,6 +75,8 @@ pub(crate) struct Session<W> {
     paused: bool,
     /// The link that is there brought something.
     brought: bool,
+    /// Answers to calls in the batch of messages that came last.
+    answers_came: usize,
     /// Memory to write ids in.
     id_text: String,
 }
@@ -215,6 +217,7 @@ impl<W: Clone> Session<W> {
             goodbye: None,
             paused: false,
             brought: false,
+            answers_came: 0,
             id_text: String::new(),
         }
     }

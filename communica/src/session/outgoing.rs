@@ -17,7 +17,9 @@ impl<W: Clone> Session<W> {
         let What { route, more, idempotent, now } = what;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
-        let alone = self.linked && self.calls.waiting() == 0 && self.outbox.is_empty() && at_rest;
+        // Where many answers came together, those who got them most likely ask again together.
+        let nobody_else = self.calls.waiting() == 0 && self.answers_came <= 1;
+        let alone = self.linked && nobody_else && self.outbox.is_empty() && at_rest;
         let call = self.calls.open(self.outbox.next_seq(), route, now);
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
