@@ -3,26 +3,20 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
 
 use super::Exchange;
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
-use crate::route::{Ran, Route};
+use crate::route::Ran;
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
-
-/// What a handler does in this time happens before those behind it start, however long it computes after that.
-const HEAD_START: Duration = Duration::from_millis(2);
 
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
@@ -37,20 +31,10 @@ impl Exchange {
             if batch.is_empty() {
                 return answered;
             }
-            let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
+            let (mut since, mut bytes) = (None, 0);
             batch.reverse();
             while let Some(message) = batch.pop() {
-                let answer = match self.start(message, &mut clock) {
-                    Started::Answered(metadata, answer) => (metadata, answer),
-                    Started::Later => continue,
-                    Started::Long(long) => {
-                        answered |= !answers.is_empty();
-                        self.finish(&mut answers);
-                        self.session().wait_for_start(batch);
-                        self.start_aside(long);
-                        return answered;
-                    }
-                };
+                let Some(answer) = self.start(message) else { continue };
                 bytes += answer.1.as_ref().map_or(0, |payload| payload.len());
                 answers.push(answer);
                 // Large answers may take all the room there is.
@@ -63,12 +47,12 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if clock - *waiting_since.get_or_insert(clock) > ANSWERS_WAIT {
+                if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
                     self.finish(&mut answers);
                     if !self.flush_now() {
                         self.call_driver();
                     }
-                    waiting_since = None;
+                    since = None;
                 }
             }
             answered |= !answers.is_empty();
@@ -88,60 +72,39 @@ impl Exchange {
         }
     }
 
-    /// Runs the handler until it waits for something. `clock`: the time before and after it.
-    fn start(self: &Arc<Self>, message: Message, clock: &mut Instant) -> Started {
+    /// Runs the handler until it waits for something. An answer that is there at once is returned.
+    fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
-        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
+        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             drop(Job { exchange: self.clone(), metadata: Some(metadata) });
-            return Started::Later;
+            return None;
         }
         let route = match self.handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
-            Err(fault) => return Started::Answered(metadata, Err(fault)),
+            Err(fault) => return Some((metadata, Err(fault))),
         };
         let context = Context::new(Peer::of(self.clone()), metadata.clone(), deadline);
-        if route.is_long() {
-            return Started::Long(Box::new(Long {
-                metadata,
-                deadline,
-                route: route.clone(),
-                context,
-                payload,
-            }));
-        }
-        let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
-        let began = std::mem::replace(clock, Instant::now());
-        route.took(*clock - began);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            match route.run(context, payload) {
+                Ran::Ready(answer) => Ran::Ready(answer),
+                // Many async handlers never wait: a first look costs less than a task.
+                Ran::Later(mut future) => {
+                    match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                        Poll::Ready(answer) => Ran::Ready(answer),
+                        Poll::Pending => Ran::Later(future),
+                    }
+                }
+            }
+        }));
         match ran {
-            Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
+            Ok(Ran::Ready(answer)) => Some((metadata, answer)),
             Ok(Ran::Later(future)) => {
                 self.spawn(metadata.detached(), deadline, future);
-                Started::Later
+                None
             }
-            Err(panic) => Started::Answered(metadata, Err(panicked(&*panic))),
+            Err(panic) => Some((metadata, Err(panicked(&*panic)))),
         }
-    }
-
-    /// Starts a handler of a route that is known to compute for long. It has the turn to start until it waits, as if it ran in
-    /// place, but at most for its head start: those behind it start after it, and nothing else waits for it.
-    fn start_aside(self: &Arc<Self>, long: Box<Long>) {
-        let Long { metadata, deadline, route, context, payload } = *long;
-        let context = context.detached();
-        let turn = Arc::new(Turn { exchange: self.clone(), passed: AtomicBool::new(false) });
-        let handler = async move {
-            let late = turn.clone();
-            let head_start = tokio::spawn(async move {
-                tokio::time::sleep(HEAD_START).await;
-                late.pass();
-            });
-            let waits = move || {
-                turn.pass();
-                head_start.abort();
-            };
-            route.run_aside(context, payload, waits).await
-        };
-        self.spawn(metadata.detached(), deadline, Box::pin(handler));
     }
 
     /// Runs the handler to its end in a task of its own, unless nobody waits for its answer before.
@@ -203,45 +166,6 @@ impl Exchange {
     /// Stops the handlers that still run. Their callers get no answer.
     pub(crate) fn abort_jobs(&self) {
         self.running.stop_all();
-    }
-}
-
-/// What became of a message whose handler was to start.
-enum Started {
-    Answered(Metadata, Answer),
-    /// It runs in a task of its own, or nobody waits for it any more.
-    Later,
-    /// It has to start in a task of its own.
-    Long(Box<Long>),
-}
-
-/// A handler that computes for long, and what it is given.
-struct Long {
-    metadata: Metadata,
-    deadline: Option<Instant>,
-    route: Route,
-    context: Context,
-    payload: Bytes,
-}
-
-/// The turn to start handlers, while it is with a task. Dropped, it is the driver's again, also when that task never runs.
-struct Turn {
-    exchange: Arc<Exchange>,
-    passed: AtomicBool,
-}
-
-impl Turn {
-    fn pass(&self) {
-        if !self.passed.swap(true, Ordering::Relaxed) {
-            self.exchange.session().has_started();
-            self.exchange.call_driver();
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.pass();
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod handler;
 mod mismatch;
-mod pace;
 
 pub use handler::{Handler, Reply, reply};
 
@@ -11,18 +10,14 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::error::{Error, Fault, FaultKind};
 use crate::serializer::Serializer;
 use crate::session::Answer;
-use pace::Pace;
 
 /// What a handler gave back: the answer, or the future that will have it.
 pub enum Ran {
@@ -34,7 +29,6 @@ pub enum Ran {
 #[derive(Clone)]
 pub struct Route {
     run: Arc<dyn Fn(Context, Bytes) -> Ran + Send + Sync>,
-    pace: Arc<Pace>,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
     /// Running it twice for one call does no harm.
@@ -44,7 +38,7 @@ pub struct Route {
 impl Route {
     #[track_caller]
     pub(crate) fn new(run: impl Fn(Context, Bytes) -> Ran + Send + Sync + 'static) -> Self {
-        Self { run: Arc::new(run), pace: Arc::default(), place: Location::caller(), idempotent: false }
+        Self { run: Arc::new(run), place: Location::caller(), idempotent: false }
     }
 
     pub(crate) fn with_idempotent(self, idempotent: bool) -> Self {
@@ -55,50 +49,8 @@ impl Route {
         self.idempotent
     }
 
-    /// Runs the handler until it waits for something.
-    pub(crate) fn start(&self, context: Context, payload: Bytes) -> Ran {
-        match (self.run)(context, payload) {
-            Ran::Ready(answer) => Ran::Ready(answer),
-            // Many async handlers never wait: a first look costs less than a task.
-            Ran::Later(mut future) => {
-                match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-                    Poll::Ready(answer) => Ran::Ready(answer),
-                    Poll::Pending => Ran::Later(future),
-                }
-            }
-        }
-    }
-
-    /// The handlers of this route compute for so long that they should run aside.
-    pub(crate) fn is_long(&self) -> bool {
-        self.pace.is_long()
-    }
-
-    /// The last one computed for so long.
-    pub(crate) fn took(&self, time: Duration) {
-        self.pace.note(time);
-    }
-
-    /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `waits`: is called
-    /// when it did, or is done.
-    pub(crate) async fn run_aside(self, context: Context, payload: Bytes, waits: impl FnOnce()) -> Answer {
-        let began = Instant::now();
-        let ran = off_the_workers(|| self.start(context, payload));
-        self.took(began.elapsed());
-        waits();
-        match ran {
-            Ran::Ready(answer) => answer,
-            Ran::Later(future) => future.await,
-        }
-    }
-}
-
-/// What computes for long on a thread that runs tasks would hold up those that are queued there; one of them is the
-/// driver, which no other thread may take over while it is next in line.
-fn off_the_workers<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
+    pub(crate) fn run(&self, context: Context, payload: Bytes) -> Ran {
+        (self.run)(context, payload)
     }
 }
 

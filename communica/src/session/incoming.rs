@@ -171,17 +171,6 @@ impl<W: Clone> Session<W> {
         full
     }
 
-    /// The handler of the message that was started last has to begin in a task of its own before these may start, the
-    /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
-    pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
-        self.jobs.wait(rest);
-    }
-
-    /// That handler runs, or never will.
-    pub(crate) fn has_started(&mut self) {
-        self.jobs.start_none(&mut true);
-    }
-
     /// No handler runs or waits to run.
     pub(crate) fn no_jobs(&self) -> bool {
         self.jobs.is_idle()

@@ -152,17 +152,12 @@ impl Jobs {
 
     /// These were not started after all; the last one stands first.
     pub(super) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
-        self.wait(rest);
-        self.start_none(mine);
-    }
-
-    /// The same, and the place of who starts them is kept.
-    pub(super) fn wait(&mut self, rest: &mut Vec<Message>) {
         for message in rest.drain(..) {
             self.done(1, message.payload.len());
             self.waiting_bytes += size(&message);
             self.waiting.push_front(message);
         }
+        self.start_none(mine);
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {

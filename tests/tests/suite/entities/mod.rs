@@ -5,7 +5,6 @@ mod faults;
 mod flood;
 mod gated;
 mod handlers;
-mod long;
 mod order;
 mod owners;
 mod peers;
