@@ -2,6 +2,7 @@
 
 mod binding;
 mod folder;
+mod halves;
 mod users;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use super::stream::{self, StreamIncoming};
 use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, StateError, state};
 use crate::limits::Limits;
 use binding::{Inode, bind};
+use halves::halves;
 use users::{Allowed, Stranger, Us, peer_of};
 
 const TYPE: &str = "LocalConnector";
@@ -143,7 +145,7 @@ impl Connector for LocalConnector {
                 );
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
             }
-            let (read, write) = stream.into_split();
+            let (read, write) = halves(stream)?;
             stream::connect(read, write, hello, limits, peer).await
         })
     }
@@ -182,7 +184,7 @@ impl Listener for LocalServer {
                 let stranger = Stranger::new(stream, peer, self.us, Patience::within(&self.limits));
                 return Ok(Box::new(stranger) as Box<dyn Incoming>);
             }
-            let (read, write) = stream.into_split();
+            let (read, write) = halves(stream)?;
             let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer);
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
