@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::contenders;
 use crate::road::Road;
+use crate::tables;
 
-const WORKLOADS: [&str; 4] = ["1", "64", "256", "64x1"];
 const HELP: &str = "flags, each with a value: \
-    --only CONTENDER,… --workload 1,64,256,64x1 --rounds 5 --seconds 1.0 --road local|tcp --runtime multi|current";
+    --only CONTENDER,… --workload 1,64,256,64x1,throws,carry,aside --rounds 5 --seconds 1.0 --road local|tcp \
+    --runtime multi|current";
 
 pub struct Settings {
     pub contenders: Vec<String>,
-    /// See `pair`: calls in flight, or connections `x` calls in flight on each.
+    /// Names of tables.
     pub workloads: Vec<String>,
     pub rounds: usize,
     pub window: Duration,
@@ -23,7 +24,7 @@ impl Settings {
     pub fn read(words: &[&str]) -> Self {
         let mut settings = Self {
             contenders: list(&contenders::ALL.join(",")),
-            workloads: list(&WORKLOADS.join(",")),
+            workloads: list(&tables::ALL.join(",")),
             rounds: 5,
             window: Duration::from_secs(1),
             road: Road::Local,

@@ -1,19 +1,16 @@
-//! Outcomes of rounds go in, a table with medians and ratios comes out.
+//! Outcomes of rounds go in, lines of a table with medians and ratios come out.
 
 use crate::window::Outcome;
 
-/// What the others are compared with, where it took part.
-const REFERENCES: [&str; 3] = ["tarpc-json", "floor-wire", "floor-tasks"];
-
-/// One contender, round by round.
+/// One lane, round by round.
 pub struct Row {
-    pub name: String,
+    label: String,
     rounds: Vec<Outcome>,
 }
 
 impl Row {
-    pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), rounds: Vec::new() }
+    pub fn new(label: &str) -> Self {
+        Self { label: label.to_owned(), rounds: Vec::new() }
     }
 
     pub fn add(&mut self, outcome: Outcome) {
@@ -30,16 +27,24 @@ impl Row {
     }
 }
 
-pub fn print(title: &str, rows: &[Row]) {
-    let references = REFERENCES.iter().filter_map(|name| rows.iter().find(|row| row.name == *name));
+pub fn print(title: &str, rows: &[Row], references: &[&str]) {
+    let references = references.iter().filter_map(|label| rows.iter().find(|row| row.label == *label));
     let references: Vec<&Row> = references.collect();
+    let has_passed = rows.iter().any(|row| row.median(|it| it.passed) > 0.0);
     let mut head = format!("| {title} | calls/s | p50, µs | p99, µs | CPU, µs/call | peak, MiB |");
-    references.iter().for_each(|it| head += &format!(" calls/s : {0} | CPU : {0} |", it.name));
-    println!("{head}\n|---|{}", "---:|".repeat(5 + 2 * references.len()));
+    references.iter().for_each(|it| head += &format!(" : {} |", it.label));
+    if let Some(first) = references.first() {
+        head += &format!(" CPU : {} |", first.label);
+    }
+    if has_passed {
+        head += " passed, MiB/s |";
+    }
+    let columns = head.matches('|').count() - 2;
+    println!("{head}\n|---|{}", "---:|".repeat(columns));
     for row in rows {
         let mut line = format!(
             "| {} | {:.0} | {:.1} | {:.1} | {:.2} | {:.1} |",
-            row.name,
+            row.label,
             row.median(|it| it.calls_per_second),
             row.median(|it| it.p50),
             row.median(|it| it.p99),
@@ -47,13 +52,22 @@ pub fn print(title: &str, rows: &[Row]) {
             row.median(|it| it.memory),
         );
         for reference in &references {
-            let calls = row.ratio(reference, |it| it.calls_per_second);
-            let cpu = row.ratio(reference, |it| it.cpu);
-            line += &format!(" {calls:.2} | {cpu:.2} |");
+            line += &format!(" {} |", shown(row.ratio(reference, |it| it.calls_per_second)));
+        }
+        if let Some(first) = references.first() {
+            line += &format!(" {} |", shown(row.ratio(first, |it| it.cpu)));
+        }
+        if has_passed {
+            line += &format!(" {:.0} |", row.median(|it| it.passed));
         }
         println!("{line}");
     }
     println!();
+}
+
+/// Two digits that say something.
+fn shown(ratio: f64) -> String {
+    if ratio < 0.1 { format!("{ratio:.3}") } else { format!("{ratio:.2}") }
 }
 
 /// Of an even number, what is between the two in the middle.

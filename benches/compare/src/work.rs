@@ -1,0 +1,43 @@
+//! The name of a workload ⇄ what is to be done.
+
+use std::fmt;
+
+use crate::call::Load;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A record is echoed.
+    Echo(Load),
+    /// A record is thrown.
+    Throw(Load),
+    /// 1 MiB without a format is echoed.
+    Carry(Load),
+    /// A record is echoed, once each millisecond; while 64 MiB are, or not.
+    Aside { huge: bool },
+}
+
+impl Work {
+    /// `64`: so many calls in flight on one connection; `64x1`: so many connections, and so many calls in flight on
+    /// each. `throw-64` and `carry-1`: the same with throws, and with 1 MiB.
+    pub fn named(name: &str) -> Self {
+        match name.split_once('-') {
+            Some(("throw", load)) => Self::Throw(Load::named(load)),
+            Some(("carry", load)) => Self::Carry(Load::named(load)),
+            None if name == "aside" => Self::Aside { huge: true },
+            None if name == "alone" => Self::Aside { huge: false },
+            _ => Self::Echo(Load::named(name)),
+        }
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Echo(load) => write!(f, "{load}"),
+            Self::Throw(load) => write!(f, "throw-{load}"),
+            Self::Carry(load) => write!(f, "carry-{load}"),
+            Self::Aside { huge: true } => f.write_str("aside"),
+            Self::Aside { huge: false } => f.write_str("alone"),
+        }
+    }
+}
