@@ -206,6 +206,18 @@ pub(super) fn poll_next(consumer: &mut Consumer, cx: &mut Context<'_>) -> Poll<i
         .map(|delivery| delivery.ok_or_else(cancelled).and_then(|delivery| delivery.map_err(broken)))
 }
 
+/// Two that read one queue take each other's messages: the earlier one was told, and gets some time to leave.
+async fn wait_until_left(broker: &Broker, queue: &ShortString) -> io::Result<()> {
+    let left = async {
+        while broker.readers(queue.clone()).await? > 0 {
+            tokio::time::sleep(LEAVING_LOOK).await;
+        }
+        Ok(())
+    };
+    // One that hangs does not read either, and leaves when it goes on.
+    tokio::time::timeout(LEAVING_TIME, left).await.unwrap_or(Ok(()))
+}
+
 /// Tells a client's link that another took over, on the one queue that no other link of that client reads.
 fn say_replaced(line: &Line, displaced: Displaced) {
     let post = Post::new(CLOSE, &displaced.own, displaced.connect_id);
@@ -317,18 +329,20 @@ impl RmqIncoming {
         line.prefetch(*prefetch).await?;
         let connect_id = crate::random::bytes(16);
         let shared = Shared::new(line, self.broker.clone(), connect_id.clone());
-        // An earlier link to this server is ended by the session, when this one is there.
-        let here = links.has(&self.client);
         let aside = self.register(&shared, session_id, &to);
         self.tell_others(&shared.line, connect_id.clone()).await?;
-        self.wait_until_left(&to_client).await?;
-        if !here {
-            self.wait_until_left(&to_server).await?;
-        }
-        let consumer = shared.line.consume(&to_server, true).await?;
+        wait_until_left(&self.broker, &to_client).await?;
         shared.line.post(Post::new(DONE, &to, connect_id).must_arrive()).await?;
 
-        let windows = Windows { queue: Some(to_server), consumers: vec![consumer], opening: None };
+        // An earlier link to this server ends when this one is there. What it was brought and did not take goes back to
+        // its place in the queue then: read before that, what stands behind it would come first.
+        let (broker, line) = (self.broker.clone(), shared.line.clone());
+        let queue = to_server.clone();
+        let opening = Box::pin(async move {
+            wait_until_left(&broker, &queue).await?;
+            line.consume(&queue, true).await
+        });
+        let windows = Windows { queue: Some(to_server), consumers: Vec::new(), opening: Some(opening) };
         let settings = self.house.connector.intake(&self.house.limits);
         let rx = RmqRx::new(shared.clone(), windows, settings).with_own(own).with_aside(aside);
         let destination = Destination {
@@ -359,18 +373,6 @@ impl RmqIncoming {
             say_replaced(&shared.line, displaced);
         }
         receiver
-    }
-
-    /// Two that read one queue take each other's answers: the earlier one was told, and gets some time to leave.
-    async fn wait_until_left(&self, queue: &ShortString) -> io::Result<()> {
-        let left = async {
-            while self.broker.readers(queue.clone()).await? > 0 {
-                tokio::time::sleep(LEAVING_LOOK).await;
-            }
-            Ok(())
-        };
-        // One that hangs does not read either, and leaves when it goes on.
-        tokio::time::timeout(LEAVING_TIME, left).await.unwrap_or(Ok(()))
     }
 
     async fn tell_others(&self, line: &Line, connect_id: Vec<u8>) -> Result<(), LinkError> {
