@@ -111,6 +111,7 @@ class Window:
             'cpu': self.cpu / 1e3 / calls,
             'memory': self.memory / 1024,
             'passed': 0,
+            'idle_memory': 0,
         }
 
 

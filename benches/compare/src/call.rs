@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::payload::HUGE;
+use crate::usage;
 use crate::window::{Meter, Outcome, Plan};
 
 /// Between small calls beside huge ones.
@@ -47,10 +48,30 @@ pub trait Call: Clone + Send + 'static {
 
 /// As users do: each caller is a task, which calls again when its call has ended. `connect` opens a connection.
 pub async fn by_tasks<C: Call>(connect: impl AsyncFn() -> C, load: Load, plan: Plan) -> Outcome {
-    let mut callers = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..load.connections {
-        callers.extend(vec![connect().await; load.in_flight]);
+        connections.push(connect().await);
     }
+    call_over(connections, load.in_flight, plan).await
+}
+
+/// Many connections that have each made a call and are idle, and 64 calls at once on one more.
+pub async fn beside_idle<C: Call>(connect: impl AsyncFn() -> C, connections: usize, plan: Plan) -> Outcome {
+    let mut busy = connect().await;
+    busy.call(0).await;
+    let (before, mut idle) = (usage::memory(plan.server), Vec::new());
+    for number in 1..connections {
+        let mut caller = connect().await;
+        caller.call(number as u64).await;
+        idle.push(caller);
+    }
+    let memory = usage::memory(plan.server) - before;
+    let outcome = call_over(vec![busy], 64, plan).await;
+    Outcome { idle_memory: memory as f64 / idle.len() as f64, ..outcome }
+}
+
+async fn call_over<C: Call>(connections: Vec<C>, in_flight: usize, plan: Plan) -> Outcome {
+    let callers: Vec<C> = connections.into_iter().flat_map(|caller| vec![caller; in_flight]).collect();
     let mut last = callers[0].clone();
     let (window, count) = (plan.start(), callers.len() as u64);
     let tasks = callers.into_iter().zip(0..).map(|(caller, first)| {

@@ -6,7 +6,7 @@ use crate::floor::wire::Wire;
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
 use crate::work::Work;
-use crate::{floor, jsonrpsee, ours, tarpc, tonic};
+use crate::{floor, jsonrpsee, lapin, ours, tarpc, tonic};
 
 /// The library with its default format, and what it is compared with.
 pub const OURS: &str = "ours";
@@ -14,11 +14,13 @@ pub const TARPC: &str = "tarpc-json";
 pub const FLOOR: &str = "floor-wire";
 pub const FLOOR_OF_TASKS: &str = "floor-tasks";
 pub const FLOOR_OF_BYTES: &str = "floor-bytes";
+pub const LAPIN: &str = "lapin";
+pub const LAPIN_SAFE: &str = "lapin-safe";
 /// A program of its own, see `pair`.
 pub const PYTHON: &str = "python";
 
 /// In the order of the tables.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 17] = [
     OURS,
     "ours-fast-json",
     "ours-msgpack",
@@ -34,14 +36,23 @@ pub const ALL: [&str; 15] = [
     "tonic",
     "jsonrpsee",
     PYTHON,
+    LAPIN,
+    LAPIN_SAFE,
 ];
 
-/// Whether it has what the work takes.
-pub fn can(contender: &str, work: Work) -> bool {
+/// Whether it goes this way, and has what the work takes.
+pub fn can(contender: &str, road: Road, work: Work) -> bool {
+    let by_broker = [LAPIN, LAPIN_SAFE].contains(&contender);
+    match road {
+        Road::RabbitMq if contender != OURS && !by_broker => return false,
+        Road::Local | Road::Tcp if by_broker => return false,
+        _ => (),
+    }
     match work {
         Work::Echo(_) => contender != FLOOR_OF_BYTES,
         Work::Throw(_) => contender == PYTHON || (contender.starts_with(OURS) && contender != "ours-bytes"),
         Work::Carry(_) => ["ours-bytes", FLOOR_OF_BYTES, "tarpc-bincode", "tonic"].contains(&contender),
+        Work::Idle(_) => contender == OURS,
         Work::Aside { .. } => ["ours-bytes", "tarpc-bincode", "tonic"].contains(&contender),
     }
 }
@@ -55,6 +66,7 @@ pub async fn serve(contender: &str, road: Road) {
         ("floor", _) => floor::serve(Wire, road).await,
         ("tonic", _) => tonic::serve(road).await,
         ("jsonrpsee", _) => jsonrpsee::serve().await,
+        ("lapin", format) => lapin::serve(format == "safe").await,
         _ => unknown(contender),
     }
 }
@@ -72,6 +84,7 @@ pub async fn measure(contender: &str, road: Road, address: &str, work: Work, pla
         (("floor", _), _) => unable(work),
         (("tonic", _), _) => tonic::measure(road, address, work, plan).await,
         (("jsonrpsee", _), _) => jsonrpsee::measure(address, work, plan).await,
+        (("lapin", format), _) => lapin::measure(format == "safe", address, work, plan).await,
         _ => unknown(contender),
     }
 }

@@ -18,6 +18,7 @@ mod contenders;
 mod floor;
 mod histogram;
 mod jsonrpsee;
+mod lapin;
 mod ours;
 mod pair;
 mod payload;

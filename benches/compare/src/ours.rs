@@ -2,12 +2,15 @@
 
 mod bytes;
 mod formats;
+mod routes;
 
-use communica::{AnyConnector, LocalConnector, RouteClient, RouteServer, RouteTable, TcpConnector};
+use communica::{
+    AnyConnector, LocalConnector, RmqConnector, RouteClient, RouteServer, RouteTable, TcpConnector,
+};
 
-use crate::call::{Call, aside, by_tasks};
+use crate::call::{Call, aside, beside_idle, by_tasks};
 use crate::contenders::unable;
-use crate::pair::ready;
+use crate::pair::{broker, ready};
 use crate::payload::{HUGE, LARGE, SMALL};
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
@@ -22,12 +25,16 @@ pub async fn serve(format: &str, road: Road) {
         "msgpack" => MsgPack::routes(),
         "postcard" => Postcard::routes(),
         "validated" => Validated::routes(),
-        _ => bytes::routes(),
+        "bytes" => bytes::routes(),
+        _ => routes::numbered(routes::count(format)),
     };
     // The temporary folder of a run is its own, so names need not be.
     let connector = match road {
         Road::Local => AnyConnector::new(LocalConnector::new("ours")),
         Road::Tcp => AnyConnector::new(TcpConnector::new("127.0.0.1", 0)),
+        Road::RabbitMq => {
+            AnyConnector::new(RmqConnector::new(broker(), format!("ours-{}", std::process::id())))
+        }
     };
     let server = RouteServer::new(connector, routes).start().await.expect("the place is free");
     ready(&server.dump_state());
@@ -42,7 +49,8 @@ pub async fn measure(format: &str, state: &str, work: Work, plan: Plan) -> Outco
         "msgpack" => in_format::<MsgPack>(state, work, plan).await,
         "postcard" => in_format::<Postcard>(state, work, plan).await,
         "validated" => in_format::<Validated>(state, work, plan).await,
-        _ => in_bytes(state, work, plan).await,
+        "bytes" => in_bytes(state, work, plan).await,
+        _ => over_routes(routes::count(format), state, work, plan).await,
     }
 }
 
@@ -59,6 +67,9 @@ async fn in_format<F: Format>(state: &str, work: Work, plan: Plan) -> Outcome {
     match work {
         Work::Echo(load) => by_tasks(async || F::asking(connect(state).await), load, plan).await,
         Work::Throw(load) => by_tasks(async || F::throwing(connect(state).await), load, plan).await,
+        Work::Idle(connections) => {
+            beside_idle(async || F::asking(connect(state).await), connections, plan).await
+        }
         _ => unable(work),
     }
 }
@@ -73,7 +84,14 @@ async fn in_bytes(state: &str, work: Work, plan: Plan) -> Outcome {
             let huge = huge.then(|| bytes::carrying(client.clone(), HUGE));
             aside(bytes::asking(client), huge, plan).await
         }
-        Work::Throw(_) => unable(work),
+        Work::Throw(_) | Work::Idle(_) => unable(work),
+    }
+}
+
+async fn over_routes(count: u64, state: &str, work: Work, plan: Plan) -> Outcome {
+    match work {
+        Work::Echo(load) => by_tasks(async || routes::asking(connect(state).await, count), load, plan).await,
+        _ => unable(work),
     }
 }
 

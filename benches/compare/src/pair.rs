@@ -71,7 +71,7 @@ impl Side {
 pub fn run(contender: &str, road: Road, runtime: &str, work: Work, window: Duration) -> Outcome {
     let folder = Folder::new();
     let start = |arguments: &[&str]| {
-        let mut command = program(contender);
+        let mut command = with_files(work.connections(), program(contender));
         command.args(arguments).env("TMPDIR", &folder.0);
         command
     };
@@ -96,6 +96,23 @@ fn program(contender: &str) -> Command {
     );
     let mut command = Command::new(python);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/pair.py"));
+    command
+}
+
+/// Open files of a process, beside connections.
+const FILES: usize = 100;
+
+/// The same program, allowed to have so many connections. Where the system's limit for users is too low, it does not
+/// start, and the shell says so.
+fn with_files(connections: usize, program: Command) -> Command {
+    let mut command = Command::new("sh");
+    let files = connections + FILES;
+    let script = format!(
+        "[ \"$(ulimit -n)\" != unlimited ] && [ \"$(ulimit -n)\" -lt {files} ] && {{ ulimit -n {files} || {{ echo \
+         'a process must be allowed {files} open files: raise its hard limit (`ulimit -Hn`, as root)' >&2; exit 1; \
+         }}; }}; exec \"$0\" \"$@\""
+    );
+    command.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
     command
 }
 
@@ -142,6 +159,14 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The URL of the broker, for those who go through one.
+pub fn broker() -> String {
+    std::env::var("COMMUNICA_BROKER").expect(
+        "COMMUNICA_BROKER must be the URL of a RabbitMQ broker: `cargo xtask bench` sees to it, \
+         and `cargo xtask broker` starts one",
+    )
 }
 
 /// Tells whoever started this server where it listens.

@@ -69,7 +69,7 @@ pub async fn measure(format: &str, road: Road, address: &str, work: Work, plan: 
             let huge = huge.then(|| carrying(echo.clone(), HUGE));
             aside(asking(echo), huge, plan).await
         }
-        Work::Throw(_) => unable(work),
+        Work::Throw(_) | Work::Idle(_) => unable(work),
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn measure(road: Road, address: &str, work: Work, plan: Plan) -> Outco
             let huge = huge.then(|| carrying(echo.clone(), HUGE));
             aside(asking(echo), huge, plan).await
         }
-        Work::Throw(_) => unable(work),
+        Work::Throw(_) | Work::Idle(_) => unable(work),
     }
 }
 

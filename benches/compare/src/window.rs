@@ -28,6 +28,8 @@ pub struct Outcome {
     pub memory: f64,
     /// MiB per second of what passed beside the calls.
     pub passed: f64,
+    /// KiB that the server has for each idle connection.
+    pub idle_memory: f64,
 }
 
 /// What a client is told of the window to come.
@@ -90,6 +92,7 @@ impl Window {
             cpu: costs.cpu.as_secs_f64() * 1e6 / calls,
             memory: costs.memory as f64 / 1024.0,
             passed: 0.0,
+            idle_memory: 0.0,
         }
     }
 }

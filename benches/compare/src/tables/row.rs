@@ -2,9 +2,14 @@
 
 use crate::window::Outcome;
 
+/// A column for those tables in which it is not empty.
+type Extra = (&'static str, fn(&Outcome) -> f64);
+const EXTRA: [Extra; 2] =
+    [("passed, MiB/s", |it| it.passed), ("server, KiB per idle connection", |it| it.idle_memory)];
+
 /// One lane, round by round.
 pub struct Row {
-    label: String,
+    pub label: String,
     rounds: Vec<Outcome>,
 }
 
@@ -17,12 +22,12 @@ impl Row {
         self.rounds.push(outcome);
     }
 
-    fn median(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+    pub fn median(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
         median(self.rounds.iter().map(of).collect())
     }
 
     /// The median of the ratios of each round: what disturbs a round disturbs both.
-    fn ratio(&self, to: &Self, of: impl Fn(&Outcome) -> f64) -> f64 {
+    pub fn ratio(&self, to: &Self, of: impl Fn(&Outcome) -> f64) -> f64 {
         median(self.rounds.iter().zip(&to.rounds).map(|(mine, theirs)| of(mine) / of(theirs)).collect())
     }
 }
@@ -30,15 +35,14 @@ impl Row {
 pub fn print(title: &str, rows: &[Row], references: &[&str]) {
     let references = references.iter().filter_map(|label| rows.iter().find(|row| row.label == *label));
     let references: Vec<&Row> = references.collect();
-    let has_passed = rows.iter().any(|row| row.median(|it| it.passed) > 0.0);
+    let extra: Vec<&Extra> =
+        EXTRA.iter().filter(|(_, of)| rows.iter().any(|row| row.median(of) > 0.0)).collect();
     let mut head = format!("| {title} | calls/s | p50, µs | p99, µs | CPU, µs/call | peak, MiB |");
     references.iter().for_each(|it| head += &format!(" : {} |", it.label));
     if let Some(first) = references.first() {
         head += &format!(" CPU : {} |", first.label);
     }
-    if has_passed {
-        head += " passed, MiB/s |";
-    }
+    extra.iter().for_each(|(name, _)| head += &format!(" {name} |"));
     let columns = head.matches('|').count() - 2;
     println!("{head}\n|---|{}", "---:|".repeat(columns));
     for row in rows {
@@ -57,9 +61,7 @@ pub fn print(title: &str, rows: &[Row], references: &[&str]) {
         if let Some(first) = references.first() {
             line += &format!(" {} |", shown(row.ratio(first, |it| it.cpu)));
         }
-        if has_passed {
-            line += &format!(" {:.0} |", row.median(|it| it.passed));
-        }
+        extra.iter().for_each(|(_, of)| line += &format!(" {:.1} |", row.median(of)));
         println!("{line}");
     }
     println!();
