@@ -32,13 +32,16 @@ pub async fn serve(format: &str, road: Road) {
     let connector = match road {
         Road::Local => AnyConnector::new(LocalConnector::new("ours")),
         Road::Tcp => AnyConnector::new(TcpConnector::new("127.0.0.1", 0)),
-        Road::RabbitMq => {
-            AnyConnector::new(RmqConnector::new(broker(), format!("ours-{}", std::process::id())))
-        }
+        Road::RabbitMq => AnyConnector::new(through_broker()),
     };
     let server = RouteServer::new(connector, routes).start().await.expect("the place is free");
     ready(&server.dump_state());
     server.run().await.expect("signals can be waited for");
+}
+
+/// The id is the client's, which finds it in the state.
+fn through_broker() -> RmqConnector {
+    RmqConnector::new(broker(), format!("ours-{}", std::process::id())).client_id("client")
 }
 
 /// `state`: what the server said.
