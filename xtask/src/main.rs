@@ -1,9 +1,11 @@
 //! A task's name comes in, commands go out: what the project does to itself, behind `cargo xtask`.
 
 mod apt;
+mod bench;
 mod examples;
 mod features;
 mod fuzz;
+mod machine;
 mod mix;
 mod msrv;
 mod process;
@@ -32,6 +34,9 @@ cargo xtask <task>
   fuzz [--seconds 60] [TARGET]
                send random input to what reads a peer's bytes, see `fuzz/`; installs cargo-fuzz under target/
   broker       start a private RabbitMQ broker and print its URL; Ctrl-C ends it
+  bench [--write] [--only CONTENDER,…] [--road local|tcp|rabbitmq] [--workload NAME,…] [--rounds 5] [--seconds 1.0]
+               compare how fast calls are with other frameworks and with loops by hand; all of it takes half an hour;
+               --write puts the tables into docs/BENCHMARKS.md (Linux)
   weight       build the same hello world with four libraries, and print what each weighs (docs/WEIGHT.md)
   record       record the wire of the Python library again (communica/src/wire/recordings)
   ci           everything that a change must pass (.ci/run)
@@ -51,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: &str, arguments: &[String]) -> Outcome {
-    if !["test", "chaos", "soak", "fuzz"].contains(&task) && !arguments.is_empty() {
+    if !["test", "chaos", "soak", "fuzz", "bench"].contains(&task) && !arguments.is_empty() {
         return Err(format!("takes no arguments, got {arguments:?}\n\n{HELP}"));
     }
     match task {
@@ -62,6 +67,7 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         "chaos" | "soak" => trials::run_one(task, arguments),
         "fuzz" => fuzz::run_targets(arguments),
         "broker" => rabbitmq::run_one(),
+        "bench" => bench::compare(arguments),
         "weight" => weight::measure(),
         "record" => record(),
         "ci" => run(&mut Command::new(root().join(".ci/run"))),

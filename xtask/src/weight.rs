@@ -2,18 +2,17 @@
 
 mod fifty;
 mod lines;
-mod machine;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::machine::{self, Timing, timed};
 use crate::process::Program;
 use crate::tools::{Outcome, at, cargo, output, root, run, target_dir};
 
 use fifty::Fifty;
-use machine::{Timing, timed};
 
 /// Each has its hello world in the folder of its name.
 const LIBRARIES: [&str; 4] = ["communica", "tarpc", "tonic", "jsonrpsee"];

@@ -1,13 +1,14 @@
 //! What a socket and serde can do at most: loops written by hand, one for each connection and side. One read brings
 //! many frames, and one write sends all that came of them.
 
+pub mod bytes;
 pub mod json;
 pub mod tasks;
 pub mod wire;
 
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use ::bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::call::Load;

@@ -14,19 +14,23 @@
 //! Linux only: /proc says what a process used.
 
 mod call;
-mod compare;
 mod contenders;
 mod floor;
 mod histogram;
+mod jsonrpsee;
+mod lapin;
 mod ours;
 mod pair;
+mod payload;
 mod record;
 mod road;
 mod settings;
-mod table;
+mod tables;
 mod tarpc;
+mod tonic;
 mod usage;
 mod window;
+mod work;
 
 use std::time::Duration;
 
@@ -38,12 +42,12 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["server", contender, road, runtime] => Side::new(contender, road, runtime).serve(),
-        ["client", contender, road, runtime, address, workload, milliseconds, server] => {
+        ["client", contender, road, runtime, address, work, milliseconds, server] => {
             let window = Duration::from_millis(milliseconds.parse().expect("the window's milliseconds"));
             let server = server.parse().expect("the server's process id");
-            let outcome = Side::new(contender, road, runtime).measure(address, workload, window, server);
+            let outcome = Side::new(contender, road, runtime).measure(address, work, window, server);
             println!("{}", serde_json::to_string(&outcome).expect("numbers"));
         }
-        _ => compare::run(&Settings::read(&words)),
+        _ => tables::run(&Settings::read(&words)),
     }
 }

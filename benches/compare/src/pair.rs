@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::call::Load;
-use crate::contenders;
+use crate::contenders::{self, PYTHON};
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
+use crate::work::Work;
 
 /// Before each window.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -40,16 +40,21 @@ impl Side {
         self.tokio().block_on(contenders::serve(&self.contender, self.road));
     }
 
-    pub fn measure(&self, address: &str, workload: &str, length: Duration, server: u32) -> Outcome {
+    pub fn measure(&self, address: &str, work: &str, length: Duration, server: u32) -> Outcome {
         let limit = PATIENCE + length;
         thread::spawn(move || {
             thread::sleep(limit);
             eprintln!("the client did not end within {limit:?}");
             std::process::exit(1);
         });
-        let load = load(workload);
         let plan = Plan { warm_up: WARM_UP, length, server };
-        self.tokio().block_on(contenders::echo(&self.contender, self.road, address, load, plan))
+        self.tokio().block_on(contenders::measure(
+            &self.contender,
+            self.road,
+            address,
+            Work::named(work),
+            plan,
+        ))
     }
 
     fn tokio(&self) -> Runtime {
@@ -62,30 +67,52 @@ impl Side {
     }
 }
 
-/// `64`: so many in flight on one connection; `64x1`: so many connections, and so many in flight on each.
-fn load(workload: &str) -> Load {
-    let (connections, in_flight) = workload.split_once('x').unwrap_or(("1", workload));
-    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{workload:?} is no workload"));
-    Load { connections: number(connections), in_flight: number(in_flight) }
-}
-
 /// Both processes are new, in a temporary folder of their own.
-pub fn run(contender: &str, road: Road, runtime: &str, workload: &str, window: Duration) -> Outcome {
+pub fn run(contender: &str, road: Road, runtime: &str, work: Work, window: Duration) -> Outcome {
     let folder = Folder::new();
-    let mut server = Server::start(&folder, &["server", contender, road.name(), runtime]);
-    let address = server.address();
-    let milliseconds = window.as_millis().to_string();
-    let pid = server.child.id().to_string();
-    let arguments = ["client", contender, road.name(), runtime, &address, workload, &milliseconds, &pid];
-    let client = this_program(&folder, &arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let start = |arguments: &[&str]| {
+        let mut command = with_files(work.connections(), program(contender));
+        command.args(arguments).env("TMPDIR", &folder.0);
+        command
+    };
+    let mut server = Server::start(start(&["server", contender, road.name(), runtime]));
+    let (address, pid) = (server.address(), server.child.id().to_string());
+    let (work, window) = (work.to_string(), window.as_millis().to_string());
+    let arguments = ["client", contender, road.name(), runtime, &address, &work, &window, &pid];
+    let client = start(&arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let client = client.expect("this program starts");
-    assert!(client.status.success(), "{contender}, {workload}: the client ended with {}", client.status);
+    assert!(client.status.success(), "{contender}, {work}: the client ended with {}", client.status);
     serde_json::from_slice(&client.stdout).expect("a client prints what it measured")
 }
 
-fn this_program(folder: &Folder, arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.args(arguments).env("TMPDIR", &folder.0);
+/// This one, or the Python one, which takes the same arguments.
+fn program(contender: &str) -> Command {
+    if contender != PYTHON {
+        return Command::new(std::env::current_exe().expect("this program has a path"));
+    }
+    let python = std::env::var_os("COMMUNICA_PYTHON").expect(
+        "COMMUNICA_PYTHON must name a Python that has communica: `cargo xtask bench` sees to it, \
+         or leave python out with `--only`",
+    );
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/pair.py"));
+    command
+}
+
+/// Open files of a process, beside connections.
+const FILES: usize = 100;
+
+/// The same program, allowed to have so many connections. Where the system's limit for users is too low, it does not
+/// start, and the shell says so.
+fn with_files(connections: usize, program: Command) -> Command {
+    let mut command = Command::new("sh");
+    let files = connections + FILES;
+    let script = format!(
+        "[ \"$(ulimit -n)\" != unlimited ] && [ \"$(ulimit -n)\" -lt {files} ] && {{ ulimit -n {files} || {{ echo \
+         'a process must be allowed {files} open files: raise its hard limit (`ulimit -Hn`, as root)' >&2; exit 1; \
+         }}; }}; exec \"$0\" \"$@\""
+    );
+    command.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
     command
 }
 
@@ -95,8 +122,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let mut command = this_program(folder, arguments);
+    fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         Self { child: command.spawn().expect("this program starts") }
     }
@@ -133,6 +159,14 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The URL of the broker, for those who go through one.
+pub fn broker() -> String {
+    std::env::var("COMMUNICA_BROKER").expect(
+        "COMMUNICA_BROKER must be the URL of a RabbitMQ broker: `cargo xtask bench` sees to it, \
+         and `cargo xtask broker` starts one",
+    )
 }
 
 /// Tells whoever started this server where it listens.

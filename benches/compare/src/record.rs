@@ -5,12 +5,17 @@ use serde::{Deserialize, Serialize};
 /// Ids have seven digits.
 const FIRST: u64 = 1_000_000;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, garde::Validate)]
 pub struct Record {
+    #[garde(range(min = FIRST, max = 2 * FIRST))]
     pub id: u64,
+    #[garde(length(min = 1, max = 100))]
     pub name: String,
+    #[garde(length(min = 3, max = 100))]
     pub email: String,
+    #[garde(skip)]
     pub active: bool,
+    #[garde(range(min = 0.0, max = 100.0))]
     pub score: f64,
 }
 
@@ -25,8 +30,13 @@ impl Record {
         }
     }
 
-    /// Makes it the record of a call, by its number. It stays as long as it is.
+    /// Makes it the record of a call, by its number.
     pub fn renumber(&mut self, number: u64) {
-        self.id = FIRST + number % FIRST;
+        self.id = id(number);
     }
+}
+
+/// Its text is as long as that of any other.
+pub fn id(number: u64) -> u64 {
+    FIRST + number % FIRST
 }

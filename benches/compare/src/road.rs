@@ -10,6 +10,8 @@ use tokio_util::either::Either;
 pub enum Road {
     Local,
     Tcp,
+    /// By way of a broker: it has no sockets here.
+    RabbitMq,
 }
 
 pub type Stream = Either<UnixStream, TcpStream>;
@@ -19,7 +21,8 @@ impl Road {
         match name {
             "local" => Self::Local,
             "tcp" => Self::Tcp,
-            _ => panic!("{name:?} is no road: take local or tcp"),
+            "rabbitmq" => Self::RabbitMq,
+            _ => panic!("{name:?} is no road: take local, tcp or rabbitmq"),
         }
     }
 
@@ -27,6 +30,7 @@ impl Road {
         match self {
             Self::Local => "local",
             Self::Tcp => "tcp",
+            Self::RabbitMq => "rabbitmq",
         }
     }
 
@@ -43,6 +47,7 @@ impl Road {
                 let address = listener.local_addr().expect("it is bound").to_string();
                 (Either::Right(listener), address)
             }
+            Self::RabbitMq => no_sockets(),
         }
     }
 
@@ -53,6 +58,7 @@ impl Road {
                 let stream = TcpStream::connect(address).await.expect("the server listens");
                 Either::Right(without_delay(stream))
             }
+            Self::RabbitMq => no_sockets(),
         }
     }
 }
@@ -64,6 +70,10 @@ pub async fn accept(listener: &Listener) -> Stream {
         Either::Left(listener) => Either::Left(listener.accept().await.expect("a client").0),
         Either::Right(listener) => Either::Right(without_delay(listener.accept().await.expect("a client").0)),
     }
+}
+
+fn no_sockets() -> ! {
+    panic!("this contender does not go through a broker")
 }
 
 /// All contenders send at once what they have.

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use crate::contenders;
 use crate::road::Road;
+use crate::tables;
 
-const WORKLOADS: [&str; 4] = ["1", "64", "256", "64x1"];
 const HELP: &str = "flags, each with a value: \
-    --only CONTENDER,… --workload 1,64,256,64x1 --rounds 5 --seconds 1.0 --road local|tcp --runtime multi|current";
+    --only CONTENDER,… --workload 1,64,256,64x1,throws,carry,aside,scale --rounds 5 --seconds 1.0 \
+    --road local|tcp|rabbitmq
+    --runtime multi|current";
 
 pub struct Settings {
     pub contenders: Vec<String>,
-    /// See `pair`: calls in flight, or connections `x` calls in flight on each.
-    pub workloads: Vec<String>,
+    pub tables: Vec<(Road, String)>,
     pub rounds: usize,
     pub window: Duration,
-    pub road: Road,
     pub runtime: String,
 }
 
@@ -23,25 +23,36 @@ impl Settings {
     pub fn read(words: &[&str]) -> Self {
         let mut settings = Self {
             contenders: list(&contenders::ALL.join(",")),
-            workloads: list(&WORKLOADS.join(",")),
+            tables: Vec::new(),
             rounds: 5,
             window: Duration::from_secs(1),
-            road: Road::Local,
             runtime: "multi".to_owned(),
         };
+        let (mut road, mut names) = (None, None);
         for pair in words.chunks(2) {
             let [flag, value] = pair else { panic!("{HELP}") };
             match *flag {
                 "--only" => settings.contenders = list(value),
-                "--workload" => settings.workloads = list(value),
+                "--workload" => names = Some(list(value)),
                 "--rounds" => settings.rounds = value.parse().expect("a number of rounds"),
                 "--seconds" => settings.window = Duration::from_secs_f64(value.parse().expect("seconds")),
-                "--road" => settings.road = Road::named(value),
+                "--road" => road = Some(Road::named(value)),
                 "--runtime" => settings.runtime = (*value).to_owned(),
                 _ => panic!("{flag:?} is no flag; {HELP}"),
             }
         }
+        settings.tables = chosen(road, names);
         settings
+    }
+}
+
+/// All tables of a road, or some of them; if nothing is said, everything.
+fn chosen(road: Option<Road>, names: Option<Vec<String>>) -> Vec<(Road, String)> {
+    let all = |road| tables::on(road).iter().map(move |name| (road, (*name).to_owned()));
+    match (road, names) {
+        (road, Some(names)) => names.into_iter().map(|name| (road.unwrap_or(Road::Local), name)).collect(),
+        (Some(road), None) => all(road).collect(),
+        (None, None) => [Road::Local, Road::Tcp, Road::RabbitMq].into_iter().flat_map(all).collect(),
     }
 }
 

@@ -24,6 +24,11 @@ pub fn peak_memory(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }
 
+/// The memory that it has now, in KiB. What the kernel keeps for its sockets is not in there.
+pub fn memory(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
 fn status(pid: u32, name: &str) -> u64 {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));

@@ -26,6 +26,10 @@ pub struct Outcome {
     pub cpu: f64,
     /// MiB of both processes together.
     pub memory: f64,
+    /// MiB per second of what passed beside the calls.
+    pub passed: f64,
+    /// KiB that the server has for each idle connection.
+    pub idle_memory: f64,
 }
 
 /// What a client is told of the window to come.
@@ -87,6 +91,8 @@ impl Window {
             p99: times.percentile(0.99),
             cpu: costs.cpu.as_secs_f64() * 1e6 / calls,
             memory: costs.memory as f64 / 1024.0,
+            passed: 0.0,
+            idle_memory: 0.0,
         }
     }
 }
@@ -112,6 +118,10 @@ impl Meter {
         if self.phase.load(Ordering::Relaxed) == OPEN {
             self.times.record(time);
         }
+    }
+
+    pub fn counted(&self) -> u64 {
+        self.times.total()
     }
 
     pub fn is_over(&self) -> bool {

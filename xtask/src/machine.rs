@@ -16,7 +16,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What a command took. All but the time is known on Linux alone.
 #[derive(Clone, Copy)]
-pub(super) struct Timing {
+pub(crate) struct Timing {
     time: Duration,
     /// Of all its threads and children.
     cpu: Option<Duration>,
@@ -26,7 +26,7 @@ pub(super) struct Timing {
 
 /// Runs a command that must succeed, after what prepares it; again, up to so many times, when other programs were in
 /// its way.
-pub(super) fn timed(
+pub(crate) fn timed(
     attempts: usize,
     what: &str,
     mut prepare: impl FnMut() -> Outcome,
@@ -52,7 +52,7 @@ pub(super) fn timed(
 }
 
 /// Waits until nobody else is busy, or patience ends.
-fn wait_for_rest() {
+pub(crate) fn wait_for_rest() {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         let watch = Watch::start();
@@ -72,7 +72,7 @@ fn counted(timings: &[Timing]) -> Vec<Timing> {
 }
 
 /// The middle one of the times that count, and of their CPU times, for a person to read.
-pub(super) fn median(timings: &[Timing]) -> String {
+pub(crate) fn median(timings: &[Timing]) -> String {
     let timings = counted(timings);
     let time = seconds(middle(timings.iter().map(|timing| timing.time)));
     match timings.iter().map(|timing| timing.cpu).collect::<Option<Vec<_>>>() {
@@ -94,7 +94,7 @@ fn seconds(time: Duration) -> String {
 }
 
 /// The machine in general terms, and how far the times can be trusted.
-pub(super) fn described<'a>(measured: impl Iterator<Item = &'a Vec<Timing>>) -> String {
+pub(crate) fn described<'a>(measured: impl Iterator<Item = &'a Vec<Timing>>) -> String {
     let rustc = output(Command::new("rustc").arg("--version")).unwrap_or_default();
     let rustc = rustc.split(' ').take(2).collect::<Vec<_>>().join(" ");
     let others = match measured
@@ -119,17 +119,17 @@ fn model() -> String {
 }
 
 /// Runs while something is measured.
-struct Watch {
+pub(crate) struct Watch {
     started: Instant,
     busy: Option<Busy>,
 }
 
 impl Watch {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { busy: Busy::now(), started: Instant::now() }
     }
 
-    fn stop(&self) -> Timing {
+    pub(crate) fn stop(&self) -> Timing {
         let time = self.started.elapsed();
         let busy = self.busy.as_ref().zip(Busy::now());
         let cpu = busy.as_ref().map(|(before, after)| seconds_of(after.ours.saturating_sub(before.ours)));

@@ -1,0 +1,46 @@
+//! Settings go in, rounds are run, and tables come out. In each round all lanes of a table take their turn.
+
+mod lanes;
+mod row;
+mod targets;
+
+use crate::pair;
+use crate::road::Road;
+use crate::settings::Settings;
+
+use lanes::{Lane, Table};
+use row::Row;
+
+pub use lanes::on;
+
+/// What was measured, by road and name of the table.
+pub type Measured = Vec<(Road, String, Vec<Row>)>;
+
+pub fn run(settings: &Settings) {
+    let mut measured = Measured::new();
+    for (road, name) in &settings.tables {
+        let table = Table::named(name, *road, &settings.contenders);
+        if table.lanes.is_empty() {
+            continue;
+        }
+        let rows = measure(&table, *road, name, settings);
+        row::print(&format!("{}; {}", table.title, road.name()), &rows, &table.references);
+        measured.push((*road, name.clone(), rows));
+    }
+    targets::print(&measured);
+}
+
+fn measure(table: &Table, road: Road, name: &str, settings: &Settings) -> Vec<Row> {
+    let mut rows: Vec<Row> = table.lanes.iter().map(|lane| Row::new(&lane.label)).collect();
+    let window = settings.window * table.windows;
+    for round in 0..settings.rounds {
+        eprintln!("{name}, {}: round {} of {}", road.name(), round + 1, settings.rounds);
+        for turn in 0..rows.len() {
+            // Nobody always comes after the same one.
+            let index = (turn + round) % rows.len();
+            let Lane { contender, work, .. } = &table.lanes[index];
+            rows[index].add(pair::run(contender, road, &settings.runtime, *work, window));
+        }
+    }
+    rows
+}

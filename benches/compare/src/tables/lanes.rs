@@ -1,0 +1,91 @@
+//! The name of a table goes in; what is measured for it, and what the others are compared with, comes out.
+
+use crate::call::Load;
+use crate::contenders::{self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
+use crate::road::Road;
+use crate::work::Work;
+
+/// Throws, and the requests that they are compared with.
+const CALLERS: Load = Load { connections: 1, in_flight: 64 };
+const ONE: Load = Load { connections: 1, in_flight: 1 };
+pub const REQUESTS: &str = "ours, requests";
+pub const IDLE: &str = "ours, 64 in flight beside 9,999 idle connections";
+
+/// A contender with some work, and what to call that.
+pub struct Lane {
+    pub label: String,
+    pub contender: String,
+    pub work: Work,
+}
+
+pub struct Table {
+    pub title: String,
+    pub lanes: Vec<Lane>,
+    /// Few huge messages end in a usual window.
+    pub windows: u32,
+    /// Labels of lanes that others are compared with.
+    pub references: Vec<&'static str>,
+}
+
+/// Names of the tables of a road: calls in flight, connections `x` calls in flight on each, and others.
+pub fn on(road: Road) -> &'static [&'static str] {
+    match road {
+        Road::Local => &["1", "64", "256", "64x1", "throws", "carry", "aside", "scale"],
+        Road::Tcp => &["1", "64", "256", "throws", "carry"],
+        Road::RabbitMq => &["1", "64", "256"],
+    }
+}
+
+impl Table {
+    pub fn named(name: &str, road: Road, contenders: &[String]) -> Self {
+        let able = |work| contenders.iter().filter(move |contender| contenders::can(contender, road, work));
+        let lanes = |work| able(work).map(|contender| lane(contender, contender, work)).collect::<Vec<_>>();
+        let has_ours = contenders.iter().any(|contender| contender == OURS);
+        match name {
+            "throws" => {
+                let mut throws = lanes(Work::Throw(CALLERS));
+                throws.extend(has_ours.then(|| lane(REQUESTS, OURS, Work::Echo(CALLERS))));
+                table("throws, 64 callers", throws, vec![REQUESTS])
+            }
+            "carry" => table("1 MiB, one at a time", lanes(Work::Carry(ONE)), vec![FLOOR_OF_BYTES]),
+            "aside" => {
+                let (alone, beside) = (Work::Aside { huge: false }, Work::Aside { huge: true });
+                let mut both: Vec<Lane> =
+                    able(alone).map(|name| lane(&format!("{name}, alone"), name, alone)).collect();
+                both.extend(lanes(beside));
+                Self { windows: 3, ..table("one each millisecond, while 64 MiB pass", both, Vec::new()) }
+            }
+            "scale" => table("scale", if has_ours { scale() } else { Vec::new() }, Vec::new()),
+            _ => {
+                let load = Load::named(name);
+                let title = match load.connections {
+                    1 => format!("{} in flight", load.in_flight),
+                    many => format!("{many} connections, {} in flight on each", load.in_flight),
+                };
+                table(&title, lanes(Work::Echo(load)), vec![TARPC, FLOOR, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE])
+            }
+        }
+    }
+}
+
+fn scale() -> Vec<Lane> {
+    let each = |connections| Work::Echo(Load { connections, in_flight: 1 });
+    vec![
+        lane("ours, 64 in flight", OURS, Work::Echo(CALLERS)),
+        lane(IDLE, OURS, Work::Idle(10_000)),
+        lane("ours, 64 in flight, one route", "ours-routes-1", Work::Echo(CALLERS)),
+        lane("ours, 64 in flight, 10,000 routes", "ours-routes-10000", Work::Echo(CALLERS)),
+        lane("ours, 64 clients at once", OURS, each(64)),
+        lane("ours, 1,000 clients at once", OURS, each(1000)),
+        lane("floor-wire, 64 clients at once", FLOOR, each(64)),
+        lane("floor-wire, 1,000 clients at once", FLOOR, each(1000)),
+    ]
+}
+
+fn lane(label: &str, contender: &str, work: Work) -> Lane {
+    Lane { label: label.to_owned(), contender: contender.to_owned(), work }
+}
+
+fn table(title: &str, lanes: Vec<Lane>, references: Vec<&'static str>) -> Table {
+    Table { title: title.to_owned(), lanes, windows: 1, references }
+}
