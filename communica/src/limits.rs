@@ -144,7 +144,8 @@ impl Limits {
     /// Messages to one peer that are accepted and not yet handed to its link, by number and by bytes. At this bound
     /// `request` and `throw` wait for room; those that wait side by side get it in no order. While answers alone reach
     /// it, no further handlers of that peer start. A peer that goes on sending what has to be refused, and takes no
-    /// answers, loses its link at four times the bound.
+    /// answers, loses its link at four times the bound. A large message that goes out in pieces does not count from its first
+    /// piece on, or the small ones that pass it would wait for it.
     #[must_use]
     pub fn queued(self, messages: usize, bytes: usize) -> Self {
         Self { queued: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
@@ -189,7 +190,7 @@ impl Limits {
 
     /// What was sent to one peer and not yet acknowledged by it, by number and by bytes: it is kept, to be repeated should
     /// the link be cut. At this bound nothing more is sent, and `request` and `throw` wait for room. A single larger message
-    /// is sent nevertheless. Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume).
+    /// is sent nevertheless, and one that goes out in pieces does not count while it is the only one. Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume).
     #[must_use]
     pub fn unacknowledged(self, messages: usize, bytes: usize) -> Self {
         Self { unacknowledged: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }

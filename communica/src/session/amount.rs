@@ -32,6 +32,11 @@ impl Amount {
         self.messages
     }
 
+    pub(super) fn subtract(&mut self, other: Self) {
+        self.messages = self.messages.saturating_sub(other.messages);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
+    }
+
     pub(super) fn with(self, other: Self) -> Self {
         Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
     }

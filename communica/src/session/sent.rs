@@ -10,6 +10,8 @@ use crate::wire::{Chunks, Part};
 pub(super) struct Sent {
     entries: VecDeque<Entry>,
     amount: Amount,
+    /// Those of them that go out in pieces.
+    large: Amount,
     /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
 }
@@ -50,7 +52,17 @@ impl Sent {
     pub(super) fn take(&mut self, entry: Entry) {
         if entry.messages() > 0 {
             self.amount.add_many(entry.messages(), entry.len());
+            if let Entry::Large(..) = entry {
+                self.large.add(entry.len());
+            }
             self.entries.push_back(entry);
+        }
+    }
+
+    fn forget(&mut self, entry: &Entry) {
+        self.amount.take_many(entry.messages(), entry.len());
+        if let Entry::Large(..) = entry {
+            self.large.take(entry.len());
         }
     }
 
@@ -70,7 +82,7 @@ impl Sent {
 
     fn pop_back(&mut self) -> Option<Entry> {
         let last = self.entries.pop_back()?;
-        self.amount.take_many(last.messages(), last.len());
+        self.forget(&last);
         Some(last)
     }
 
@@ -84,7 +96,7 @@ impl Sent {
         let mut new = new;
         while new > 0 {
             let Some(first) = self.entries.pop_front() else { break };
-            self.amount.take_many(first.messages(), first.len());
+            self.forget(&first);
             match first {
                 Entry::Part(part) if part.messages > new => {
                     let rest = part.without_first(new);
@@ -100,7 +112,7 @@ impl Sent {
 
     /// What did not come, one message each, in order.
     pub(super) fn take_rest(&mut self) -> Vec<Entry> {
-        self.amount = Amount::default();
+        (self.amount, self.large) = Default::default();
         std::mem::take(&mut self.entries).into_iter().flat_map(Entry::split).collect()
     }
 
@@ -116,7 +128,13 @@ impl Sent {
         self.entries.is_empty()
     }
 
+    /// So much may have to be repeated that no more should. A single large message does not count: small ones must not
+    /// wait until all of it came.
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        self.amount.meets(quota)
+        let mut amount = self.amount;
+        if self.large.messages() == 1 {
+            amount.subtract(self.large);
+        }
+        amount.meets(quota)
     }
 }

@@ -206,8 +206,14 @@ impl Outbox {
         }
     }
 
+    /// No more fits. The large message that is under way does not count: it takes as long as it takes, and the small ones
+    /// that pass it must not wait for it.
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        self.queued.with(self.kept.amount()).meets(quota) || self.window_is_full()
+        let mut waiting = self.queued.with(self.kept.amount());
+        if let Some((_, under_way)) = self.large.front() {
+            waiting.take(under_way.len());
+        }
+        waiting.meets(quota) || self.window_is_full()
     }
 
     /// So much is on its way that nothing more goes out before the peer says what came.

@@ -415,6 +415,24 @@ fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
 }
 
 #[test]
+fn small_messages_do_not_wait_for_room_while_a_large_one_is_under_way() {
+    let limits = limits().queued(100, 100_000);
+    let mut client = session("c", &limits);
+    let throw = |client: &mut Pair, bytes| client.throw(None, "", &mut payload(&"x".repeat(bytes))).map(drop);
+    throw(&mut client, 200_000).unwrap();
+    for _ in 0..3 {
+        throw(&mut client, 100).unwrap();
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        assert!(batch.remaining() < 2 * 1024, "more than the small one and a piece");
+        client.filled_was_sent();
+    }
+    // Another large one waits, and counts.
+    throw(&mut client, 200_000).unwrap();
+    assert_eq!(throw(&mut client, 100), Err(Refused::Full));
+}
+
+#[test]
 fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
     let (mut client, mut server) = (session("c", &Limits::new()), session("s", &Limits::new()));
     let call = request(&mut client, "x");
