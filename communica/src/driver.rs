@@ -13,7 +13,7 @@ use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
 use crate::exchange::Exchange;
 use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
 use crate::wire::hello::About;
-use crate::wire::{Batch, Feature, Message};
+use crate::wire::{Feature, Message};
 
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
@@ -112,13 +112,6 @@ pub(crate) async fn drive(
         let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
     }
     end
-}
-
-/// Ends a link that never came to be driven. The peer is told the reason if it takes it at once, as a fresh link does.
-pub(crate) fn turn_away(mut link: Link, reason: &str) {
-    let mut batch = Batch::default();
-    batch.push_close(Some(reason));
-    let _ = link.tx.poll_send(&mut Context::from_waker(Waker::noop()), &mut batch);
 }
 
 /// However the driving ends, also when its future is dropped: what the link did not take waits for the next.

@@ -121,7 +121,18 @@ pub trait Incoming: Send {
     /// Waits for the client's hello, a JSON object. The caller limits the time.
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>>;
 
-    /// Sends the server's hello; the link is open.
+    /// Does what takes time, before the client's earlier link is ended, if it has one. A link with a store sends `hello`
+    /// here, and makes sure that the client is still there. [`accept`](Self::accept) follows, when that other link has
+    /// ended; or [`refuse`](Self::refuse). By default there is nothing to do.
+    ///
+    /// # Errors
+    /// This does not become a link.
+    fn prepare<'a>(&'a mut self, hello: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {
+        let _ = hello;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Sends the server's hello, if that was not done; the link is open.
     fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>>;
 
     /// Turns the client away. It is told the reason.

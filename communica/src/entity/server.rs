@@ -19,7 +19,7 @@ use super::caller::CallOptions;
 use super::client::{REPLACED, SUPERSEDED};
 use super::peer::Inflight;
 use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo};
-use crate::driver::{LinkEnd, drive, turn_away};
+use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -248,27 +248,21 @@ impl Server {
         let address = incoming.address();
         let hello = incoming.hello().await?;
         let refused = match self.let_in(&hello, &incoming.peer(), incoming.delivery()) {
-            // What is in a store waits there for either link; the client is told of its new one before the old one ends.
-            Ok((place, about)) if incoming.delivery() != Delivery::Direct => {
-                let ours = place.exchange.session().about(about.as_ref());
-                let link = incoming.accept(&hello::text(&ServerHello::new(Some(ours)))?).await?;
-                return Ok(match self.take_turn(place).await {
-                    Some(turn) => Some(Guest { turn, about, link }),
-                    None => {
-                        turn_away(link, REPLACED);
-                        None
+            Ok((place, about)) => {
+                let say = |place: &Place<'_>| {
+                    let ours = place.exchange.session().about(about.as_ref());
+                    hello::text(&ServerHello::new(Some(ours)))
+                };
+                incoming.prepare(&say(&place)?).await?;
+                match self.take_turn(place).await {
+                    Some(turn) => {
+                        // Only now nothing more comes over an earlier link, and the client can be told what did.
+                        let link = incoming.accept(&say(&turn.place)?).await?;
+                        return Ok(Some(Guest { turn, about, link }));
                     }
-                });
-            }
-            Ok((place, about)) => match self.take_turn(place).await {
-                Some(turn) => {
-                    // Only now nothing more comes over an earlier link, and the client can be told what did.
-                    let ours = turn.place.exchange.session().about(about.as_ref());
-                    let link = incoming.accept(&hello::text(&ServerHello::new(Some(ours)))?).await?;
-                    return Ok(Some(Guest { turn, about, link }));
+                    None => SUPERSEDED.to_owned(),
                 }
-                None => SUPERSEDED.to_owned(),
-            },
+            }
             Err(reason) => reason,
         };
         tracing::warn!(address, reason = refused, "refused a connection");

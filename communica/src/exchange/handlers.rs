@@ -166,6 +166,7 @@ impl Exchange {
     /// Stops the handlers that still run. Their callers get no answer.
     pub(crate) fn abort_jobs(&self) {
         self.running.stop_all();
+        self.session().forget_jobs();
     }
 }
 

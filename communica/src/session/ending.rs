@@ -15,9 +15,14 @@ impl<W: Clone> Session<W> {
     /// The peer went to another server, which has all that is in the store. Calls to it end, and what was queued for it
     /// is dropped. Wake the returned.
     pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
+        self.forget_jobs();
+        self.end_all(&Reason::Disconnected(why.to_owned()))
+    }
+
+    /// What came is not handled here any more: a store gives it to somebody else.
+    pub(crate) fn forget_jobs(&mut self) {
         self.arrivals.forget();
         self.jobs.forget_waiting();
-        self.end_all(&Reason::Disconnected(why.to_owned()))
     }
 
     /// Nothing is accepted any more, and what waits ends. Wake the returned.

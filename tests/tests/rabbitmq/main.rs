@@ -9,6 +9,7 @@ mod faults;
 mod limits;
 mod processes;
 mod python;
+mod returns;
 mod servers;
 mod strangers;
 mod support;

@@ -58,6 +58,10 @@ impl Incoming for FaultIncoming {
         })
     }
 
+    fn prepare<'a>(&'a mut self, hello: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {
+        self.inner.prepare(hello)
+    }
+
     fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let Self { inner, plan, bench } = *self;

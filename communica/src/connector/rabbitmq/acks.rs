@@ -1,6 +1,6 @@
 //! Deliveries and when they are done with → acknowledgements, as few as possible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -9,8 +9,8 @@ pub(super) struct Acks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Tags of what is being handled.
-    open: BTreeSet<u64>,
+    /// Tags of what is being handled; and whether it has an id, so that it is recognised if it comes again.
+    open: BTreeMap<u64, bool>,
     /// Tags of what is done with and not acknowledged.
     settled: BTreeSet<u64>,
     /// Some are left to others.
@@ -34,13 +34,20 @@ impl Acks {
     }
 
     pub(super) fn came(&self, tag: u64) {
-        self.lock().open.insert(tag);
+        self.lock().open.insert(tag, true);
+    }
+
+    /// What came has no id.
+    pub(super) fn has_no_id(&self, tag: u64) {
+        if let Some(has_id) = self.lock().open.get_mut(&tag) {
+            *has_id = false;
+        }
     }
 
     pub(super) fn settle(&self, tag: u64) {
         let waker = {
             let mut state = self.lock();
-            if state.open.remove(&tag) {
+            if state.open.remove(&tag).is_some() {
                 state.settled.insert(tag);
             }
             state.waker.take()
@@ -52,8 +59,14 @@ impl Acks {
 
     /// Nobody here handles this one, if it is still open: the broker gives it to somebody else when the channel closes.
     pub(super) fn leave(&self, tag: u64) {
-        let mut state = self.lock();
-        state.left |= state.open.contains(&tag);
+        let waker = {
+            let mut state = self.lock();
+            state.left |= state.open.contains_key(&tag);
+            if state.left { state.waker.take() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Whether that happened.
@@ -65,6 +78,21 @@ impl Acks {
     pub(super) fn open(&self) -> usize {
         let state = self.lock();
         state.open.len() + state.settled.len()
+    }
+
+    /// Something is being handled here that would not be recognised if it came again.
+    pub(super) fn must_stay(&self) -> bool {
+        let state = self.lock();
+        !state.left && state.open.values().any(|has_id| !has_id)
+    }
+
+    /// Gives up what would be recognised. Returns its tags, for it to come again.
+    pub(super) fn give_back(&self) -> Vec<u64> {
+        let mut state = self.lock();
+        let (given, kept): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut state.open).into_iter().partition(|(_, has_id)| *has_id);
+        state.open = kept;
+        given.into_keys().collect()
     }
 
     /// Deliveries that can be acknowledged now; when there are more, `waker` is woken.
@@ -83,7 +111,7 @@ impl Acks {
             return Vec::new();
         }
         let settled = std::mem::take(&mut state.settled);
-        let first_open = state.open.first().copied().unwrap_or(u64::MAX);
+        let first_open = state.open.first_key_value().map_or(u64::MAX, |(tag, _)| *tag);
         let up_to = settled.range(..first_open).next_back().map(|&tag| Ack { tag, multiple: true });
         let single = settled.range(first_open..).map(|&tag| Ack { tag, multiple: false });
         up_to.into_iter().chain(single).collect()
@@ -94,16 +122,35 @@ impl Acks {
 mod tests {
     use super::*;
 
+    const fn ack(tag: u64, multiple: bool) -> Ack {
+        Ack { tag, multiple }
+    }
+
     #[test]
     fn what_is_done_in_a_row_takes_one_acknowledgement() {
         let acks = Acks::default();
         (1..=6).for_each(|tag| acks.came(tag));
         [2, 1, 3, 5].into_iter().for_each(|tag| acks.settle(tag));
-        let ack = |tag, multiple| Ack { tag, multiple };
         assert_eq!(acks.take(), [ack(3, true), ack(5, false)]);
         assert_eq!((acks.take(), acks.open()), (vec![], 2));
         [4, 4, 6, 9].into_iter().for_each(|tag| acks.settle(tag));
         assert_eq!(acks.take(), [ack(6, true)]);
         assert_eq!(acks.open(), 0);
+    }
+
+    #[test]
+    fn what_would_be_recognised_is_given_back_and_the_rest_stays_until_it_is_done_with() {
+        let acks = Acks::default();
+        (1..=5).for_each(|tag| acks.came(tag));
+        [1, 3, 5].into_iter().for_each(|tag| acks.has_no_id(tag));
+        acks.settle(2);
+        assert!(acks.must_stay());
+        assert_eq!(acks.give_back(), [4]);
+        [3, 4, 5].into_iter().for_each(|tag| acks.settle(tag));
+        assert_eq!(acks.take(), [ack(2, false), ack(3, false), ack(5, false)]);
+        assert_eq!((acks.open(), acks.must_stay()), (1, true));
+        // Nobody will be done with it.
+        acks.leave(1);
+        assert!(!acks.must_stay());
     }
 }

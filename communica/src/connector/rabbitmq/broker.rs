@@ -2,25 +2,20 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use lapin::message::Delivery;
-use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    QueueBindOptions, QueueDeclareOptions,
-};
+use lapin::options::QueueDeclareOptions;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{FieldTable, ShortString};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
-    ExchangeKind,
-};
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
+use tokio::sync::OwnedMutexGuard;
 
 /// Where the URL says nothing else, a broker that says nothing for so many seconds counts as lost.
 const HEARTBEAT: u16 = 20;
+/// Who read a queue before gets so much time to leave it.
+pub(super) const LEAVING_TIME: Duration = Duration::from_secs(3);
 /// Opening a connection may take so long, and so may what a server needs to listen.
 pub(super) const OPENING: Duration = Duration::from_secs(30);
 
@@ -77,7 +72,12 @@ pub(super) struct Broker {
     ca: Option<String>,
     /// More than one only when the first has no channel left.
     connections: tokio::sync::Mutex<Vec<Connection>>,
+    /// For each queue that is read here, whose turn it is.
+    turns: Mutex<HashMap<ShortString, Weak<tokio::sync::Mutex<()>>>>,
 }
+
+/// To read a queue: until it is dropped, no other link of this process does.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// A connection belongs to the runtime that opened it, and ends with it.
 type Key = (tokio::runtime::Id, String, Option<String>);
@@ -93,8 +93,8 @@ impl Broker {
             return broker;
         }
         brokers.retain(|_, broker| broker.strong_count() > 0);
-        let connections = tokio::sync::Mutex::new(Vec::new());
-        let broker = Arc::new(Self { url: url.clone(), ca: ca.map(str::to_owned), connections });
+        let (connections, turns) = (tokio::sync::Mutex::new(Vec::new()), Mutex::default());
+        let broker = Arc::new(Self { url: url.clone(), ca: ca.map(str::to_owned), connections, turns });
         brokers.insert(key, Arc::downgrade(&broker));
         broker
     }
@@ -149,6 +149,23 @@ impl Broker {
         let advice = advice(&uri.scheme, &error);
         let error = broken(error);
         io::Error::new(error.kind(), format!("the broker at {} cannot be reached: {error}{advice}", self.url))
+    }
+
+    /// Waits until no other link of this process reads this queue, and what such a link did not take is back in it.
+    pub(super) async fn turn(&self, queue: &ShortString) -> Turn {
+        let turns = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = turns.get(queue).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                if turns.len() == turns.capacity() {
+                    turns.retain(|_, turns| turns.strong_count() > 0);
+                }
+                let new = Arc::default();
+                turns.insert(queue.clone(), Arc::downgrade(&new));
+                new
+            })
+        };
+        turns.lock_owned().await
     }
 
     /// How many read this queue; none if it is not there.
@@ -219,130 +236,4 @@ pub(super) fn broken(error: lapin::Error) -> io::Error {
         _ => io::ErrorKind::ConnectionAborted,
     };
     io::Error::new(kind, error.to_string())
-}
-
-/// A channel that confirms what is published on it, and a way to say things on it.
-#[derive(Clone)]
-pub(super) struct Line {
-    pub(super) channel: Channel,
-    pub(super) exchange: ShortString,
-}
-
-/// One thing to publish.
-pub(super) struct Post {
-    pub(super) to: ShortString,
-    pub(super) body: Vec<u8>,
-    pub(super) properties: BasicProperties,
-    /// It is an error if no queue has this name.
-    pub(super) must_arrive: bool,
-}
-
-impl Post {
-    /// Something of this type for this queue, which a restart of the broker may cost.
-    pub(super) fn new(kind: &str, to: &ShortString, body: impl Into<Vec<u8>>) -> Self {
-        let properties = BasicProperties::default().with_type(kind.into());
-        Self { to: to.clone(), body: body.into(), properties, must_arrive: false }
-    }
-
-    /// With further properties.
-    pub(super) fn with(mut self, change: impl FnOnce(BasicProperties) -> BasicProperties) -> Self {
-        self.properties = change(self.properties);
-        self
-    }
-
-    pub(super) fn must_arrive(self) -> Self {
-        Self { must_arrive: true, ..self }
-    }
-}
-
-/// Done when the broker has what was published.
-pub(super) type Posting = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
-
-impl Line {
-    /// A new channel to the broker; the exchange is there.
-    pub(super) async fn open(broker: &Broker, exchange: &str) -> io::Result<Self> {
-        let channel = broker.channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(broken)?;
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let exchange = ShortString::from(exchange);
-        let declared =
-            channel.exchange_declare(exchange.clone(), ExchangeKind::Direct, durable, FieldTable::default());
-        declared.await.map_err(broken)?;
-        Ok(Self { channel, exchange })
-    }
-
-    /// Publishes. The order of several is that in which their futures are polled for the first time.
-    pub(super) fn post(&self, post: Post) -> Posting {
-        let Self { channel, exchange } = self.clone();
-        let Post { to, body, properties, must_arrive } = post;
-        Box::pin(async move {
-            let options = BasicPublishOptions { mandatory: must_arrive, ..BasicPublishOptions::default() };
-            let confirm = channel.basic_publish(exchange, to.clone(), options, &body, properties).await;
-            match confirm.map_err(broken)?.await.map_err(broken)? {
-                Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
-                Confirmation::Ack(Some(_)) => {
-                    let what = format!("the queue {to} does not exist");
-                    Err(io::Error::new(io::ErrorKind::NotFound, what))
-                }
-                Confirmation::Nack(_) => {
-                    Err(io::Error::other("the broker could not store a message, see its log"))
-                }
-            }
-        })
-    }
-
-    /// A queue that ends with its consumer, under a name of the broker's choice.
-    pub(super) async fn own_queue(&self) -> io::Result<ShortString> {
-        let own =
-            QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-        self.queue("".into(), own).await
-    }
-
-    /// A queue that is there until somebody deletes it.
-    pub(super) async fn durable_queue(&self, name: ShortString) -> io::Result<ShortString> {
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.queue(name, durable).await
-    }
-
-    async fn queue(&self, name: ShortString, options: QueueDeclareOptions) -> io::Result<ShortString> {
-        let queue = self.channel.queue_declare(name, options, FieldTable::default()).await.map_err(broken)?;
-        let name = queue.name().clone();
-        self.bind(name.clone(), name.clone()).await?;
-        Ok(name)
-    }
-
-    pub(super) async fn bind(&self, queue: ShortString, key: ShortString) -> io::Result<()> {
-        let (options, table) = (QueueBindOptions::default(), FieldTable::default());
-        let bound = self.channel.queue_bind(queue, self.exchange.clone(), key, options, table);
-        bound.await.map_err(broken)
-    }
-
-    /// How many messages each consumer from now on gets before it waits for acknowledgements.
-    pub(super) async fn prefetch(&self, messages: u16) -> io::Result<()> {
-        self.channel.basic_qos(messages, BasicQosOptions::default()).await.map_err(broken)
-    }
-
-    /// What comes to a queue. `acknowledged`: each message wants to be.
-    pub(super) async fn consume(&self, queue: &ShortString, acknowledged: bool) -> io::Result<Consumer> {
-        let options = BasicConsumeOptions { no_ack: !acknowledged, ..BasicConsumeOptions::default() };
-        let consumed = self.channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default());
-        consumed.await.map_err(broken)
-    }
-}
-
-/// The next message of a queue.
-pub(super) async fn next(consumer: &mut Consumer) -> io::Result<Delivery> {
-    use futures_core::Stream;
-    match std::future::poll_fn(|cx| Pin::new(&mut *consumer).poll_next(cx)).await {
-        Some(delivery) => delivery.map_err(broken),
-        None => Err(cancelled()),
-    }
-}
-
-pub(super) fn cancelled() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the broker stopped delivering: the queue was deleted")
-}
-
-pub(super) fn is(delivery: &Delivery, kind: &str) -> bool {
-    delivery.properties.kind().as_ref().is_some_and(|found| found.as_str() == kind)
 }

@@ -11,7 +11,8 @@ use lapin::message::Delivery;
 use lapin::types::ShortString;
 
 use super::RmqConnector;
-use super::broker::{Broker, Line, Post, is, next};
+use super::broker::{Broker, LEAVING_TIME};
+use super::line::{Line, Post, is, next};
 use super::names::{BACK, CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::shared::Shared;
@@ -49,7 +50,11 @@ pub(super) async fn connect(
     let line = Line::open(&broker, &connector.exchange).await?;
     line.prefetch(connector.prefetch).await?;
     let shaken = Handshake::run(connector, &line, &client, hello, limits).await?;
-    let consumer = line.consume(&to_client, true).await?;
+    let shared = Shared::new(line, broker.clone(), shaken.connect_id);
+    // An earlier link of this process that hangs does not read either.
+    let turn = tokio::time::timeout(LEAVING_TIME, broker.turn(&to_client)).await.ok();
+    shared.reads(to_client.clone(), turn);
+    let consumer = shared.line.consume(&to_client, true).await?;
     let destination = Destination {
         peer: to_server,
         own: Some(shaken.server_queue),
@@ -61,7 +66,6 @@ pub(super) async fn connect(
     connector.connected_before.store(true, Ordering::Relaxed);
     let fresh = connector.queues_lost.swap(false, Ordering::Relaxed);
     let address = connector.describe();
-    let shared = Shared::new(line, broker, shaken.connect_id);
     let windows = Windows { queue: Some(to_client), consumers: vec![consumer], opening: None };
     let rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))
         .with_own(shaken.own)

@@ -72,6 +72,13 @@ impl Links {
         Some(Displaced { own: earlier.own, connect_id })
     }
 
+    /// Neither this server nor another has the client through a later connection than this one.
+    pub(super) fn is_latest(&self, client: &str, shared: &Arc<Shared>) -> bool {
+        let known = self.lock();
+        let latest = known.links.get(client).and_then(|entry| entry.shaken.as_ref());
+        latest.is_some_and(|shaken| shaken.shared.as_ptr() == Arc::as_ptr(shared))
+    }
+
     /// This client shook hands before. A false no, once in a while, does no harm.
     pub(super) fn was_here(&self, client: &str) -> bool {
         self.lock().former.contains_key(client)

@@ -1,11 +1,15 @@
 //! Links through a RabbitMQ broker: between machines, and over the end of either process.
 //!
-//! A link is a pair of queues, one in each direction. [`client`] and [`server`] shake hands, [`tx`] and [`rx`] carry,
-//! [`broker`] has the connection. [`work`] is the queue that servers share.
+//! A link is a pair of queues, one in each direction. [`client`] and [`incoming`] shake hands, [`tx`] and [`rx`] carry,
+//! [`leaving`] ends it. [`server`] hears knocks, [`broker`] has the connection. [`work`] is the queue that servers share.
 
 mod acks;
 mod broker;
 mod client;
+mod doorstep;
+mod incoming;
+mod leaving;
+mod line;
 mod links;
 mod names;
 mod rx;

@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::acks::Acks;
-use super::broker::{broken, cancelled, is};
+use super::broker::broken;
+use super::leaving::Left;
+use super::line::{cancelled, is};
 use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::Shared;
 use crate::connector::{BoxFuture, LinkError, LinkRx, Received};
@@ -113,18 +115,21 @@ impl RmqRx {
         }
     }
 
-    pub(super) fn with_own(self, own: Consumer) -> Self {
-        Self { own: Some(own), ..self }
+    pub(super) fn with_own(mut self, own: Consumer) -> Self {
+        self.own = Some(own);
+        self
     }
 
-    pub(super) fn with_aside(self, aside: mpsc::UnboundedReceiver<Message>) -> Self {
-        Self { aside: Some(aside), ..self }
+    pub(super) fn with_aside(mut self, aside: mpsc::UnboundedReceiver<Message>) -> Self {
+        self.aside = Some(aside);
+        self
     }
 
     /// The other side is never silent for so long.
-    pub(super) fn with_silence(self, limit: Duration) -> Self {
+    pub(super) fn with_silence(mut self, limit: Duration) -> Self {
         let over = Box::pin(tokio::time::sleep(limit));
-        Self { silence: Some(Silence { limit, over }), ..self }
+        self.silence = Some(Silence { limit, over });
+        self
     }
 
     /// Collects what came. A delivery with a smaller tag may be found later than one with a larger, on another
@@ -200,6 +205,9 @@ impl RmqRx {
         }
         let key = key(&delivery, &id);
         drop(id);
+        if key.is_none() {
+            self.shared.acks.has_no_id(delivery.delivery_tag);
+        }
         if self.settings.ack_on_arrival {
             // Copies are recognised all the same.
             self.shared.acks.settle(delivery.delivery_tag);
@@ -245,6 +253,16 @@ impl RmqRx {
         std::task::ready!(silence.over.as_mut().poll(cx));
         let what = format!("the server was not heard for {:?}", silence.limit);
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what).into())
+    }
+}
+
+/// What was brought and not taken goes back to the queue when the link has ended.
+impl Drop for RmqRx {
+    fn drop(&mut self) {
+        let untaken = self.ready.iter().filter(|(_, (_, acknowledged))| *acknowledged).map(|(tag, _)| *tag);
+        let untaken = untaken.collect();
+        let consumers = std::mem::take(&mut self.windows.consumers);
+        self.shared.leave(Left { consumers, own: self.own.take(), untaken });
     }
 }
 

@@ -9,7 +9,10 @@ use std::time::Duration;
 use lapin::types::ShortString;
 
 use super::acks::Acks;
-use super::broker::{Broker, Line};
+use super::broker::{Broker, Turn};
+use super::leaving::{Leaving, Left};
+use super::line::Line;
+use crate::connector::MOVED;
 
 /// Requests that want their answer elsewhere, at most.
 const ELSEWHERE: usize = 65_536;
@@ -17,7 +20,7 @@ const ELSEWHERE: usize = 65_536;
 pub(super) struct Shared {
     pub(super) line: Line,
     /// Keeps the connection.
-    _broker: Arc<Broker>,
+    broker: Arc<Broker>,
     pub(super) acks: Arc<Acks>,
     pub(super) connect_id: Vec<u8>,
     /// Something came since the last look.
@@ -34,6 +37,10 @@ struct State {
     elsewhere: HashMap<String, ShortString>,
     /// Bodies of answers to requests that were not taken.
     refusals: Vec<Vec<u8>>,
+    /// What is read, and the turn to do so.
+    reading: Option<(ShortString, Option<Turn>)>,
+    /// Set when the receiving half is gone.
+    left: Left,
 }
 
 /// How a side of a link finds out that the other is gone.
@@ -49,12 +56,23 @@ pub(super) struct Pace {
 impl Shared {
     pub(super) fn new(line: Line, broker: Arc<Broker>, connect_id: Vec<u8>) -> Arc<Self> {
         let (heard, state) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { line, _broker: broker, acks: Arc::default(), connect_id, heard, state })
+        Arc::new(Self { line, broker, acks: Arc::default(), connect_id, heard, state })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Changed in single steps: a panic elsewhere leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This link reads the queue from now on. Others of this process have to wait until it has ended and what it did not
+    /// take is back there.
+    pub(super) fn reads(&self, queue: ShortString, turn: Option<Turn>) {
+        self.lock().reading = Some((queue, turn));
+    }
+
+    /// The receiving half is gone.
+    pub(super) fn leave(&self, left: Left) {
+        self.lock().left = left;
     }
 
     /// Who looks after the link.
@@ -121,5 +139,16 @@ impl Shared {
     pub(super) fn take_elsewhere(&self, id: &str) -> Option<ShortString> {
         let mut state = self.lock();
         if state.elsewhere.is_empty() { None } else { state.elsewhere.remove(id) }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let State { ended, reading, left, .. } =
+            std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let Some((queue, turn)) = reading else { return };
+        let (line, acks, _broker) = (self.line.clone(), self.acks.clone(), self.broker.clone());
+        let has_moved = ended.flatten().is_some_and(|reason| reason == MOVED);
+        Leaving { line, left, acks, queue, turn, _broker }.begin(!has_moved);
     }
 }

@@ -12,7 +12,8 @@ use lapin::options::{BasicAckOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::{Instant, Sleep};
 
-use super::broker::{Post, Posting, broken, is_not_found};
+use super::broker::{broken, is_not_found};
+use super::line::{Post, Posting};
 use super::names::{CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::Shared;
 use crate::connector::{BoxFuture, Delivery, LinkTx};

@@ -13,7 +13,8 @@ use lapin::types::ShortString;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::broker::{Broker, Line, Post, is};
+use super::broker::Broker;
+use super::line::{Line, Post, is};
 use super::names::{CLIENT, MESSAGE};
 use super::rx::{RmqRx, Windows, header, key, refusal, split};
 use super::server::{House, poll_next};
@@ -80,7 +81,7 @@ impl WorkDesk {
     fn incoming(&self, client: &str) -> Option<WorkIncoming> {
         let waiting = self.house.links.unshaken(client)?;
         let (house, broker, answers) = (self.house.clone(), self.broker.clone(), self.answers.clone());
-        Some(WorkIncoming { house, broker, answers, client: client.to_owned(), waiting })
+        Some(WorkIncoming { house, broker, answers, client: client.to_owned(), waiting, line: None })
     }
 
     fn sort(&mut self, mut delivery: Delivery) -> Option<WorkIncoming> {
@@ -133,13 +134,14 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let (channel, tag, done) = (self.line.channel.clone(), self.tag, self.done);
+        let (line, tag, done) = (self.line.clone(), self.tag, self.done);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
+            let back = BasicNackOptions { requeue: true, multiple: false };
             // If the channel is gone, the broker gives the message to somebody anyway.
             let _ = match done {
-                true => channel.basic_ack(tag, BasicAckOptions::default()).await,
-                false => channel.basic_nack(tag, BasicNackOptions { requeue: true, multiple: false }).await,
+                true => line.channel.basic_ack(tag, BasicAckOptions::default()).await,
+                false => line.channel.basic_nack(tag, back).await,
             };
         });
     }
@@ -152,6 +154,7 @@ pub(super) struct WorkIncoming {
     answers: ShortString,
     client: String,
     waiting: mpsc::UnboundedReceiver<Message>,
+    line: Option<Line>,
 }
 
 impl WorkIncoming {
@@ -163,17 +166,32 @@ impl WorkIncoming {
         format!("{}, client {} by the work queue", self.house.connector.describe(), self.client)
     }
 
-    pub(super) async fn let_in(mut self: Box<Self>) -> Result<Link, LinkError> {
-        let connector = &self.house.connector;
-        let line = Line::open(&self.broker, &connector.exchange).await?;
-        if self.waiting.is_closed() {
-            // Its place was taken, and this link would push out the one that the client made.
-            while let Ok(message) = self.waiting.try_recv() {
-                let _ = self.house.links.give(&self.client, message);
-            }
-            let what = "the client itself connected meanwhile";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what).into());
+    /// What takes time, before any other link is ended for this one.
+    pub(super) async fn make_ready(&mut self) -> Result<(), LinkError> {
+        if self.line.is_none() {
+            self.line = Some(Line::open(&self.broker, &self.house.connector.exchange).await?);
         }
+        self.check_place()
+    }
+
+    /// Whether its place was taken: then this link would push out the one that the client made.
+    fn check_place(&mut self) -> Result<(), LinkError> {
+        if !self.waiting.is_closed() {
+            return Ok(());
+        }
+        while let Ok(message) = self.waiting.try_recv() {
+            let _ = self.house.links.give(&self.client, message);
+        }
+        let what = "the client itself connected meanwhile";
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, what).into())
+    }
+
+    pub(super) async fn let_in(mut self: Box<Self>) -> Result<Link, LinkError> {
+        self.make_ready().await?;
+        let Some(line) = self.line.take() else {
+            return Err(io::Error::from(io::ErrorKind::NotConnected).into());
+        };
+        let connector = &self.house.connector;
         let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16));
         let windows = Windows { queue: None, consumers: Vec::new(), opening: None };
         let address = self.describe();
