@@ -1,6 +1,6 @@
-#![cfg_attr(all(feature = "macros", feature = "json", feature = "local", unix), doc = include_str!("../README.md"))]
+#![cfg_attr(all(feature = "macros", feature = "json", feature = "local"), doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(all(feature = "macros", feature = "json", feature = "local", unix)),
+    not(all(feature = "macros", feature = "json", feature = "local")),
     doc = "Typed calls between processes."
 )]
 //!

@@ -150,7 +150,7 @@ impl Peer {
 
 fn program(language: Language) -> Command {
     match language {
-        Language::Rust => Command::new(rust_peer()),
+        Language::Rust => rust_peer(),
         Language::Python => {
             let mut command = Command::new(python::interpreter());
             command.arg(python::script("peer.py"));
@@ -159,8 +159,17 @@ fn program(language: Language) -> Command {
     }
 }
 
-/// Cargo builds it with every test of this crate, above the folder of the test that runs.
-fn rust_peer() -> PathBuf {
+/// `COMMUNICA_PEER`, a program and its first arguments, a line each: how `cargo xtask windows` has another system's peer
+/// in place of ours. Else the one that cargo builds with every test of this crate, above the folder of the test that runs.
+fn rust_peer() -> Command {
+    let given = std::env::var("COMMUNICA_PEER").ok();
+    let mut words = given.iter().flat_map(|words| words.lines());
+    let mut command = words.next().map_or_else(|| Command::new(our_peer()), Command::new);
+    command.args(words);
+    command
+}
+
+fn our_peer() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let debug = test.ancestors().nth(2).expect("tests lie in target/debug/deps");
     debug.join("peer").with_extension(std::env::consts::EXE_EXTENSION)

@@ -1,7 +1,7 @@
 //! Every example goes in; each must end well and say what it promises.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mix;
@@ -11,7 +11,7 @@ use crate::rabbitmq;
 use crate::tools::{Outcome, at, cargo, root, run, say, target_dir};
 
 /// Examples that need no partner, with the texts that they must print.
-const ALONE: [(&str, &[&str]); 2] = [
+pub(crate) const ALONE: [(&str, &[&str]); 2] = [
     (
         "quickstart",
         &[
@@ -32,15 +32,20 @@ pub(crate) fn run_all() -> Outcome {
     for (name, promises) in ALONE {
         let scratch = Scratch::new(name)?;
         say(&format!("example {name}"));
-        let mut program = Program::start(name, &mut stage.rust(name, &scratch))?;
-        for promise in promises {
-            program.wait_for(promise)?;
-        }
-        program.finish()?;
+        keeps_its_promises(name, &mut stage.rust(name, &scratch), promises)?;
         scratch.holds_no_sockets()?;
     }
     mix::run_all(&stage)?;
     if cfg!(unix) { over_a_broker(&stage) } else { Ok(()) }
+}
+
+/// It ends well and said all of this.
+pub(crate) fn keeps_its_promises(name: &str, command: &mut Command, promises: &[&str]) -> Outcome {
+    let mut program = Program::start(name, command)?;
+    for promise in promises {
+        program.wait_for(promise)?;
+    }
+    program.finish()
 }
 
 /// A private broker lives as long as the examples that need one.
@@ -103,6 +108,10 @@ impl Scratch {
         let path = std::env::temp_dir().join(format!("cx{}-{name}", std::process::id()));
         fs::create_dir_all(&path).map_err(at("make", &path))?;
         Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// A program that ended well takes its sockets with it.

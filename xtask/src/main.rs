@@ -11,9 +11,11 @@ mod msrv;
 mod process;
 mod python;
 mod rabbitmq;
+mod targets;
 mod tools;
 mod trials;
 mod weight;
+mod windows;
 
 use std::process::{Command, ExitCode};
 
@@ -26,6 +28,9 @@ cargo xtask <task>
   examples     run every example, in every mix of languages
   features     check that each feature of `communica` builds alone, and none, and all
   msrv         check the stated minimum Rust version with that compiler
+  windows      build for Windows, and run there, under wine, what needs neither a broker nor Python; talk to Linux Python
+               over TCP. Installs Rust's target, mingw and wine
+  targets      check that everything compiles for musl and for 64-bit ARM; installs Rust's targets and C compilers
   chaos [--cuts 2000] [--messages 100000] [--seed N] [--road local|tcp|memory]
                cut links again and again while numbered messages go both ways between two processes; each must be
                handled once and in order
@@ -64,6 +69,8 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         "examples" => examples::run_all(),
         "features" => features::check_each(),
         "msrv" => msrv::check(),
+        "targets" => targets::check_each(),
+        "windows" => windows::check(),
         "chaos" | "soak" => trials::run_one(task, arguments),
         "fuzz" => fuzz::run_targets(arguments),
         "broker" => rabbitmq::run_one(),

@@ -86,7 +86,7 @@ impl<'s> Pair<'s> {
 
 /// A port nobody listens on. It is below those that systems give to outgoing connections, so
 /// nobody is given it in the meantime.
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let first = 16_200 + (std::process::id() % 10_000) as u16;
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (first..first + 500).find(free).ok_or_else(|| format!("no free port from {first} on"))

@@ -52,6 +52,19 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Makes sure that there is a standard library for this target.
+pub(crate) fn ensure_target(target: &str) -> Outcome {
+    let ask = |line: &[&str]| output(Command::new("rustc").current_dir(root()).args(line));
+    let library = ask(&["--print", "target-libdir", "--target", target])?;
+    if Path::new(library.trim()).exists() {
+        return Ok(());
+    }
+    say(&format!("there is no Rust for {target} here: installing it"));
+    run(Command::new("rustup").current_dir(root()).args(["target", "add", target])).map_err(|reason| {
+        format!("{reason}; `rustup target add {target}` mends it, where Rust came with rustup")
+    })
+}
+
 /// Whether this process may install packages.
 pub(crate) fn is_root() -> bool {
     output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")

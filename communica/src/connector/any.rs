@@ -42,7 +42,7 @@ impl AnyConnector {
     pub fn load_state(state: &str) -> Result<Self, StateError> {
         const WANTED: &str = "connector";
         match state::tag(WANTED, state)?.as_str() {
-            #[cfg(all(feature = "local", unix))]
+            #[cfg(feature = "local")]
             "LocalConnector" => super::LocalConnector::load_state(state).map(Self::new),
             #[cfg(feature = "tcp")]
             "TcpConnector" => super::TcpConnector::load_state(state).map(Self::new),

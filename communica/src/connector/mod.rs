@@ -5,11 +5,11 @@
 //! `stream` (a feature) does all but opening it.
 
 mod any;
-#[cfg(any(all(feature = "local", unix), feature = "tcp"))]
+#[cfg(any(feature = "local", feature = "tcp"))]
 mod farewell;
 #[cfg(feature = "faults")]
 mod faults;
-#[cfg(all(feature = "local", unix))]
+#[cfg(feature = "local")]
 mod local;
 #[cfg(feature = "memory")]
 mod memory;
@@ -31,7 +31,7 @@ mod tls;
 pub use any::AnyConnector;
 #[cfg(feature = "faults")]
 pub use faults::{FaultConnector, Faults};
-#[cfg(all(feature = "local", unix))]
+#[cfg(feature = "local")]
 pub use local::LocalConnector;
 #[cfg(feature = "memory")]
 pub use memory::MemoryConnector;

@@ -134,9 +134,10 @@ impl TcpConnector {
 /// waits.
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
-    #[cfg(not(target_os = "openbsd"))]
+    // Windows tries ten times, and only its later versions can be told another number.
+    let interval = Duration::from_secs(if cfg!(windows) { 3 } else { 10 });
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(interval);
+    #[cfg(not(any(target_os = "openbsd", windows)))]
     let keepalive = keepalive.with_retries(3);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

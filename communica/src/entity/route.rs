@@ -19,7 +19,7 @@ use crate::wire::Feature;
 /// Answers requests by route, and can call the clients that connect. The counterpart of [`RouteClient`].
 ///
 /// ```no_run
-/// # #[cfg(all(feature = "local", feature = "json", unix))]
+/// # #[cfg(all(feature = "local", feature = "json"))]
 /// # async fn example() -> Result<(), communica::Error> {
 /// use communica::{LocalConnector, RouteServer, RouteTable};
 ///

@@ -4,7 +4,6 @@ mod certificates;
 mod connectors;
 mod entities;
 mod faults;
-#[cfg(unix)]
 mod processes;
 mod raw_peer;
 mod serializers;

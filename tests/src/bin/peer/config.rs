@@ -57,7 +57,7 @@ impl Config {
         }
         if let Some(users) = &self.allow_users {
             let connector = LocalConnector::load_state(&self.connector).expect(LOADS);
-            return AnyConnector::new(connector.allow_users(users.iter().copied()));
+            return AnyConnector::new(allowing(connector, users));
         }
         match RmqConnector::load_state(&self.connector) {
             Ok(connector) => AnyConnector::new(self.at_a_pace(connector)),
@@ -85,6 +85,16 @@ impl Config {
             None => Limits::new(),
         }
     }
+}
+
+#[cfg(unix)]
+fn allowing(connector: LocalConnector, users: &[u32]) -> LocalConnector {
+    connector.allow_users(users.iter().copied())
+}
+
+#[cfg(not(unix))]
+fn allowing(_: LocalConnector, users: &[u32]) -> LocalConnector {
+    panic!("users can be allowed on Unix only, not {users:?} here")
 }
 
 impl TlsFiles {

@@ -8,7 +8,10 @@ mod duplex;
 mod endings;
 mod handshakes;
 mod limits;
+#[cfg(unix)]
 mod local;
+#[cfg(windows)]
+mod local_pipes;
 #[cfg(unix)]
 mod local_users;
 mod reconnects;

@@ -66,7 +66,7 @@ async fn two_sides_that_flood_each_other_with_nested_calls_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sides_that_flood_each_other_with_throws_both_finish() {
     const THROWS: i64 = 20_000;
-    within(30, async {
+    within(90, async {
         let connector = LocalConnector::new(unique("flood"));
         // Small bounds, so that both queues are full at once.
         let limits = Limits::new().queued(16, 1 << 20).waiting(16, 1 << 20);

@@ -6,6 +6,7 @@ mod flood;
 mod gated;
 mod handlers;
 mod order;
+#[cfg(unix)]
 mod owners;
 mod peers;
 mod places;

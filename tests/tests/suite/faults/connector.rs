@@ -9,7 +9,7 @@ use communica::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::support::{echo, eventually, memory_server, noting, quick, request_in, take, unique, within};
+use crate::support::{echo, eventually, memory_server, noting, quick, request_in, take, within};
 
 /// A server on TCP, and the way to it with faults.
 async fn over_tcp(routes: RouteTable, faults: Faults) -> (RouteServerHandle, FaultConnector) {
@@ -191,13 +191,12 @@ async fn calls_through_a_broker_go_on_over_cuts() {
     within(60, async {
         let (routes, mut noted) = noting(echo(), "note");
         let broker = communica_tests::broker::shared();
-        let inner = communica::RmqConnector::new(broker.url(), unique("faults"))
+        let inner = communica::RmqConnector::new(broker.url(), crate::support::unique("faults"))
             .listening_period(Duration::from_secs(1))
             .check_period(Duration::from_millis(200));
         let _server = RouteServer::new(inner.clone(), routes).start().await.unwrap();
         let road = FaultConnector::new(inner, Faults::seeded(1).cut_after(1000..=4000).at_most(6));
-        let client =
-            quick(RouteClient::builder(road.clone()).client_id(unique("till"))).connect().await.unwrap();
+        let client = quick(RouteClient::builder(road.clone()).client_id("till")).connect().await.unwrap();
         for number in 0..100 {
             client.throw("note", &number).await.unwrap();
             assert_eq!(client.request::<_, i64>("echo", &number).await.unwrap(), number);

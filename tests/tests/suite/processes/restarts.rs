@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use communica::{
-    AnyConnector, CallError, Connector, Error, IntoCaller, Limits, Peer, Reason, RouteClient, RouteServer,
-    RouteTable,
+    AnyConnector, CallError, Error, IntoCaller, Limits, Peer, Reason, RouteClient, RouteServer, RouteTable,
 };
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -38,7 +37,7 @@ fn calls(target: impl IntoCaller<Caller = Peer>) -> [JoinHandle<Result<i64, Call
 
 /// Nobody can be asked any more what became of the call: another process says so, or, on a local road, that there is none.
 fn assert_lost(ended: Result<i64, CallError>, road: &AnyConnector) {
-    let local = road.address().ends_with(".sock");
+    let local = road.dump_state().contains("LocalConnector");
     match ended {
         Err(CallError::Failed(Error::MayHaveRun(Reason::Restarted))) => {}
         Err(CallError::Failed(Error::MayHaveRun(Reason::Disconnected(why)))) => {
@@ -114,7 +113,7 @@ async fn calls_to_a_server_that_is_killed_and_never_back_end() {
         within(60, async {
             let mut server = Runner::server(&road);
             let limits = Limits::new().resume_time(Duration::from_millis(500));
-            let local = road.address().ends_with(".sock");
+            let local = road.dump_state().contains("LocalConnector");
             let client = quick(RouteClient::builder(road)).limits(limits).grace(Duration::from_millis(100));
             let client = client.connect().await.unwrap();
             let [plain, again] = calls(&client);

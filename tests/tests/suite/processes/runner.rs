@@ -1,6 +1,8 @@
 //! A process of `tests/src/bin/runner.rs`, as tests hold it.
 
-use std::process::{ExitStatus, Stdio};
+#[cfg(unix)]
+use std::process::ExitStatus;
+use std::process::Stdio;
 use std::time::Duration;
 
 use communica::{AnyConnector, LocalConnector, TcpConnector};
@@ -64,6 +66,7 @@ impl Runner {
     }
 
     /// Sends it a signal: `STOP`, `CONT`, `TERM`.
+    #[cfg(unix)]
     pub(super) fn signal(&self, name: &str) {
         // Its number is nobody else's before it is waited for.
         let id = self.child.id().expect("the process runs");
@@ -75,6 +78,7 @@ impl Runner {
     }
 
     /// It ends by itself.
+    #[cfg(unix)]
     pub(super) async fn end(mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("the process ends").unwrap()
     }

@@ -133,6 +133,8 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     .await;
 }
 
+/// Windows does not limit them.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_file_handles_serves_on_and_accepts_again() {
     within(60, async {

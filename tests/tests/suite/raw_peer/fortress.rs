@@ -3,6 +3,9 @@
 
 mod bystander;
 mod client;
+#[cfg_attr(target_os = "linux", path = "fortress/memory.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "fortress/memory_unknown.rs")]
+mod memory;
 mod process;
 mod server;
 

@@ -7,7 +7,7 @@ use communica::{
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::{echo, unique};
@@ -27,10 +27,33 @@ pub(crate) struct Frame {
     pub(crate) body: Vec<u8>,
 }
 
+#[cfg(unix)]
+async fn local_stream(name: &str) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    let path = std::env::temp_dir().join("communica").join(format!("{name}.sock"));
+    tokio::net::UnixStream::connect(path).await.expect("the server listens")
+}
+
+#[cfg(windows)]
+async fn local_stream(name: &str) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    use tokio::net::windows::named_pipe::ClientOptions;
+
+    const BUSY: i32 = 231;
+    let path = format!(r"\\.\pipe\communica.{name}");
+    let opened = timeout(PATIENCE, async {
+        loop {
+            match ClientOptions::new().open(&path) {
+                // Another client was quicker.
+                Err(error) if error.raw_os_error() == Some(BUSY) => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+    });
+    opened.await.expect("the server lets clients in").expect("the server listens")
+}
+
 impl RawPeer {
     pub(crate) async fn local(name: &str) -> Self {
-        let path = std::env::temp_dir().join("communica").join(format!("{name}.sock"));
-        Self::of(UnixStream::connect(path).await.expect("the server listens"))
+        Self::of(local_stream(name).await)
     }
 
     pub(crate) async fn tcp(port: u16) -> Self {
@@ -43,7 +66,13 @@ impl RawPeer {
 
     /// Sends; that the other side has closed already is seen by who reads.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        let _ = timeout(PATIENCE, self.0.write_all(bytes)).await.expect("the server reads");
+        // The end of a pipe takes what it is given whole, and keeps what the other does not: that must not be much.
+        for piece in bytes.chunks(64 * 1024) {
+            let sent = timeout(PATIENCE, self.0.write_all(piece)).await.expect("the server reads");
+            if sent.is_err() {
+                return;
+            }
+        }
     }
 
     pub(crate) async fn send_hello(&mut self, id: &str) {

@@ -1,20 +1,17 @@
 //! PEM, good and broken, goes in; it is understood, or one sentence says what is wrong with it, where, and what to do.
 
 use std::fs;
-use std::process::Command;
 
 use communica::{Tls, TlsError};
 use communica_tests::Scratch;
 
-use super::{assert_echoes, serve};
 use crate::certificates::{Authority, Identity};
-use crate::support::{echo, within};
 
 fn identity() -> Identity {
     Authority::new().certify(&["127.0.0.1"])
 }
 
-fn says(result: Result<Tls, TlsError>, words: &[&str]) {
+pub(super) fn says(result: Result<Tls, TlsError>, words: &[&str]) {
     let said = result.expect_err("it was taken").to_string();
     for word in words {
         assert!(said.contains(word), "{said:?} says nothing of {word:?}");
@@ -84,60 +81,4 @@ fn files_are_named() {
     let (chain, other) = (path("chain.pem").display().to_string(), path("other.pem").display().to_string());
     says(Tls::new().identity_files(path("chain.pem"), path("other.pem")), &[&chain, &other, "does not fit"]);
     says(Tls::new().trust_file(path("other.pem")), &[&other, "there is no certificate"]);
-}
-
-/// What the docs of `Tls` say.
-#[tokio::test]
-async fn certificates_made_as_the_docs_say_can_be_used() {
-    const COMMANDS: &str = r#"
-        new="req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365"
-        openssl $new -subj /CN=authority -keyout authority.key -out authority.pem
-        openssl $new -subj /CN=desk -CA authority.pem -CAkey authority.key -addext basicConstraints=critical,CA:FALSE \
-            -addext subjectAltName=DNS:desk.example.org -keyout desk.key -out desk.pem
-    "#;
-    let scratch = Scratch::new();
-    let shell = Command::new("sh").current_dir(scratch.path()).args(["-ec", COMMANDS]).output().unwrap();
-    let said = String::from_utf8_lossy(&shell.stderr);
-    assert!(shell.status.success(), "openssl failed; if it is missing, run `cargo xtask test`: {said}");
-    let path = |name: &str| scratch.path().join(name);
-    let server = Tls::new().identity_files(path("desk.pem"), path("desk.key")).unwrap();
-    let client = Tls::new().trust_file(path("authority.pem")).unwrap().server_name("desk.example.org");
-    let (_server, connector) = serve(server, client, echo()).await;
-    within(5, assert_echoes(connector)).await;
-}
-
-/// What openssl writes: each kind of key, in each form.
-#[tokio::test]
-async fn every_kind_of_key_can_be_used() {
-    let scratch = Scratch::new();
-    let openssl = |arguments: &str| {
-        let mut openssl = Command::new("openssl");
-        let output = openssl.current_dir(scratch.path()).args(arguments.split(' ')).output();
-        let output =
-            output.unwrap_or_else(|error| panic!("cannot start openssl ({error}): run `cargo xtask test`"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments} failed: {said}");
-    };
-    openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
-    openssl("rsa -in rsa.key -traditional -out rsa-pkcs1.key");
-    openssl("ecparam -name secp384r1 -genkey -out ec-sec1.key");
-    openssl("genpkey -algorithm ED25519 -out ed25519.key");
-    for key in ["rsa", "rsa-pkcs1", "ec-sec1", "ed25519"] {
-        let names =
-            "-subj /CN=desk -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
-        openssl(&format!("req -x509 -key {key}.key {names} -days 2 -out {key}.pem"));
-        let path = |end: &str| scratch.path().join(format!("{key}.{end}"));
-        let server = Tls::new().identity_files(path("pem"), path("key")).unwrap();
-        let client = Tls::new().trust_file(path("pem")).unwrap();
-        let (_server, connector) = serve(server, client, echo()).await;
-        within(5, assert_echoes(connector)).await;
-    }
-    openssl("pkcs8 -topk8 -in rsa.key -passout pass:secret -out encrypted.key");
-    let chain = scratch.path().join("rsa.pem");
-    says(
-        Tls::new().identity_files(&chain, scratch.path().join("encrypted.key")),
-        &["encrypted.key", "is encrypted", "openssl pkey"],
-    );
-    openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out weak.key");
-    says(Tls::new().identity_files(&chain, scratch.path().join("weak.key")), &["weak.key", "2048 bits"]);
 }

@@ -2,6 +2,8 @@
 
 mod closing;
 mod files;
+#[cfg(unix)]
+mod openssl;
 mod peers;
 mod refusals;
 mod slow;

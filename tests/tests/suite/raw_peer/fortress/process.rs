@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 
-use super::MIB;
+use super::{MIB, memory};
 use crate::raw_peer::peer::PATIENCE;
 
 /// Lines that are kept of a log that an attack makes long.
@@ -35,10 +35,16 @@ struct Log {
 impl Process {
     /// `files`: how many it may have open, if not as many as usual.
     pub(super) async fn start(config: &Value, files: Option<u32>) -> (Self, Value) {
-        let mut command = Command::new("sh");
-        let limit = files.map_or(String::new(), |files| format!("ulimit -n {files}; "));
-        command.arg("-c").arg(format!("{limit}exec \"$0\" \"$1\""));
-        command.arg(env!("CARGO_BIN_EXE_victim")).arg(config.to_string()).kill_on_drop(true);
+        let victim = env!("CARGO_BIN_EXE_victim");
+        let mut command = match files {
+            None => Command::new(victim),
+            Some(files) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$1\"")).arg(victim);
+                command
+            }
+        };
+        command.arg(config.to_string()).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the victim starts");
         let stdin = child.stdin.take().expect("it was asked for");
@@ -63,22 +69,13 @@ impl Process {
 
     /// What it uses now is what it needs when nothing happens; the most it ever used is measured anew.
     pub(super) fn measure_from_here(&mut self) {
-        let id = self.id();
-        std::fs::write(format!("/proc/{id}/clear_refs"), "5").expect("its peak can be reset");
-        self.before = self.memory("VmHWM:");
+        memory::forget_peak(self.id());
+        self.before = memory::peak(self.id());
     }
 
     /// Bytes beyond that, at the most.
     pub(super) fn growth(&self) -> usize {
-        self.memory("VmHWM:").saturating_sub(self.before) * 1024
-    }
-
-    /// In KiB.
-    fn memory(&self, what: &str) -> usize {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the victim is alive");
-        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("Linux tells");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        memory::peak(self.id()).saturating_sub(self.before) * 1024
     }
 
     fn id(&self) -> u32 {

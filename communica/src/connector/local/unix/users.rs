@@ -6,14 +6,20 @@ use std::io;
 use bytes::Bytes;
 use tokio::net::UnixStream;
 
-use super::super::farewell::{self, Patience};
-use super::super::{BoxFuture, Incoming, Link, LinkError, PeerInfo};
+use super::super::super::farewell::{self, Patience};
+use super::super::super::{BoxFuture, Incoming, Link, LinkError, PeerInfo};
 
 /// Who may be at the other end, beside this process's own user and root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Allowed {
+pub(in super::super) enum Allowed {
     These(BTreeSet<u32>),
     Any,
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
 }
 
 impl Allowed {

@@ -1,0 +1,28 @@
+//! Systems go in that few have at hand; that the library and what the tests are made of compile for each is what comes out.
+
+use std::process::Command;
+
+use crate::apt;
+use crate::tools::{Outcome, cargo, ensure_target, output, run};
+
+/// A target, its C compiler (`ring` has C in it), and the packages of that.
+const TARGETS: [(&str, &str, &[&str]); 2] = [
+    ("x86_64-unknown-linux-musl", "musl-gcc", &["musl-tools"]),
+    (
+        "aarch64-unknown-linux-gnu",
+        "aarch64-linux-gnu-gcc",
+        &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
+    ),
+];
+
+pub(crate) fn check_each() -> Outcome {
+    for (target, compiler, packages) in TARGETS {
+        ensure_target(target)?;
+        if output(Command::new(compiler).arg("--version")).is_err() {
+            apt::install(&format!("C compiler for {target}"), packages)?;
+        }
+        let packages = ["--package", "communica", "--package", "communica-tests"];
+        run(cargo().args(["check", "--all-features", "--target", target]).args(packages))?;
+    }
+    Ok(())
+}
