@@ -51,7 +51,7 @@ pub(super) struct RmqIncoming {
 /// How far the handshake is.
 enum Stage {
     Knocked,
-    Shaking(Shaking),
+    Shaking(Box<Shaking>),
     Ready(Box<Ready>),
     Over,
 }
@@ -121,7 +121,7 @@ impl RmqIncoming {
         let hello = Bytes::from(expect(&mut own, NEXT).await?.data);
         let session_id =
             hello::decode::<ClientHello>(&hello).map_or_else(|_| String::new(), |it| it.client_id);
-        self.stage = Stage::Shaking(Shaking { line, own, to, hello: hello.clone(), session_id });
+        self.stage = Stage::Shaking(Box::new(Shaking { line, own, to, hello: hello.clone(), session_id }));
         Ok(hello)
     }
 
@@ -148,7 +148,7 @@ impl RmqIncoming {
                 return Ok(());
             }
         };
-        let Shaking { line, own, to, hello: theirs, session_id } = shaking;
+        let Shaking { line, own, to, hello: theirs, session_id } = *shaking;
         let RmqConnector { names, prefetch, .. } = &self.house.connector;
         // A client that gave up took its queue with it: then this must not become a link.
         line.post(Post::new(NEXT, &to, hello).must_arrive()).await?;
@@ -289,7 +289,7 @@ impl Incoming for RmqIncoming {
     fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let (line, to) = match &self.stage {
-                Stage::Shaking(Shaking { line, to, .. }) => (line, to),
+                Stage::Shaking(shaking) => (&shaking.line, &shaking.to),
                 Stage::Ready(ready) => (&ready.shared.line, &ready.to),
                 Stage::Knocked | Stage::Over => return,
             };
