@@ -144,8 +144,8 @@ impl Limits {
     /// Messages to one peer that are accepted and not yet handed to its link, by number and by bytes. At this bound
     /// `request` and `throw` wait for room; those that wait side by side get it in no order. While answers alone reach
     /// it, no further handlers of that peer start. A peer that goes on sending what has to be refused, and takes no
-    /// answers, loses its link at four times the bound. A large message that goes out in pieces does not count from its first
-    /// piece on, or the small ones that pass it would wait for it.
+    /// answers, loses its link at four times the bound. A large message that goes out in pieces does not count while it is
+    /// the next or under way, or the small ones that pass it would wait for it.
     #[must_use]
     pub fn queued(self, messages: usize, bytes: usize) -> Self {
         Self { queued: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
