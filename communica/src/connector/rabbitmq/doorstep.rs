@@ -40,6 +40,12 @@ impl Doorsteps {
         Ok(Doorstep { line, queue, own })
     }
 
+    /// Those of another connection are of no use.
+    pub(super) fn clear(&self) {
+        let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(kept);
+    }
+
     pub(super) fn give_back(&self, doorstep: Doorstep) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {

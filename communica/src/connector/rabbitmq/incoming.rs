@@ -1,4 +1,4 @@
-//! A knock → a handshake → a link; and a client that is known only by its work → a link.
+//! A knock → a handshake → a link.
 
 use std::future::Future;
 use std::io;
@@ -25,7 +25,6 @@ use super::rx::{RmqRx, Windows};
 use super::server::{House, Mine, say_replaced};
 use super::shared::Shared;
 use super::tx::{Check, Destination, RmqTx, Signs};
-use super::work::WorkIncoming;
 use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo};
 use crate::wire::Message;
 use crate::wire::hello::{self, ClientHello};
@@ -296,37 +295,5 @@ impl Incoming for RmqIncoming {
             // It is turned away either way.
             let _ = line.post(Post::new(FAIL, to, hello::refusal_json(reason))).await;
         })
-    }
-}
-
-/// Makes a link of a client that is known only by what it put into the work queue.
-impl Incoming for WorkIncoming {
-    fn address(&self) -> String {
-        self.describe()
-    }
-
-    fn peer(&self) -> PeerInfo {
-        self.address().into()
-    }
-
-    fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false }
-    }
-
-    fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
-        let hello = ClientHello { client_id: self.client().to_owned(), communica: None };
-        Box::pin(async move { Ok(hello::text(&hello)?.into()) })
-    }
-
-    fn prepare<'a>(&'a mut self, _: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {
-        Box::pin(self.make_ready())
-    }
-
-    fn accept<'a>(self: Box<Self>, _: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
-        Box::pin(self.let_in())
-    }
-
-    fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(self.turn_away(reason))
     }
 }

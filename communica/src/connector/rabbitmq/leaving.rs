@@ -14,6 +14,7 @@ use lapin::{Channel, Consumer};
 use super::acks::Acks;
 use super::broker::{Broker, Turn, broken};
 use super::line::{Line, in_background};
+use crate::connector::BoxFuture;
 
 /// What is left of a link. Whoever reads the queue next waits for the turn.
 pub(super) struct Leaving {
@@ -33,6 +34,8 @@ pub(super) struct Leaving {
 pub(super) struct Left {
     /// Of the queue.
     pub(super) consumers: Vec<Consumer>,
+    /// One more.
+    pub(super) opening: Option<BoxFuture<'static, io::Result<Consumer>>>,
     /// Of the queue that only this side has.
     pub(super) own: Option<Consumer>,
     /// Tags of what was brought and not taken.
@@ -69,15 +72,19 @@ impl Leaving {
     /// be handled once more.
     async fn give_back(&mut self) -> io::Result<()> {
         let channel = self.line.channel.clone();
-        if let Some(own) = self.left.own.take() {
+        let Left { consumers, opening, own, untaken: mut tags } = std::mem::take(&mut self.left);
+        if let Some(own) = own {
             cancel(&channel, &own).await?;
         }
-        let mut tags = std::mem::take(&mut self.left.untaken);
-        for consumer in &mut self.left.consumers {
-            cancel(&channel, consumer).await?;
+        let opened = match opening {
+            Some(opening) => Some(opening.await?),
+            None => None,
+        };
+        for mut consumer in consumers.into_iter().chain(opened) {
+            cancel(&channel, &consumer).await?;
             // All that comes has come.
             let mut cx = Context::from_waker(Waker::noop());
-            while let Poll::Ready(Some(delivery)) = Pin::new(&mut *consumer).poll_next(&mut cx) {
+            while let Poll::Ready(Some(delivery)) = Pin::new(&mut consumer).poll_next(&mut cx) {
                 tags.push(delivery.map_err(broken)?.delivery_tag);
             }
         }
@@ -93,7 +100,7 @@ impl Leaving {
     }
 
     /// Acknowledges what stays, when its handler has finished; or until it is known that it will not.
-    async fn finish(&self) -> io::Result<()> {
+    async fn finish(&mut self) -> io::Result<()> {
         loop {
             let goes_on = self.acks.must_stay();
             self.acknowledge().await?;
@@ -108,7 +115,7 @@ impl Leaving {
         }
     }
 
-    async fn acknowledge(&self) -> io::Result<()> {
+    async fn acknowledge(&mut self) -> io::Result<()> {
         for ack in self.acks.take() {
             let options = BasicAckOptions { multiple: ack.multiple };
             self.line.channel.basic_ack(ack.tag, options).await.map_err(broken)?;

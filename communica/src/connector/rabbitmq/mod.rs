@@ -62,6 +62,7 @@ const TYPE: &str = "RABBITMQ";
 /// | acknowledged | a throw when its handler has finished; a request when the broker has the answer; an answer when it came |
 /// | its handler's process dies | the broker gives the message to the next one: a handler runs at least once |
 /// | the broker brings a message again | recognised by its id, and not handled again, while the same process lives ([`Limits::remembered`]) |
+/// | a client comes back to its server | what waits is handled in the order of sending, and nothing of it twice |
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
 /// | a queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
@@ -80,7 +81,8 @@ const TYPE: &str = "RABBITMQ";
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 ///
 /// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
-/// taken, more can be lost.
+/// taken, more can be lost. Its throws have no ids: those that are being handled while the connection to the broker breaks
+/// are handled again.
 #[derive(Clone, Debug)]
 pub struct RmqConnector {
     url: Url,

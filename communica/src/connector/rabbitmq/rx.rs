@@ -262,7 +262,8 @@ impl Drop for RmqRx {
         let untaken = self.ready.iter().filter(|(_, (_, acknowledged))| *acknowledged).map(|(tag, _)| *tag);
         let untaken = untaken.collect();
         let consumers = std::mem::take(&mut self.windows.consumers);
-        self.shared.leave(Left { consumers, own: self.own.take(), untaken });
+        let (opening, own) = (self.windows.opening.take(), self.own.take());
+        self.shared.leave(Left { consumers, opening, own, untaken });
     }
 }
 

@@ -86,6 +86,7 @@ async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
         tracing::warn!(address = house.connector.describe(), %error, "not listening at the broker for now");
         // Answers to calls of theirs went to a queue of that door.
         house.links.forget_unshaken();
+        house.doorsteps.clear();
         drop(door);
         door = loop {
             tokio::time::sleep(backoff.next()).await;

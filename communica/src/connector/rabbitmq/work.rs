@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
@@ -20,7 +21,8 @@ use super::rx::{RmqRx, Windows, header, key, refusal, split};
 use super::server::{House, poll_next};
 use super::shared::Shared;
 use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
-use crate::connector::{Link, LinkError};
+use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo};
+use crate::entity::SUPERSEDED;
 use crate::wire::hello::{self, ClientHello};
 use crate::wire::{Message, Receipt};
 
@@ -158,16 +160,16 @@ pub(super) struct WorkIncoming {
 }
 
 impl WorkIncoming {
-    pub(super) fn client(&self) -> &str {
+    fn client(&self) -> &str {
         &self.client
     }
 
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         format!("{}, client {} by the work queue", self.house.connector.describe(), self.client)
     }
 
     /// What takes time, before any other link is ended for this one.
-    pub(super) async fn make_ready(&mut self) -> Result<(), LinkError> {
+    async fn make_ready(&mut self) -> Result<(), LinkError> {
         if self.line.is_none() {
             self.line = Some(Line::open(&self.broker, &self.house.connector.exchange).await?);
         }
@@ -179,14 +181,19 @@ impl WorkIncoming {
         if !self.waiting.is_closed() {
             return Ok(());
         }
-        while let Ok(message) = self.waiting.try_recv() {
-            let _ = self.house.links.give(&self.client, message);
-        }
+        self.hand_over();
         let what = "the client itself connected meanwhile";
         Err(io::Error::new(io::ErrorKind::AlreadyExists, what).into())
     }
 
-    pub(super) async fn let_in(mut self: Box<Self>) -> Result<Link, LinkError> {
+    /// What came is for the link that the client has. If there is none, it goes back to the queue.
+    fn hand_over(&mut self) {
+        while let Ok(message) = self.waiting.try_recv() {
+            let _ = self.house.links.give(&self.client, message);
+        }
+    }
+
+    async fn let_in(mut self: Box<Self>) -> Result<Link, LinkError> {
         self.make_ready().await?;
         let Some(line) = self.line.take() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
@@ -211,8 +218,11 @@ impl WorkIncoming {
         Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: address.into() })
     }
 
-    /// Answers what came with the reason.
-    pub(super) async fn turn_away(mut self: Box<Self>, reason: &str) {
+    /// Answers what came with the reason, unless it is only that the client's own link was there first.
+    async fn turn_away(mut self: Box<Self>, reason: &str) {
+        if reason == SUPERSEDED {
+            return self.hand_over();
+        }
         let Ok(line) = Line::open(&self.broker, &self.house.connector.exchange).await else { return };
         while let Ok(message) = self.waiting.try_recv() {
             let body = refusal(&message.metadata, reason);
@@ -225,5 +235,37 @@ impl WorkIncoming {
                 }
             }
         }
+    }
+}
+
+/// Makes a link of a client that is known only by what it put into the work queue.
+impl Incoming for WorkIncoming {
+    fn address(&self) -> String {
+        self.describe()
+    }
+
+    fn peer(&self) -> PeerInfo {
+        self.address().into()
+    }
+
+    fn delivery(&self) -> connector::Delivery {
+        connector::Delivery::Stored { fresh: false }
+    }
+
+    fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
+        let hello = ClientHello { client_id: self.client().to_owned(), communica: None };
+        Box::pin(async move { Ok(hello::text(&hello)?.into()) })
+    }
+
+    fn prepare<'a>(&'a mut self, _: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(self.make_ready())
+    }
+
+    fn accept<'a>(self: Box<Self>, _: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
+        Box::pin(self.let_in())
+    }
+
+    fn refuse<'a>(self: Box<Self>, reason: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.turn_away(reason))
     }
 }
