@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod broker_itself;
+mod by_hand;
 mod cable;
 mod desk;
 mod faults;

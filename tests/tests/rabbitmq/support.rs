@@ -357,14 +357,16 @@ impl Raw {
         Some(queue.message_count())
     }
 
+    /// How many consume a queue that is there.
+    pub(crate) async fn consumers(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+        declared.expect("it is there").consumer_count()
+    }
+
     /// Waits until nobody consumes this queue.
     pub(crate) async fn has_no_consumer(&self, queue: &str) {
-        eventually("nobody listens any more", async || {
-            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default()).await;
-            declared.expect("it is there").consumer_count() == 0
-        })
-        .await;
+        eventually("nobody listens any more", async || self.consumers(queue).await == 0).await;
     }
 
     pub(crate) async fn declare(&self, queue: &str, durable: bool) {

@@ -28,6 +28,9 @@ returns! {
     to_rust_after_python_closed_comes_python: closed, Rust, Python, Python;
     to_python_after_rust_closed_comes_rust: closed, Python, Rust, Rust;
     to_python_after_rust_closed_comes_python: closed, Python, Rust, Python;
+    to_rust_while_it_has_python_comes_python: taken_over, Rust, Python, Python;
+    to_rust_while_it_has_python_comes_rust: taken_over, Rust, Python, Rust;
+    to_rust_while_it_has_rust_comes_python: taken_over, Rust, Rust, Python;
 }
 
 /// What is sent at once waits at the broker. Ours notices after a while, and what is sent then waits at ours.
@@ -66,15 +69,33 @@ async fn closed(server: Language, first: Language, second: Language) {
     works(&server).await;
 }
 
-async fn throw(server: &Peer, numbers: std::ops::Range<u32>) {
+/// The server does not know yet that it is gone, and is still busy with what it threw.
+async fn taken_over(server: Language, first: Language, second: Language) {
+    let stage = usual();
+    let server = stage.start(server, Role::Server).await;
+    let client = stage.start(first, Role::Client).await;
+    throw(&client, 0..10).await;
+    for number in 10..15 {
+        client.throw("hang", number).await;
+    }
+    works(&client).await;
+    client.kill().await;
+    let client = stage.start(second, Role::Client).await;
+    throw(&client, 15..25).await;
+    works(&client).await;
+    expect(&server, 0..25).await;
+    works(&server).await;
+}
+
+async fn throw(from: &Peer, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        server.throw("note", number).await;
+        from.throw("note", number).await;
     }
 }
 
-async fn expect(client: &Peer, numbers: std::ops::Range<u32>) {
+async fn expect(at: &Peer, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        assert_eq!(client.next_note().await, number, "in the order in which they were sent");
+        assert_eq!(at.next_note().await, number, "in the order in which they were sent, and once");
     }
 }
 
