@@ -264,7 +264,7 @@ async fn told(url: &str, parts: &[&str]) {
         let ended = client(&connector, "w1").connect_timeout(Duration::from_secs(3)).connect().await;
         let ended = ended.expect_err("it cannot connect");
         assert!(matches!(ended, Error::Connect { .. }), "{ended:?}");
-        assert!(since.elapsed() < Duration::from_secs(6), "it took {:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(15), "it took {:?}", since.elapsed());
         for error in [started, ended] {
             let text = format!("{error} {error:?}");
             assert!(!text.contains("s3cret"), "{text}");
@@ -287,7 +287,7 @@ async fn a_call_without_a_broker_ends_in_time() {
         assert!(ended.is_err(), "a call without a time limit waits");
         let since = Instant::now();
         client.close().await;
-        assert!(since.elapsed() < Duration::from_secs(12), "closing took {:?}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(20), "closing took {:?}", since.elapsed());
         let ended = client.request::<_, i64>("times_ten", &1).await;
         assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
     })

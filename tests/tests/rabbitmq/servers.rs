@@ -51,10 +51,10 @@ async fn clients_of_a_killed_server_are_served_by_the_others() {
         }
         let took = since.elapsed();
         eprintln!("a server was killed: its {} clients had their answers after {took:?}", CLIENTS / 3);
-        assert!(took < Duration::from_secs(10), "it took {took:?}");
+        assert!(took < Duration::from_secs(20), "it took {took:?}");
         let mut again = Vec::new();
         for server in &mut servers {
-            again.extend(notes(&server.rest(Duration::from_millis(300)).await));
+            again.extend(notes(&server.rest(Duration::from_secs(1)).await));
         }
         again.sort_unstable();
         handled[0].sort_unstable();
@@ -131,7 +131,7 @@ async fn a_work_queue_shares_requests_out_and_loses_none_when_a_server_is_killed
         eprintln!("one was killed on the way: {shares:?}");
         let mut handled: Vec<i64> = Vec::new();
         for server in &mut servers {
-            handled.extend(notes(&server.rest(Duration::from_millis(300)).await));
+            handled.extend(notes(&server.rest(Duration::from_secs(1)).await));
         }
         assert!(handled.len() >= FIRST, "{}", handled.len());
     })
@@ -282,8 +282,9 @@ async fn a_server_that_stops_leaves_what_it_did_not_start_to_the_next() {
             peer.throw("note", &number).await.unwrap();
         }
         let stopping = tokio::spawn(async move { first.stop().await });
-        sleep(Duration::from_millis(200)).await;
-        // While it stops: it starts none of these.
+        // It hears no more knocks when it has begun to stop, and starts none of these.
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.has_no_consumer(&queue(&connector, "connect.server")).await;
         let later = Calls::start(&client, "hold", 5..25);
         gate.open();
         calls.are_answered().await;
