@@ -1,8 +1,9 @@
 //! Reads and writes one link, side by side in one task, until it ends.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Flushed};
 use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
 use crate::wire::hello::About;
 use crate::wire::{Feature, Message};
@@ -89,8 +90,7 @@ pub(crate) async fn drive(
         rx: link.rx,
         stored,
         finishes,
-        inbox: Vec::new(),
-        jobs: Vec::new(),
+        room: Room::default(),
         let_others_first: true,
         paused: false,
         goodbye: None,
@@ -114,6 +114,12 @@ pub(crate) async fn drive(
     end
 }
 
+/// Has the task polled again when those that are ready now had their turn. Waking it would do the same, and would also
+/// wake another thread to take it over.
+pub(crate) fn let_others_first(cx: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+}
+
 /// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
 struct Detach<'a> {
     exchange: &'a Arc<Exchange>,
@@ -127,6 +133,26 @@ impl Drop for Detach<'_> {
     }
 }
 
+thread_local! {
+    static ROOM: Cell<Room> = Cell::default();
+}
+
+/// Where the messages of one turn stand. All links of a thread use the same, one after the other, so that an idle one
+/// keeps none.
+#[derive(Default)]
+struct Room {
+    inbox: Vec<Message>,
+    jobs: Vec<Message>,
+    /// Of those whose calls ended.
+    wakers: Vec<Waker>,
+}
+
+impl Room {
+    fn is_empty(&self) -> bool {
+        self.inbox.is_empty() && self.jobs.is_empty()
+    }
+}
+
 struct Driver<'a> {
     exchange: &'a Arc<Exchange>,
     rx: Box<dyn LinkRx>,
@@ -134,8 +160,7 @@ struct Driver<'a> {
     stored: bool,
     /// See [`drive`].
     finishes: bool,
-    inbox: Vec<Message>,
-    jobs: Vec<Message>,
+    room: Room,
     /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
     let_others_first: bool,
     /// Nothing is read, because too much waits here.
@@ -170,6 +195,17 @@ impl Pulse {
 
 impl Driver<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        if self.room.is_empty() {
+            self.room = ROOM.take();
+        }
+        let polled = self.poll_turn(cx);
+        if self.room.is_empty() {
+            ROOM.set(std::mem::take(&mut self.room));
+        }
+        polled
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let goodbye = self.exchange.session().driver_looks(|known| match known {
             Some(known) if known.will_wake(cx.waker()) => known,
             _ => cx.waker().clone(),
@@ -217,7 +253,7 @@ impl Driver<'_> {
     /// Works off what came before the peer went.
     fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if self.exchange.session().may_start_jobs() {
-            self.exchange.start_jobs(&mut self.jobs);
+            self.exchange.start_jobs(&mut self.room.jobs);
         }
         if let Poll::Ready(end) = self.poll_write(cx) {
             return Poll::Ready(end);
@@ -246,7 +282,7 @@ impl Driver<'_> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if self.exchange.session().may_start_jobs() {
-            self.exchange.start_jobs(&mut self.jobs);
+            self.exchange.start_jobs(&mut self.room.jobs);
         }
         for _ in 0..BATCHES_PER_TURN {
             let intake = self.exchange.session().intake();
@@ -256,11 +292,11 @@ impl Driver<'_> {
                 Intake::Paused => return Poll::Pending,
                 Intake::Overrun => return Poll::Ready(self.overrun()),
             }
-            match ready!(self.rx.poll_recv(cx, &mut self.inbox)) {
+            match ready!(self.rx.poll_recv(cx, &mut self.room.inbox)) {
                 Ok(Received::Messages) => {
                     self.take_in();
                     // Answers that are there now go out now: nobody is about to add to them.
-                    if self.exchange.start_jobs(&mut self.jobs) {
+                    if self.exchange.start_jobs(&mut self.room.jobs) {
                         self.let_others_first = false;
                         if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
                             return Poll::Ready(self.broken(cx, error));
@@ -274,7 +310,7 @@ impl Driver<'_> {
                 Err(error) => return Poll::Ready(LinkEnd::Broken(error)),
             }
         }
-        cx.waker().wake_by_ref();
+        let_others_first(cx);
         Poll::Pending
     }
 
@@ -295,13 +331,13 @@ impl Driver<'_> {
 
     /// Gives each message to the session, then wakes who waited for it.
     fn take_in(&mut self) {
-        let (mut wakers, mut cancelled, mut made_room) = (Vec::new(), Vec::new(), false);
+        let (mut cancelled, mut made_room) = (Vec::new(), false);
         let mut session = self.exchange.session();
         session.begin_batch();
-        for mut message in self.inbox.drain(..) {
+        for mut message in self.room.inbox.drain(..) {
             self.exchange.note_arrival(&mut message);
             match session.receive(message) {
-                Event::Answered(waker) => wakers.extend(waker),
+                Event::Answered(waker) => self.room.wakers.extend(waker),
                 Event::Queued | Event::Noted => {}
                 Event::Room => made_room = true,
                 Event::Cancelled(id) => cancelled.push(id),
@@ -310,8 +346,12 @@ impl Driver<'_> {
                 }
             }
         }
+        let done = session.take_done();
         drop(session);
-        wakers.into_iter().for_each(Waker::wake);
+        if !done.is_empty() {
+            tokio::task::spawn_blocking(move || drop(done));
+        }
+        self.room.wakers.drain(..).for_each(Waker::wake);
         cancelled.into_iter().for_each(|id| self.exchange.cancel(id));
         self.exchange.tell(made_room, false);
     }
@@ -321,13 +361,18 @@ impl Driver<'_> {
             && self.stuck.is_none()
             && self.exchange.session().has_unsent()
         {
-            cx.waker().wake_by_ref();
+            let_others_first(cx);
             return Poll::Pending;
         }
         match self.exchange.poll_flush(cx) {
             Poll::Pending => return self.poll_watch(cx),
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
-            Poll::Ready(Ok(())) => self.let_others_first = true,
+            Poll::Ready(Ok(Flushed::Some)) => {
+                self.stuck = None;
+                let_others_first(cx);
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(Flushed::All)) => self.let_others_first = true,
         }
         if self.exchange.session().is_held_back() {
             return self.poll_watch(cx);
@@ -339,7 +384,7 @@ impl Driver<'_> {
             session.may_start_jobs() || self.paused && session.intake() != Intake::Paused
         };
         if go_on {
-            cx.waker().wake_by_ref();
+            let_others_first(cx);
         }
         let Some(goodbye) = &self.goodbye else { return Poll::Pending };
         if !self.goodbye_said {
@@ -354,7 +399,7 @@ impl Driver<'_> {
             Poll::Ready(Ok(())) => {
                 self.lingers = true;
                 self.set_watch(LINGER);
-                cx.waker().wake_by_ref();
+                let_others_first(cx);
                 Poll::Pending
             }
         }
@@ -363,10 +408,10 @@ impl Driver<'_> {
     /// Nothing more can be sent. What the peer said before may tell why.
     fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
         loop {
-            match self.rx.poll_recv(cx, &mut self.inbox) {
+            match self.rx.poll_recv(cx, &mut self.room.inbox) {
                 Poll::Ready(Ok(Received::Messages)) => {
                     self.take_in();
-                    self.exchange.start_jobs(&mut self.jobs);
+                    self.exchange.start_jobs(&mut self.room.jobs);
                 }
                 Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
                 Poll::Ready(Err(_)) | Poll::Pending => return LinkEnd::Broken(error.into()),

@@ -31,6 +31,7 @@ mod driver;
 mod entity;
 mod error;
 mod exchange;
+mod lean;
 #[cfg_attr(not(feature = "stream"), allow(dead_code))]
 mod limits;
 mod random;

@@ -13,16 +13,23 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
+use crate::driver::let_others_first;
 use crate::limits::Limits;
 use crate::wire::hello::{self, Opening};
 use crate::wire::{Batch, Decoder, Message, Received as Wire};
 
-/// A buffer starts with this much room …
-const MIN_READ: usize = 8 * 1024;
-/// … and doubles up to this, while reads fill it.
+/// A buffer starts with this much room, all that an idle link keeps …
+const MIN_READ: usize = 1024;
+/// … doubles up to this, while reads fill it …
 const MAX_READ: usize = 64 * 1024;
-/// Of an announced frame, this much is reserved before more of it came.
-const MAX_AHEAD: usize = 256 * 1024;
+/// … and starts again after so many reads that did not fill an eighth of it.
+const SMALL_READS: u32 = 8;
+/// Of an announced frame, this much is reserved at first, …
+const FIRST_AHEAD: usize = 256 * 1024;
+/// … and then so many times what came of it.
+const AHEAD_FACTOR: usize = 16;
+/// Bytes of large messages that are read before others get a turn, the other half of the link among them.
+const READ_PER_TURN: usize = 128 * 1024;
 
 /// The client's half of the handshake over the two halves of a stream.
 ///
@@ -160,6 +167,7 @@ where
         input,
         decoder: Decoder::new(limits.wire()),
         room: MIN_READ,
+        small_reads: 0,
         end: None,
         reads: 0,
         had_message: false,
@@ -198,6 +206,8 @@ struct StreamRx<R> {
     decoder: Decoder,
     /// Room to reserve for the next read.
     room: usize,
+    /// How many reads were small for it, one after the other.
+    small_reads: u32,
     /// What came behind the messages of the last batch.
     end: Option<Result<Received, LinkError>>,
     /// Reads that brought something.
@@ -211,7 +221,7 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
         cx: &mut Context<'_>,
         into: &mut Vec<Message>,
     ) -> Poll<Result<Received, LinkError>> {
-        let before = into.len();
+        let (before, mut read_now) = (into.len(), 0);
         loop {
             if self.end.is_none() {
                 self.decode(into);
@@ -221,6 +231,10 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             }
             if let Some(end) = self.end.take() {
                 return Poll::Ready(end);
+            }
+            if read_now >= READ_PER_TURN {
+                let_others_first(cx);
+                return Poll::Pending;
             }
             self.make_room();
             let free = self.input.capacity() - self.input.len();
@@ -234,9 +248,8 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
             }
             self.reads += 1;
-            if read == free {
-                self.room = (self.room * 2).min(MAX_READ);
-            }
+            read_now += read;
+            self.adapt_room(read, free);
         }
     }
 
@@ -267,18 +280,29 @@ impl<R> StreamRx<R> {
         }
     }
 
+    /// More room after a read that took all there was; less when the peer says less than before.
+    fn adapt_room(&mut self, read: usize, free: usize) {
+        self.small_reads = if read < self.room / 8 { self.small_reads + 1 } else { 0 };
+        if read == free {
+            self.room = (self.room * 2).min(MAX_READ);
+        } else if self.small_reads == SMALL_READS && self.room > MIN_READ {
+            self.start_afresh();
+        }
+    }
+
     /// Leaves the buffer to the large message that was in it: small ones must not keep it, nor an idle link.
     fn start_afresh(&mut self) {
         let mut fresh = BytesMut::with_capacity(MIN_READ.max(self.input.len()));
         fresh.extend_from_slice(&self.input);
         self.input = fresh;
         self.room = MIN_READ;
+        self.small_reads = 0;
     }
 
-    /// Reserves for the next read: a little, or what a large frame still lacks, but never much more than came.
+    /// Reserves for the next read: a little, or what a large frame still lacks, as far as what came of it vouches for that.
     fn make_room(&mut self) {
         let missing = self.decoder.missing(&self.input);
-        let ahead = missing.min(MAX_AHEAD.max(self.input.len()));
+        let ahead = missing.min(FIRST_AHEAD.max(self.input.len().saturating_mul(AHEAD_FACTOR)));
         // Half of the room free is enough; below that, the buffer moves its rest or grows.
         if self.input.capacity() - self.input.len() < (self.room / 2).max(ahead) {
             self.input.reserve(self.room.max(ahead));

@@ -3,20 +3,26 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 
 use super::Exchange;
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
-use crate::route::Ran;
+use crate::route::{Progress, Ran, Route};
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
+
+/// So often it is looked whether a handler that runs aside is known to have begun, so that those behind it may start.
+const LOOK_AFTER: Duration = Duration::from_millis(2);
 
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
@@ -31,10 +37,20 @@ impl Exchange {
             if batch.is_empty() {
                 return answered;
             }
-            let (mut since, mut bytes) = (None, 0);
+            let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
             batch.reverse();
             while let Some(message) = batch.pop() {
-                let Some(answer) = self.start(message) else { continue };
+                let answer = match self.start(message, &mut clock) {
+                    Started::Answered(metadata, answer) => (metadata, answer),
+                    Started::Later => continue,
+                    Started::Long(long) => {
+                        answered |= !answers.is_empty();
+                        self.finish(&mut answers);
+                        self.session().wait_for_start(batch);
+                        self.start_aside(long);
+                        return answered;
+                    }
+                };
                 bytes += answer.1.as_ref().map_or(0, |payload| payload.len());
                 answers.push(answer);
                 // Large answers may take all the room there is.
@@ -47,12 +63,12 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if since.get_or_insert_with(Instant::now).elapsed() > ANSWERS_WAIT {
+                if clock - *waiting_since.get_or_insert(clock) > ANSWERS_WAIT {
                     self.finish(&mut answers);
                     if !self.flush_now() {
                         self.call_driver();
                     }
-                    since = None;
+                    waiting_since = None;
                 }
             }
             answered |= !answers.is_empty();
@@ -72,39 +88,55 @@ impl Exchange {
         }
     }
 
-    /// Runs the handler until it waits for something. An answer that is there at once is returned.
-    fn start(self: &Arc<Self>, message: Message) -> Option<(Metadata, Answer)> {
+    /// Runs the handler until it waits for something. `clock`: the time before and after it.
+    fn start(self: &Arc<Self>, message: Message, clock: &mut Instant) -> Started {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
-        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
             drop(Job { exchange: self.clone(), metadata: Some(metadata) });
-            return None;
+            return Started::Later;
         }
         let route = match self.handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
-            Err(fault) => return Some((metadata, Err(fault))),
+            Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
         let context = Context::new(Peer::of(self.clone()), metadata.clone(), deadline);
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            match route.run(context, payload) {
-                Ran::Ready(answer) => Ran::Ready(answer),
-                // Many async handlers never wait: a first look costs less than a task.
-                Ran::Later(mut future) => {
-                    match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-                        Poll::Ready(answer) => Ran::Ready(answer),
-                        Poll::Pending => Ran::Later(future),
-                    }
-                }
-            }
-        }));
+        if route.is_for_aside() {
+            return Started::Long(Box::new(Long {
+                metadata,
+                deadline,
+                route: route.clone(),
+                context,
+                payload,
+            }));
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
+        let began = std::mem::replace(clock, Instant::now());
+        route.took(*clock - began);
         match ran {
-            Ok(Ran::Ready(answer)) => Some((metadata, answer)),
+            Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
             Ok(Ran::Later(future)) => {
                 self.spawn(metadata.detached(), deadline, future);
-                None
+                Started::Later
             }
-            Err(panic) => Some((metadata, Err(panicked(&*panic)))),
+            Err(panic) => Started::Answered(metadata, Err(panicked(&*panic))),
         }
+    }
+
+    /// Starts a handler of a route that is known to compute for long. It has the turn to start until it waits, as if it ran in
+    /// place, or until it is known to have begun: those behind it start after it, and nothing else waits for it.
+    fn start_aside(self: &Arc<Self>, long: Box<Long>) {
+        let Long { metadata, deadline, route, context, payload } = *long;
+        let context = context.detached();
+        let turn = Held(Arc::new(Turn { exchange: self.clone(), passed: AtomicBool::new(false) }));
+        let runtime = tokio::runtime::Handle::current();
+        let handler = async move {
+            let watched = turn.0.clone();
+            let begins = move |progress| drop(runtime.spawn(watched.pass_when_known(progress)));
+            let waits = move || drop(turn);
+            route.run_aside(context, payload, begins, waits).await
+        };
+        self.spawn(metadata.detached(), deadline, Box::pin(handler));
     }
 
     /// Runs the handler to its end in a task of its own, unless nobody waits for its answer before.
@@ -167,6 +199,58 @@ impl Exchange {
     pub(crate) fn abort_jobs(&self) {
         self.running.stop_all();
         self.session().forget_jobs();
+    }
+}
+
+/// What became of a message whose handler was to start.
+enum Started {
+    Answered(Metadata, Answer),
+    /// It runs in a task of its own, or nobody waits for it any more.
+    Later,
+    /// It has to start in a task of its own.
+    Long(Box<Long>),
+}
+
+/// A handler that computes for long, and what it is given.
+struct Long {
+    metadata: Metadata,
+    deadline: Option<Instant>,
+    route: Route,
+    context: Context,
+    payload: Bytes,
+}
+
+/// The turn to start handlers, while it is with a task.
+struct Turn {
+    exchange: Arc<Exchange>,
+    passed: AtomicBool,
+}
+
+impl Turn {
+    /// Passes it when the handler that has it is known to have begun.
+    async fn pass_when_known(self: Arc<Self>, progress: Progress) {
+        while !self.passed.load(Ordering::Relaxed) {
+            tokio::time::sleep(LOOK_AFTER).await;
+            if progress.is_known() {
+                self.pass();
+            }
+        }
+    }
+
+    fn pass(&self) {
+        if !self.passed.swap(true, Ordering::Relaxed) {
+            self.exchange.session().has_started();
+            self.exchange.call_driver();
+        }
+    }
+}
+
+/// The turn of a handler, until that waits, is done, panics or never runs.
+struct Held(Arc<Turn>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.pass();
     }
 }
 

@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::running::Running;
 use crate::session::Session;
+pub(crate) use writer::Flushed;
 use writer::Writer;
 
 /// Everything about one peer that outlives its links.

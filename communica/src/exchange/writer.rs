@@ -9,6 +9,19 @@ use crate::connector::{LinkTx, PeerInfo};
 use crate::wire::Batch;
 use crate::wire::hello::About;
 
+/// Batches handed to a link before other tasks, and what came from the peer, get a turn. While a large message is under
+/// way, each has a piece of it, and a peer that reads as fast as this side writes would never let it end.
+const BATCHES_PER_TURN: usize = 2;
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing is left.
+    All,
+    /// There is more, and the link would take it.
+    Some,
+}
+
 /// The outgoing half of the current link and what it did not take yet.
 pub(super) struct Writer {
     tx: Box<dyn LinkTx>,
@@ -41,10 +54,10 @@ impl Exchange {
         lock(&self.writer).take().map(|writer| writer.batch).unwrap_or_default()
     }
 
-    /// Hands everything queued to the link, as far as it takes it. `Ready` means that nothing is left.
-    pub(crate) fn poll_flush(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+    /// Hands what is queued to the link, as far as it takes it, for one turn.
+    pub(crate) fn poll_flush(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Flushed>> {
         let mut slot = lock(&self.writer);
-        slot.as_mut().map_or(Poll::Ready(Ok(())), |writer| self.poll_writer(writer, cx))
+        slot.as_mut().map_or(Poll::Ready(Ok(Flushed::All)), |writer| self.poll_writer(writer, cx))
     }
 
     /// The same without waiting for whoever is at it. False if the driver has to see to the rest.
@@ -56,7 +69,7 @@ impl Exchange {
         };
         let Some(writer) = slot.as_mut() else { return false };
         match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Ok(flushed)) => flushed == Flushed::All,
             Poll::Ready(Err(error)) => {
                 writer.failed = Some(error);
                 false
@@ -65,11 +78,11 @@ impl Exchange {
         }
     }
 
-    fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+    fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<Flushed>> {
         if let Some(error) = writer.failed.take() {
             return Poll::Ready(Err(error));
         }
-        loop {
+        for _ in 0..BATCHES_PER_TURN {
             if !writer.owed {
                 let mut session = self.session();
                 let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
@@ -77,7 +90,7 @@ impl Exchange {
                 drop(session);
                 self.tell(made_room, idle);
                 if writer.batch.is_empty() {
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(Flushed::All));
                 }
                 writer.owed = true;
             }
@@ -85,6 +98,7 @@ impl Exchange {
             writer.owed = false;
             self.session().filled_was_sent();
         }
+        Poll::Ready(Ok(Flushed::Some))
     }
 
     /// Takes in what the link's store has. `Ready` when that was something new.

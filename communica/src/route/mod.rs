@@ -2,6 +2,8 @@
 
 pub(crate) mod handler;
 mod mismatch;
+mod pace;
+mod progress;
 
 pub use handler::{Handler, Reply, reply};
 
@@ -10,14 +12,19 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::error::{Error, Fault, FaultKind};
 use crate::serializer::Serializer;
 use crate::session::Answer;
+use pace::Pace;
+pub(crate) use progress::Progress;
 
 /// What a handler gave back: the answer, or the future that will have it.
 pub enum Ran {
@@ -29,6 +36,7 @@ pub enum Ran {
 #[derive(Clone)]
 pub struct Route {
     run: Arc<dyn Fn(Context, Bytes) -> Ran + Send + Sync>,
+    pace: Arc<Pace>,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
     /// Running it twice for one call does no harm.
@@ -38,7 +46,7 @@ pub struct Route {
 impl Route {
     #[track_caller]
     pub(crate) fn new(run: impl Fn(Context, Bytes) -> Ran + Send + Sync + 'static) -> Self {
-        Self { run: Arc::new(run), place: Location::caller(), idempotent: false }
+        Self { run: Arc::new(run), pace: Arc::default(), place: Location::caller(), idempotent: false }
     }
 
     pub(crate) fn with_idempotent(self, idempotent: bool) -> Self {
@@ -49,8 +57,53 @@ impl Route {
         self.idempotent
     }
 
-    pub(crate) fn run(&self, context: Context, payload: Bytes) -> Ran {
-        (self.run)(context, payload)
+    /// Runs the handler until it waits for something.
+    pub(crate) fn start(&self, context: Context, payload: Bytes) -> Ran {
+        match (self.run)(context, payload) {
+            Ran::Ready(answer) => Ran::Ready(answer),
+            // Many async handlers never wait: a first look costs less than a task.
+            Ran::Later(mut future) => {
+                match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                    Poll::Ready(answer) => Ran::Ready(answer),
+                    Poll::Pending => Ran::Later(future),
+                }
+            }
+        }
+    }
+
+    /// The handlers of this route compute for so long that they should run aside. On a runtime of one thread nothing can.
+    pub(crate) fn is_for_aside(&self) -> bool {
+        self.pace.is_long() && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+    }
+
+    /// The last one that started in place computed for so long.
+    pub(crate) fn took(&self, time: Duration) {
+        self.pace.took_in_place(time);
+    }
+
+    /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `begins`: is told how
+    /// far this thread is before that; `waits`: is called when it waits, or is done.
+    pub(crate) async fn run_aside(
+        self,
+        context: Context,
+        payload: Bytes,
+        begins: impl FnOnce(Progress),
+        waits: impl FnOnce(),
+    ) -> Answer {
+        // On this thread other tasks may be queued, the driver among them, which no other thread may take over while it is
+        // next in line.
+        let ran = tokio::task::block_in_place(|| {
+            let (progress, began) = (Progress::of_this_thread(payload.len()), Instant::now());
+            begins(progress.clone());
+            let ran = self.start(context, payload);
+            self.pace.took_aside(began.elapsed(), || progress.is_known());
+            ran
+        });
+        waits();
+        match ran {
+            Ran::Ready(answer) => answer,
+            Ran::Later(future) => future.await,
+        }
     }
 }
 

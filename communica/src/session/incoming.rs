@@ -3,7 +3,7 @@
 use super::calls::CallEnd;
 use super::{Event, Intake, Session};
 use crate::error::{Fault, FaultKind};
-use crate::wire::{Kind, Message, Metadata, Receipt};
+use crate::wire::{Chunks, Kind, Message, Metadata, Receipt};
 
 impl<W: Clone> Session<W> {
     /// What comes next came together.
@@ -18,7 +18,7 @@ impl<W: Clone> Session<W> {
             return self.acknowledged(&message.metadata);
         }
         self.heard.note(message.metadata.as_bytes().len() + message.payload.len());
-        let receipt = message.receipt.take();
+        let receipt = message.receipt.take().map(|receipt| *receipt);
         if !matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
             // Whoever waits for an answer has it now, and nobody else ever will.
             receipt.into_iter().for_each(Receipt::settle);
@@ -65,6 +65,11 @@ impl<W: Clone> Session<W> {
             _ if was_full && !self.outbox.meets(self.limits.queued) => Event::Room,
             _ => Event::Noted,
         }
+    }
+
+    /// Large messages that the peer has. Dropping them takes time: not under a lock, nor where a link waits for it.
+    pub(crate) fn take_done(&mut self) -> Vec<Chunks> {
+        self.outbox.take_done()
     }
 
     fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
@@ -169,6 +174,17 @@ impl<W: Clone> Session<W> {
             self.jobs.give_back(rest, mine);
         }
         full
+    }
+
+    /// The handler of the message that was started last has to begin in a task of its own before these may start, the
+    /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
+    pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
+        self.jobs.wait(rest);
+    }
+
+    /// That handler runs, or never will.
+    pub(crate) fn has_started(&mut self) {
+        self.jobs.start_none(&mut true);
     }
 
     /// No handler runs or waits to run.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use crate::lean;
 use crate::limits::Quota;
 use crate::wire::{Kind, Message};
 
@@ -50,7 +51,7 @@ impl Jobs {
             message = message.detached();
         }
         self.waiting_bytes += size(&message);
-        self.waiting.push_back(message);
+        lean::push(&mut self.waiting, message);
     }
 
     /// `mine`: the caller is who starts handlers. It gets that place when it is free and something may start, and
@@ -152,12 +153,17 @@ impl Jobs {
 
     /// These were not started after all; the last one stands first.
     pub(super) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
+        self.wait(rest);
+        self.start_none(mine);
+    }
+
+    /// The same, and the place of who starts them is kept.
+    pub(super) fn wait(&mut self, rest: &mut Vec<Message>) {
         for message in rest.drain(..) {
             self.done(1, message.payload.len());
             self.waiting_bytes += size(&message);
             self.waiting.push_front(message);
         }
-        self.start_none(mine);
     }
 
     pub(super) fn meets(&self, quota: Quota) -> bool {

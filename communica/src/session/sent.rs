@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::amount::Amount;
+use crate::lean;
 use crate::limits::Quota;
 use crate::wire::{Chunks, Part};
 
@@ -14,6 +15,8 @@ pub(super) struct Sent {
     large: Amount,
     /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
+    /// Large messages that the peer has, and that are to be dropped where nobody waits for it.
+    done: Vec<Chunks>,
 }
 
 /// A message, or several in one part.
@@ -55,7 +58,7 @@ impl Sent {
             if let Entry::Large(..) = entry {
                 self.large.add(entry.len());
             }
-            self.entries.push_back(entry);
+            lean::push(&mut self.entries, entry);
         }
     }
 
@@ -104,10 +107,20 @@ impl Sent {
                     self.entries.push_front(Entry::Part(rest));
                     break;
                 }
-                whole => new -= whole.messages(),
+                Entry::Large(_, chunks) => {
+                    new -= 1;
+                    self.done.push(chunks);
+                }
+                whole @ Entry::Part(_) => new -= whole.messages(),
             }
         }
         true
+    }
+
+    /// Large messages that the peer has. Giving their memory back to the system takes milliseconds, which nobody should
+    /// spend who holds a lock or a link.
+    pub(super) fn take_done(&mut self) -> Vec<Chunks> {
+        std::mem::take(&mut self.done)
     }
 
     /// What did not come, one message each, in order.
@@ -136,5 +149,45 @@ impl Sent {
             amount.subtract(self.large);
         }
         amount.meets(quota)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const QUOTA: Quota = Quota { messages: 10, bytes: 1000 };
+
+    fn large() -> Entry {
+        Entry::Large(0, Chunks::new(Bytes::new(), Bytes::from(vec![0; 2000]), 100))
+    }
+
+    fn small() -> Entry {
+        Entry::Part(Part::new(Some(0), Bytes::from(vec![0; 600]), None))
+    }
+
+    #[test]
+    fn small_messages_go_on_behind_a_single_large_one() {
+        let mut sent = Sent::default();
+        sent.take(large());
+        assert!(!sent.meets(QUOTA));
+        sent.take(small());
+        assert!(!sent.meets(QUOTA));
+        sent.take(small());
+        assert!(sent.meets(QUOTA), "small ones count beside it");
+    }
+
+    #[test]
+    fn two_large_ones_fill_the_window() {
+        let mut sent = Sent::default();
+        sent.take(large());
+        sent.take(large());
+        assert!(sent.meets(QUOTA));
+        assert!(sent.came(1));
+        assert!(!sent.meets(QUOTA));
+        assert_eq!(sent.take_done().len(), 1);
+        assert!(sent.take_done().is_empty());
     }
 }

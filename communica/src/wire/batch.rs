@@ -11,6 +11,7 @@ use super::frame::{
     CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close, put_message,
 };
 use super::{Metadata, put_acknowledgement};
+use crate::lean;
 
 /// What goes out with one `poll_send`, in order.
 ///
@@ -166,7 +167,7 @@ impl Batch {
 
     pub(crate) fn push(&mut self, part: Part) {
         if part.len() > 0 {
-            self.parts.push_back(part);
+            lean::push(&mut self.parts, part);
         }
     }
 

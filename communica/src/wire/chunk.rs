@@ -5,6 +5,9 @@ use bytes::{Bytes, BytesMut};
 use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
 use super::{Message, Metadata, WireError};
 
+/// Of an announced message, so many times what came of it is reserved.
+const AHEAD_FACTOR: usize = 16;
+
 /// A large message on its way out, cut on demand so that other messages can go between.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {
@@ -102,9 +105,19 @@ impl Assembly {
         if size > limit {
             return Err(WireError::TooLarge { size: size as u64, limit });
         }
+        self.make_room(piece.len(), limit);
         self.payload.extend_from_slice(&piece);
         self.next += 1;
         Ok(self.next == self.total)
+    }
+
+    /// Room for this piece and, if there is none, for those to come: all of them, as far as what came vouches for that.
+    fn make_room(&mut self, piece: usize, limit: usize) {
+        if self.payload.capacity() - self.payload.len() < piece {
+            let to_come = (self.total - self.next) as usize;
+            let all = piece.saturating_mul(to_come).min(limit - self.payload.len());
+            self.payload.reserve(all.min((self.payload.len() + piece) * AHEAD_FACTOR).max(piece));
+        }
     }
 
     pub(super) fn into_message(self) -> Message {

@@ -69,7 +69,7 @@ pub struct Message {
     /// One value in the format of the route's serializer; plain JSON for errors.
     pub payload: Bytes,
     /// What settles it, if a store keeps it until then.
-    pub(crate) receipt: Option<Receipt>,
+    pub(crate) receipt: Option<Box<Receipt>>,
 }
 
 impl Message {
@@ -84,7 +84,7 @@ impl Message {
     /// The same, from a store that keeps it until it is settled, and may bring it again before.
     #[must_use]
     pub fn with_receipt(self, receipt: Receipt) -> Self {
-        Self { receipt: Some(receipt), ..self }
+        Self { receipt: Some(Box::new(receipt)), ..self }
     }
 
     /// The same, sharing no memory with the buffer it was read into.

@@ -13,15 +13,22 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+/// What a processor that is imitated needs so many times as long for; 1, unless `COMMUNICA_PATIENCE` says more.
+fn patiently(seconds: u64) -> Duration {
+    let factor = std::env::var("COMMUNICA_PATIENCE").map_or(1, |factor| factor.parse().expect("a number"));
+    Duration::from_secs(seconds) * factor
+}
+
 /// Runs a test, which must end in time.
 pub(crate) async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {
-    let ended = timeout(Duration::from_secs(seconds), test).await;
-    ended.unwrap_or_else(|_| panic!("this did not end within {seconds} s"))
+    let time = patiently(seconds);
+    let ended = timeout(time, test).await;
+    ended.unwrap_or_else(|_| panic!("this did not end within {time:?}"))
 }
 
 /// Looks until it is so.
 pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + patiently(15);
     while !is_so() {
         assert!(Instant::now() < deadline, "this did not come to be: {what}");
         sleep(Duration::from_millis(2)).await;
@@ -68,7 +75,7 @@ pub(crate) fn noting(table: RouteTable, route: &str) -> (RouteTable, mpsc::Unbou
 pub(crate) async fn take(noted: &mut mpsc::UnboundedReceiver<i64>, count: usize) -> Vec<i64> {
     let mut taken = Vec::new();
     for _ in 0..count {
-        let next = timeout(Duration::from_secs(15), noted.recv()).await;
+        let next = timeout(patiently(15), noted.recv()).await;
         taken.push(next.unwrap_or_else(|_| panic!("only {taken:?} came")).expect("the handler is there"));
     }
     taken

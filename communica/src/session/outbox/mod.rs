@@ -16,6 +16,7 @@ use bytes::{BufMut, BytesMut};
 use super::amount::Amount;
 use super::kept::Kept;
 use super::sent::{Entry, Sent};
+use crate::lean;
 use crate::limits::Quota;
 use crate::serializer::Payload;
 use crate::wire::{Batch, Chunks, Kind, Metadata, Origin, Part, put_close, put_message, put_request};
@@ -23,11 +24,11 @@ use crate::wire::{Batch, Chunks, Kind, Metadata, Origin, Part, put_close, put_me
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
 /// Bytes of a piece of a large message at most. Small messages wait for one piece at each end.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 32 * 1024;
 /// Frame head and metadata of most messages.
 const TYPICAL_HEAD: usize = 160;
 /// Bytes of a buffer for small messages.
-const MIN_BUFFER: usize = 1024;
+const MIN_BUFFER: usize = 256;
 const MAX_BUFFER: usize = 64 * 1024;
 /// A message during which so many links broke is not tried again: most likely the peer does not take it.
 const TRIES: u32 = 3;
@@ -202,7 +203,7 @@ impl Outbox {
             self.room_ahead = self.tail.len() * 4;
             let frames = self.tail.split().freeze();
             let messages = std::mem::take(&mut self.tail_messages);
-            self.parts.push_back(Part::many(self.tail_seq, messages, frames));
+            lean::push(&mut self.parts, Part::many(self.tail_seq, messages, frames));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Outbox, TRIES};
+use crate::wire::Chunks;
 
 impl Outbox {
     /// The peer that has so many messages is there again: it gets the others now. False if they are not known any more.
@@ -41,6 +42,11 @@ impl Outbox {
     /// So many messages came to the peer. False if that cannot be.
     pub(in crate::session) fn came(&mut self, count: u64) -> bool {
         self.sent.came(count)
+    }
+
+    /// Large messages that the peer has, to be dropped.
+    pub(in crate::session) fn take_done(&mut self) -> Vec<Chunks> {
+        self.sent.take_done()
     }
 
     /// So many messages came to the peer.

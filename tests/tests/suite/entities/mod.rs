@@ -5,6 +5,7 @@ mod faults;
 mod flood;
 mod gated;
 mod handlers;
+mod long;
 mod order;
 #[cfg(unix)]
 mod owners;

@@ -19,6 +19,8 @@ use tokio::net::UnixStream;
 
 /// Reads up to this go through memory of the thread: copying what came costs less than clearing all the room there is.
 const COPIED: usize = 16 * 1024;
+/// A read takes no more, for its room is cleared first: about what a socket holds.
+const CLEARED: usize = 128 * 1024;
 /// After so many writes that did not have to wait, the next will not have to either.
 const SMOOTH: u32 = 64;
 
@@ -53,7 +55,7 @@ impl AsyncRead for ReadHalf {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut readable = ready!(self.0.poll_read_ready(cx))?;
-            let (before, room) = (buf.filled().len(), buf.remaining());
+            let (before, room) = (buf.filled().len(), buf.remaining().min(CLEARED));
             let Ok(read) = readable.try_io(|socket| fill(socket.get_ref(), buf)) else { continue };
             let count = buf.filled().len() - before;
             // It had no more just now; what comes later is told. Asking would be one more system call.
@@ -70,7 +72,8 @@ impl AsyncRead for ReadHalf {
 
 fn fill(mut socket: &Socket, buf: &mut ReadBuf<'_>) -> io::Result<()> {
     if buf.remaining() > COPIED {
-        let count = socket.read(buf.initialize_unfilled())?;
+        let room = buf.remaining().min(CLEARED);
+        let count = socket.read(buf.initialize_unfilled_to(room))?;
         buf.advance(count);
         return Ok(());
     }
