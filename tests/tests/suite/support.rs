@@ -13,10 +13,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-/// What a processor that is imitated needs so many times as long for; 1, unless `COMMUNICA_PATIENCE` says more.
+/// Where a processor is imitated, everything takes so many times as long; 1, unless `COMMUNICA_PATIENCE` says more.
+pub(crate) fn patience() -> u32 {
+    std::env::var("COMMUNICA_PATIENCE").map_or(1, |factor| factor.parse().expect("a number"))
+}
+
 fn patiently(seconds: u64) -> Duration {
-    let factor = std::env::var("COMMUNICA_PATIENCE").map_or(1, |factor| factor.parse().expect("a number"));
-    Duration::from_secs(seconds) * factor
+    Duration::from_secs(seconds) * patience()
 }
 
 /// Runs a test, which must end in time.
