@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Exchange;
 use crate::connector::BoxFuture;
@@ -23,6 +24,10 @@ const ANSWERS_WAIT: Duration = Duration::from_micros(100);
 
 /// So often it is looked whether a handler that runs aside is known to have begun, so that those behind it may start.
 const LOOK_AFTER: Duration = Duration::from_millis(2);
+
+/// Handlers of this process that compute aside while those behind them start; beyond, those behind wait. Each has a thread, and
+/// tokio has 512 of them for all that blocks: without any left, nothing would be read or written.
+static ASIDE: Semaphore = Semaphore::const_new(64);
 
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
@@ -128,7 +133,7 @@ impl Exchange {
     fn start_aside(self: &Arc<Self>, long: Box<Long>) {
         let Long { metadata, deadline, route, context, payload } = *long;
         let context = context.detached();
-        let turn = Held(Arc::new(Turn { exchange: self.clone(), passed: AtomicBool::new(false) }));
+        let turn = Held(Arc::new(Turn::new(self.clone(), &ASIDE)));
         let runtime = tokio::runtime::Handle::current();
         let handler = async move {
             let watched = turn.0.clone();
@@ -224,14 +229,26 @@ struct Long {
 struct Turn {
     exchange: Arc<Exchange>,
     passed: AtomicBool,
+    room: &'static Semaphore,
+    /// Of one that was passed while its handler computes, until that waits or is done.
+    place: OnceLock<SemaphorePermit<'static>>,
 }
 
 impl Turn {
-    /// Passes it when the handler that has it is known to have begun.
+    fn new(exchange: Arc<Exchange>, room: &'static Semaphore) -> Self {
+        Self { exchange, passed: AtomicBool::new(false), room, place: OnceLock::new() }
+    }
+
+    /// Passes it when the handler that has it is known to have begun, and not too many compute aside.
     async fn pass_when_known(self: Arc<Self>, progress: Progress) {
         while !self.passed.load(Ordering::Relaxed) {
             tokio::time::sleep(LOOK_AFTER).await;
-            if progress.is_known() {
+            if !progress.is_known() {
+                continue;
+            }
+            if let Ok(place) = self.room.try_acquire() {
+                // Nobody else sets it.
+                let _ = self.place.set(place);
                 self.pass();
             }
         }
@@ -301,4 +318,46 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
     let text = text.unwrap_or("no message");
     tracing::error!(panic = text, "a handler panicked");
     Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::route::Handlers;
+
+    /// For one.
+    static ROOM: Semaphore = Semaphore::const_new(1);
+
+    #[tokio::test]
+    async fn those_behind_wait_while_too_many_compute_aside() {
+        let handlers = Arc::new(Handlers::Simple(None));
+        let exchange = Exchange::new("w1".to_owned(), handlers, Limits::default());
+        let turn = Arc::new(Turn::new(exchange, &ROOM));
+        let (told, progress) = mpsc::channel();
+        let (_end, ended) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            told.send(Progress::of_this_thread(0)).unwrap();
+            while ended.try_recv() == Err(mpsc::TryRecvError::Empty) {}
+        });
+        let progress = progress.recv().unwrap();
+        let another = ROOM.try_acquire().unwrap();
+        let watching = tokio::spawn(turn.clone().pass_when_known(progress.clone()));
+        while !progress.is_known() {
+            sleep(LOOK_AFTER).await;
+        }
+        sleep(LOOK_AFTER * 5).await;
+        assert!(!turn.passed.load(Ordering::Relaxed));
+        drop(another);
+        timeout(Duration::from_secs(20), watching).await.unwrap().unwrap();
+        assert!(turn.passed.load(Ordering::Relaxed));
+        assert_eq!(ROOM.available_permits(), 0, "it has its place while its handler computes");
+        drop(turn);
+        assert_eq!(ROOM.available_permits(), 1);
+    }
 }
