@@ -4,7 +4,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use communica::{Backoff, FaultConnector, Faults, RmqConnector, RouteClient, RouteServer, RouteTable};
+use communica::{
+    Backoff, FaultConnector, Faults, RmqConnector, RouteClient, RouteServer, RouteServerHandle, RouteTable,
+};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -50,6 +52,17 @@ async fn all_in_order(side: &str, notes: &mut Notes) {
     }
 }
 
+/// Both ways, behind everything that was sent before.
+async fn calls_still_pass(client: &RouteClient, server: &RouteServerHandle) {
+    Calls::start(client, "times_ten", 0..3).are_answered().await;
+    Calls::start(server.peer("w1").await, "times_ten", 0..3).are_answered().await;
+}
+
+fn nothing_came_twice(at_server: &mut Notes, at_client: &mut Notes) {
+    assert!(at_server.is_empty(), "the server handled something twice");
+    assert!(at_client.is_empty(), "the client handled something twice");
+}
+
 #[tokio::test]
 async fn throws_come_in_order_and_once_over_cuts() {
     within(90, async {
@@ -67,10 +80,8 @@ async fn throws_come_in_order_and_once_over_cuts() {
         });
         all_in_order("server", &mut server_notes).await;
         all_in_order("client", &mut client_notes).await;
-        Calls::start(&client, "times_ten", 0..3).are_answered().await;
-        Calls::start(&peer, "times_ten", 0..3).are_answered().await;
-        assert!(server_notes.is_empty(), "the server handled something twice");
-        assert!(client_notes.is_empty(), "the client handled something twice");
+        calls_still_pass(&client, &server).await;
+        nothing_came_twice(&mut server_notes, &mut client_notes);
     })
     .await;
 }
@@ -91,13 +102,11 @@ async fn throws_without_ids_come_in_order_and_once_over_cuts() {
         );
         all_in_order("server", &mut server_notes).await;
         all_in_order("client", &mut client_notes).await;
-        Calls::start(&client, "times_ten", 0..3).are_answered().await;
-        Calls::start(server.peer("w1").await, "times_ten", 0..3).are_answered().await;
+        calls_still_pass(&client, &server).await;
         for queue in [&to_server, &to_client] {
             eventually("nothing is left", async || unsettled(queue).await == Some(0)).await;
         }
-        assert!(server_notes.is_empty(), "the server handled something twice");
-        assert!(client_notes.is_empty(), "the client handled something twice");
+        nothing_came_twice(&mut server_notes, &mut client_notes);
     })
     .await;
 }
@@ -120,13 +129,11 @@ async fn throws_without_ids_that_outlast_their_link_are_handled_once() {
         cut(&road, &client).await;
         gate.open();
         assert_eq!(server_notes.take(2).await, [3, 4]);
-        Calls::start(&client, "times_ten", 0..3).are_answered().await;
-        Calls::start(server.peer("w1").await, "times_ten", 0..3).are_answered().await;
+        calls_still_pass(&client, &server).await;
         for queue in [&to_server, &to_client] {
             eventually("nothing is left", async || unsettled(queue).await == Some(0)).await;
         }
-        assert!(server_notes.is_empty(), "the server handled something twice");
-        assert!(client_notes.is_empty(), "the client handled something twice");
+        nothing_came_twice(&mut server_notes, &mut client_notes);
     })
     .await;
 }
