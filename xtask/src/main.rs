@@ -19,7 +19,7 @@ mod windows;
 
 use std::process::{Command, ExitCode};
 
-use tools::{Outcome, cargo, is_root, root, run, say};
+use tools::{Outcome, cargo_for_tests, is_root, root, run, say};
 
 const HELP: &str = "\
 cargo xtask <task>
@@ -91,7 +91,7 @@ fn test(arguments: &[String]) -> Outcome {
     let python = python::environment()?;
     rabbitmq::ensure()?;
     say(&format!("the tests use {}", python.display()));
-    let mut tests = cargo();
+    let mut tests = cargo_for_tests();
     tests.args(["test", "--workspace", "--all-features"]).env("COMMUNICA_PYTHON", &python);
     run(tests.args(arguments))?;
     if arguments.is_empty() { act_as_others() } else { Ok(()) }
@@ -103,7 +103,7 @@ fn act_as_others() -> Outcome {
         say("not root: the tests in `as_root` did not run; as root, `cargo xtask test` runs them too");
         return Ok(());
     }
-    run(cargo().args([
+    run(cargo_for_tests().args([
         "test",
         "--workspace",
         "--all-features",

@@ -1,5 +1,6 @@
 //! Commands go in, their success or a readable reason comes out.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,6 +25,16 @@ pub(crate) fn target_dir() -> PathBuf {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    command
+}
+
+/// The same, for running tests. Most of them wait for something: with one for each core half of the time nobody works.
+pub(crate) fn cargo_for_tests() -> Command {
+    let mut command = cargo();
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        command.env("RUST_TEST_THREADS", (2 * cores + 1).to_string());
+    }
     command
 }
 

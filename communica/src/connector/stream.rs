@@ -28,8 +28,9 @@ const SMALL_READS: u32 = 8;
 const FIRST_AHEAD: usize = 256 * 1024;
 /// … and then so many times what came of it.
 const AHEAD_FACTOR: usize = 16;
-/// Bytes of large messages that are read before others get a turn, the other half of the link among them.
-const READ_PER_TURN: usize = 128 * 1024;
+/// Bytes of large messages that are read before others get a turn, the other half of the link among them: somewhat
+/// more than a socket holds, so that a turn that is over mostly finds nothing more.
+const READ_PER_TURN: usize = 256 * 1024;
 
 /// The client's half of the handshake over the two halves of a stream.
 ///

@@ -2,7 +2,6 @@
 
 mod binding;
 mod folder;
-mod halves;
 mod users;
 
 use std::fs;
@@ -17,7 +16,6 @@ use super::super::{BoxFuture, Incoming, Link, LinkError, Listener};
 use super::LocalConnector;
 use crate::limits::Limits;
 use binding::{Inode, bind};
-use halves::halves;
 use users::{Stranger, Us, peer_of};
 
 pub(super) use users::Allowed;
@@ -100,7 +98,7 @@ pub(super) async fn connect(
         );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
     }
-    let (read, write) = halves(stream)?;
+    let (read, write) = stream.into_split();
     stream::connect(read, write, hello, limits, peer).await
 }
 
@@ -135,7 +133,7 @@ impl Listener for LocalServer {
                 let stranger = Stranger::new(stream, peer, self.us, Patience::within(&self.limits));
                 return Ok(Box::new(stranger) as Box<dyn Incoming>);
             }
-            let (read, write) = halves(stream)?;
+            let (read, write) = stream.into_split();
             let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer);
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })

@@ -1,5 +1,10 @@
 //! What calls cost in allocations and bytes allocated, both sides together on one thread: exact numbers, so that a change
-//! shows. `ARCHITECTURE.md` says what each is for.
+//! shows. `ARCHITECTURE.md` says what each is for. In `calls`: in system calls.
+
+#[cfg(unix)]
+mod calls;
+#[cfg(unix)]
+mod counted;
 
 use allocation_counter::{AllocationInfo, measure};
 use communica::{Bytes, BytesSerializer, LocalConnector, RouteClient, RouteServer, RouteServerHandle};

@@ -1,0 +1,78 @@
+//! What calls cost in system calls, both sides together on one thread: reads and writes, see [`counted`](super::counted).
+
+use communica::{Bytes, RouteClient, RouteServer};
+use communica_tests::in_time;
+use tokio::runtime::Builder;
+
+use super::counted::CountedConnector;
+use super::{CALLS, Clerk, Desk, DeskClient, MIB};
+
+/// Reads and writes of what was done for the second time.
+fn count(work: impl AsyncFn(&DeskClient)) -> (u64, u64) {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connector = CountedConnector::new();
+        let server = RouteServer::new(connector.clone(), Clerk.into_routes()).start().await.unwrap();
+        let desk = DeskClient::new(RouteClient::connect(connector.clone()).await.unwrap());
+        in_time(work(&desk)).await;
+        connector.calls().take();
+        in_time(work(&desk)).await;
+        let calls = connector.calls().take();
+        drop(server);
+        calls
+    })
+}
+
+/// Each side reads once and writes once.
+#[test]
+fn a_request() {
+    let (reads, writes) = count(async |desk| {
+        for number in 0..CALLS {
+            desk.next(number).await.unwrap();
+        }
+    });
+    assert_eq!((reads, writes), (2 * CALLS, 2 * CALLS));
+}
+
+/// What is asked together goes together, and so do the answers.
+#[test]
+fn requests_of_many_callers() {
+    const CALLERS: u64 = 64;
+    let (reads, writes) = count(async |desk| {
+        let mut callers = tokio::task::JoinSet::new();
+        for number in 0..CALLERS {
+            let desk = desk.clone();
+            callers.spawn(async move {
+                for _ in 0..CALLS {
+                    desk.next(number).await.unwrap();
+                }
+            });
+        }
+        callers.join_all().await;
+    });
+    // A slow server sends the first answers of a round before it has the last.
+    assert!(reads < 3 * CALLS && writes < 4 * CALLS, "{reads} reads, {writes} writes in {CALLS} rounds");
+}
+
+#[test]
+fn throws() {
+    let (reads, writes) = count(async |desk| {
+        for number in 0..CALLS {
+            desk.throw_note(number).await.unwrap();
+        }
+        desk.next(0).await.unwrap();
+    });
+    assert!(reads < 20 && writes < 20, "{reads} reads, {writes} writes for {CALLS} throws");
+}
+
+/// A socket holds 208 KiB where nobody set it otherwise: then it takes six reads and five writes.
+#[test]
+fn a_mib_each_way() {
+    let payload = Bytes::from(vec![7; MIB as usize]);
+    let (reads, writes) = count(async |desk| {
+        for _ in 0..20 {
+            assert_eq!(desk.carry(payload.clone()).await.unwrap(), payload);
+        }
+    });
+    assert!(reads / 40 < 10 && writes / 40 < 10, "{reads} reads, {writes} writes for 40 MiB");
+}
