@@ -32,7 +32,7 @@ impl Settings {
         for pair in words.chunks(2) {
             let [flag, value] = pair else { panic!("{HELP}") };
             match *flag {
-                "--only" => settings.contenders = list(value),
+                "--only" => settings.contenders = list(value).into_iter().map(known).collect(),
                 "--workload" => names = Some(list(value)),
                 "--rounds" => settings.rounds = value.parse().expect("a number of rounds"),
                 "--seconds" => settings.window = Duration::from_secs_f64(value.parse().expect("seconds")),
@@ -54,6 +54,12 @@ fn chosen(road: Option<Road>, names: Option<Vec<String>>) -> Vec<(Road, String)>
         (Some(road), None) => all(road).collect(),
         (None, None) => [Road::Local, Road::Tcp, Road::RabbitMq].into_iter().flat_map(all).collect(),
     }
+}
+
+fn known(contender: String) -> String {
+    let all = contenders::ALL;
+    assert!(all.contains(&contender.as_str()), "{contender:?} is no contender; there are {}", all.join(", "));
+    contender
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -6,10 +6,10 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
@@ -183,8 +183,15 @@ struct StreamTx<W> {
 impl<W: AsyncWrite + Send + Unpin> LinkTx for StreamTx<W> {
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         while !batch.is_empty() {
-            // The future holds no state of its own: one write, and the batch advances by what was taken.
-            let written = ready!(pin!(self.write.write_buf(batch)).poll(cx))?;
+            let written = if batch.chunk().len() == batch.remaining() {
+                // One piece, as small messages mostly are, needs no list of pieces.
+                let written = ready!(Pin::new(&mut self.write).poll_write(cx, batch.chunk()))?;
+                batch.advance(written);
+                written
+            } else {
+                // The future holds no state of its own: one write, and the batch advances by what was taken.
+                ready!(pin!(self.write.write_buf(batch)).poll(cx))?
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

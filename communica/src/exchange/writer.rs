@@ -1,11 +1,12 @@
 //! The outgoing half of a link: what is queued in, what the link did not take yet out.
 
 use std::io;
-use std::sync::TryLockError;
+use std::sync::{MutexGuard, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use super::{Exchange, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
+use crate::session::Session;
 use crate::wire::Batch;
 use crate::wire::hello::About;
 
@@ -85,20 +86,38 @@ impl Exchange {
         for _ in 0..BATCHES_PER_TURN {
             if !writer.owed {
                 let mut session = self.session();
-                let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
-                let idle = writer.batch.is_empty() && session.is_idle();
-                drop(session);
-                self.tell(made_room, idle);
-                if writer.batch.is_empty() {
-                    return Poll::Ready(Ok(Flushed::All));
+                if writer.batch.is_empty() && !session.has_unsent() {
+                    return self.nothing_is_left(session, false);
                 }
+                let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
+                if writer.batch.is_empty() {
+                    return self.nothing_is_left(session, made_room);
+                }
+                drop(session);
+                self.tell(made_room, false);
                 writer.owed = true;
             }
             ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
             writer.owed = false;
-            self.session().filled_was_sent();
+            let mut session = self.session();
+            session.filled_was_sent();
+            if !session.has_unsent() {
+                return self.nothing_is_left(session, false);
+            }
         }
         Poll::Ready(Ok(Flushed::Some))
+    }
+
+    /// For now: a full window may hold something back.
+    fn nothing_is_left(
+        &self,
+        session: MutexGuard<'_, Session<Waker>>,
+        made_room: bool,
+    ) -> Poll<io::Result<Flushed>> {
+        let idle = session.is_idle();
+        drop(session);
+        self.tell(made_room, idle);
+        Poll::Ready(Ok(Flushed::All))
     }
 
     /// Takes in what the link's store has. `Ready` when that was something new.

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::WireError;
-use super::scan::{Scanner, Text};
+use super::scan::{Scanner, Text, plain_len};
 
 const TIMEOUT: &[u8] = b"timeout_ms";
 /// The member that holds what a caller sends along.
@@ -285,8 +285,7 @@ pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawV
 }
 
 fn put_string(text: &str, out: &mut BytesMut) {
-    let plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if plain {
+    if plain_len(text.as_bytes()) == text.len() {
         out.put_u8(b'"');
         out.put_slice(text.as_bytes());
         out.put_u8(b'"');

@@ -19,6 +19,24 @@ pub(super) struct Scanner<'a> {
     at: usize,
 }
 
+/// Whether a byte stands for itself in a string: all but the quote, the backslash and control characters (RFC 8259, 7).
+static IS_PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        plain[control] = false;
+        control += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};
+
+/// How many bytes at the start of `text` stand for themselves in a string.
+pub(super) fn plain_len(text: &[u8]) -> usize {
+    text.iter().position(|&byte| !IS_PLAIN[usize::from(byte)]).unwrap_or(text.len())
+}
+
 type Result<T> = std::result::Result<T, WireError>;
 
 fn bad<T>(why: &'static str) -> Result<T> {
@@ -70,6 +88,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
+            self.at += plain_len(&self.text[self.at..]);
             match self.text.get(self.at) {
                 None => return bad("a string does not end"),
                 Some(b'"') => break,
@@ -77,8 +96,7 @@ impl<'a> Scanner<'a> {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0..=0x1f) => return bad("a control character stands in a string"),
-                Some(_) => self.at += 1,
+                Some(_) => return bad("a control character stands in a string"),
             }
         }
         let text = Text { start: start as u32, end: self.at as u32, escaped };
