@@ -10,7 +10,7 @@ use crate::apt;
 use crate::examples::{self, Scratch};
 use crate::process::Program;
 use crate::python;
-use crate::tools::{Outcome, cargo_for_tests, output, run, say, target_dir};
+use crate::tools::{Outcome, cargo, output, run, say, target_dir};
 use wine::Wine;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -55,7 +55,7 @@ fn timed(what: &str, part: impl FnOnce() -> Outcome) -> Outcome {
 
 /// Nothing here is for a debugger, and mingw's linker takes long over what is.
 fn cargo_for_windows(task: &str) -> Command {
-    let mut cargo = cargo_for_tests();
+    let mut cargo = cargo();
     cargo
         .args([task, "--workspace", "--all-features", "--target", TARGET])
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
@@ -119,7 +119,7 @@ fn with_python(wine: &Wine) -> Outcome {
     let python = python::environment()?;
     let peer = binaries().join("peer.exe");
     say("Python on Linux and the library on Windows, over TCP");
-    let mut tests = cargo_for_tests();
+    let mut tests = cargo();
     tests.args(["test", "--workspace", "--all-features", "--test", "python", "--"]);
     for listening in ["rust_server_python_client::tcp", "python_server_rust_client::tcp"] {
         tests.arg(format!("matrix::{listening}"));
