@@ -1,6 +1,8 @@
 //! What calls cost in system calls, both sides together on one thread: reads and writes, see [`counted`](super::counted).
 
-use communica::{Bytes, RouteClient, RouteServer};
+use std::time::Duration;
+
+use communica::{Bytes, Limits, RouteClient, RouteServer};
 use communica_tests::in_time;
 use tokio::runtime::Builder;
 
@@ -12,8 +14,12 @@ fn count(work: impl AsyncFn(&DeskClient)) -> (u64, u64) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let connector = CountedConnector::new();
-        let server = RouteServer::new(connector.clone(), Clerk.into_routes()).start().await.unwrap();
-        let desk = DeskClient::new(RouteClient::connect(connector.clone()).await.unwrap());
+        // Signs of life would be writes, too, and come when the clock says so.
+        let limits = Limits::new().silence_time(Duration::from_secs(24 * 60 * 60));
+        let server = RouteServer::new(connector.clone(), Clerk.into_routes()).limits(limits.clone());
+        let server = server.start().await.unwrap();
+        let client = RouteClient::builder(connector.clone()).limits(limits).connect().await.unwrap();
+        let desk = DeskClient::new(client);
         in_time(work(&desk)).await;
         connector.calls().take();
         in_time(work(&desk)).await;
