@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -13,9 +13,12 @@ use tokio::time::{Instant, Sleep};
 use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
 use crate::exchange::{Exchange, Flushed};
 use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
+use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
 use crate::wire::{Feature, Message};
 
+/// Who gets an answer of more bytes may work on it for long.
+const LARGE_ANSWER: usize = 256 * 1024;
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
 /// A link that is to end at once gets so long to say why.
@@ -98,6 +101,7 @@ pub(crate) async fn drive(
         left: None,
         lingers: false,
         watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        needs_thread: false,
         stuck: None,
         pulse,
     };
@@ -112,12 +116,6 @@ pub(crate) async fn drive(
         let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
     }
     end
-}
-
-/// Has the task polled again when those that are ready now had their turn. Waking it would do the same, and would also
-/// wake another thread to take it over.
-pub(crate) fn let_others_first(cx: &mut Context<'_>) {
-    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }
 
 /// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
@@ -173,6 +171,8 @@ struct Driver<'a> {
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not end in time.
     watch: Pin<Box<Sleep>>,
+    /// Whoever was woken may well keep this thread: another one has to go on here.
+    needs_thread: bool,
     /// How far it was when the watch was set; `None` when it is not set.
     stuck: Option<(usize, u64)>,
     /// When the peer beats too.
@@ -199,6 +199,9 @@ impl Driver<'_> {
             self.room = ROOM.take();
         }
         let polled = self.poll_turn(cx);
+        if std::mem::take(&mut self.needs_thread) {
+            cx.waker().wake_by_ref();
+        }
         if self.room.is_empty() {
             ROOM.set(std::mem::take(&mut self.room));
         }
@@ -336,8 +339,12 @@ impl Driver<'_> {
         session.begin_batch();
         for mut message in self.room.inbox.drain(..) {
             self.exchange.note_arrival(&mut message);
+            let size = message.payload.len();
             match session.receive(message) {
-                Event::Answered(waker) => self.room.wakers.extend(waker),
+                Event::Answered(waker) => {
+                    self.needs_thread |= size > LARGE_ANSWER;
+                    self.room.wakers.extend(waker);
+                }
                 Event::Queued | Event::Noted => {}
                 Event::Room => made_room = true,
                 Event::Cancelled(id) => cancelled.push(id),
@@ -369,7 +376,7 @@ impl Driver<'_> {
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
             Poll::Ready(Ok(Flushed::Some)) => {
                 self.stuck = None;
-                let_others_first(cx);
+                let_all_others_first(cx);
                 return Poll::Pending;
             }
             Poll::Ready(Ok(Flushed::All)) => self.let_others_first = true,

@@ -9,7 +9,7 @@ use crate::wire::WireLimits;
 /// | setting | default | what happens at it |
 /// |---|---|---|
 /// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
-/// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 64 KiB, small messages between |
+/// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 32 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
 /// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait |
@@ -31,6 +31,7 @@ use crate::wire::WireLimits;
 /// | client id | 1 KiB | the connection is refused |
 /// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; the call ends, not sent |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
+/// | memory of large messages that is kept for the next | 128 MiB for a process, for a second | it goes back to the system |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
@@ -114,7 +115,7 @@ impl Limits {
     }
 
     /// A payload above this many bytes goes out in pieces, so that small messages need not wait for it: they may
-    /// overtake it. A piece has this many bytes, but 64 KiB at most. Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
+    /// overtake it. A piece has this many bytes, but 32 KiB at most. Between 1 KiB and 1 GiB. Roads that carry whole messages never cut them.
     #[must_use]
     pub fn chunk_size(self, bytes: usize) -> Self {
         Self { chunk_size: bytes.clamp(1024, 1024 * MIB), ..self }

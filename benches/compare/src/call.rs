@@ -19,10 +19,14 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn named(name: &str) -> Self {
-        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{name:?} is no number of calls"));
+    pub fn read(name: &str) -> Option<Self> {
+        let number = |text: &str| text.parse().ok().filter(|&number| number > 0);
         let (connections, in_flight) = name.split_once('x').unwrap_or(("1", name));
-        Self { connections: number(connections), in_flight: number(in_flight) }
+        Some(Self { connections: number(connections)?, in_flight: number(in_flight)? })
+    }
+
+    pub fn named(name: &str) -> Self {
+        Self::read(name).unwrap_or_else(|| panic!("{name:?} is no number of calls"))
     }
 }
 

@@ -48,6 +48,12 @@ fn main() {
             let outcome = Side::new(contender, road, runtime).measure(address, work, window, server);
             println!("{}", serde_json::to_string(&outcome).expect("numbers"));
         }
-        _ => tables::run(&Settings::read(&words)),
+        _ => match Settings::read(&words) {
+            Ok(settings) => tables::run(&settings),
+            Err(what) => {
+                eprintln!("{what}");
+                std::process::exit(2);
+            }
+        },
     }
 }

@@ -17,13 +17,11 @@ pub enum Road {
 pub type Stream = Either<UnixStream, TcpStream>;
 
 impl Road {
+    pub const ALL: [Self; 3] = [Self::Local, Self::Tcp, Self::RabbitMq];
+
     pub fn named(name: &str) -> Self {
-        match name {
-            "local" => Self::Local,
-            "tcp" => Self::Tcp,
-            "rabbitmq" => Self::RabbitMq,
-            _ => panic!("{name:?} is no road: take local, tcp or rabbitmq"),
-        }
+        let known = Self::ALL.into_iter().find(|road| road.name() == name);
+        known.unwrap_or_else(|| panic!("{name:?} is no road: take local, tcp or rabbitmq"))
     }
 
     pub fn name(self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::call::Load;
 use crate::contenders;
 use crate::road::Road;
 use crate::tables;
@@ -10,6 +11,9 @@ const HELP: &str = "flags, each with a value: \
     --only CONTENDER,… --workload 1,64,256,64x1,throws,carry,aside,scale --rounds 5 --seconds 1.0 \
     --road local|tcp|rabbitmq
     --runtime multi|current";
+
+/// Beside numbers of calls in flight, and of connections `x` calls on each.
+const WORKLOADS: &[&str] = &["1", "64", "256", "64x1", "throws", "carry", "aside", "scale"];
 
 pub struct Settings {
     pub contenders: Vec<String>,
@@ -20,7 +24,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn read(words: &[&str]) -> Self {
+    /// Else in one sentence what is wrong.
+    pub fn read(words: &[&str]) -> Result<Self, String> {
         let mut settings = Self {
             contenders: list(&contenders::ALL.join(",")),
             tables: Vec::new(),
@@ -30,19 +35,39 @@ impl Settings {
         };
         let (mut road, mut names) = (None, None);
         for pair in words.chunks(2) {
-            let [flag, value] = pair else { panic!("{HELP}") };
+            let [flag, value] = pair else { return Err(HELP.to_owned()) };
             match *flag {
-                "--only" => settings.contenders = list(value).into_iter().map(known).collect(),
-                "--workload" => names = Some(list(value)),
-                "--rounds" => settings.rounds = value.parse().expect("a number of rounds"),
-                "--seconds" => settings.window = Duration::from_secs_f64(value.parse().expect("seconds")),
-                "--road" => road = Some(Road::named(value)),
-                "--runtime" => settings.runtime = (*value).to_owned(),
-                _ => panic!("{flag:?} is no flag; {HELP}"),
+                "--only" => {
+                    let known = |name: &String| contenders::ALL.contains(&name.as_str());
+                    settings.contenders = all_known("contender", value, known, &contenders::ALL)?;
+                }
+                "--workload" => {
+                    let known =
+                        |name: &String| WORKLOADS.contains(&name.as_str()) || Load::read(name).is_some();
+                    names = Some(all_known("workload", value, known, WORKLOADS)?);
+                }
+                "--rounds" => {
+                    let rounds = value.parse().ok().filter(|&rounds| rounds > 0);
+                    settings.rounds = rounds.ok_or_else(|| format!("{value:?} is no number of rounds"))?;
+                }
+                "--seconds" => {
+                    let seconds = value.parse().ok().and_then(|time| Duration::try_from_secs_f64(time).ok());
+                    let seconds = seconds.filter(|time| !time.is_zero());
+                    settings.window = seconds.ok_or_else(|| format!("{value:?} is no number of seconds"))?;
+                }
+                "--road" => {
+                    let known = Road::ALL.into_iter().find(|road| road.name() == *value);
+                    road = Some(known.ok_or_else(|| format!("{value:?} is no road; {HELP}"))?);
+                }
+                "--runtime" if matches!(*value, "multi" | "current") => {
+                    settings.runtime = (*value).to_owned()
+                }
+                "--runtime" => return Err(format!("{value:?} is no runtime; {HELP}")),
+                _ => return Err(format!("{flag:?} is no flag; {HELP}")),
             }
         }
         settings.tables = chosen(road, names);
-        settings
+        Ok(settings)
     }
 }
 
@@ -52,14 +77,21 @@ fn chosen(road: Option<Road>, names: Option<Vec<String>>) -> Vec<(Road, String)>
     match (road, names) {
         (road, Some(names)) => names.into_iter().map(|name| (road.unwrap_or(Road::Local), name)).collect(),
         (Some(road), None) => all(road).collect(),
-        (None, None) => [Road::Local, Road::Tcp, Road::RabbitMq].into_iter().flat_map(all).collect(),
+        (None, None) => Road::ALL.into_iter().flat_map(all).collect(),
     }
 }
 
-fn known(contender: String) -> String {
-    let all = contenders::ALL;
-    assert!(all.contains(&contender.as_str()), "{contender:?} is no contender; there are {}", all.join(", "));
-    contender
+fn all_known(
+    what: &str,
+    names: &str,
+    is_known: impl Fn(&String) -> bool,
+    known: &[&str],
+) -> Result<Vec<String>, String> {
+    let names = list(names);
+    match names.iter().find(|name| !is_known(name)) {
+        Some(unknown) => Err(format!("{unknown:?} is no {what}; there are {}", known.join(", "))),
+        None => Ok(names),
+    }
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -3,6 +3,9 @@
 //! A connector over a stream of its own opens it, splits it and calls [`connect`], or wraps it in a
 //! [`StreamIncoming`].
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -13,8 +16,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
-use crate::driver::let_others_first;
 use crate::limits::Limits;
+use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::{self, Opening};
 use crate::wire::{Batch, Decoder, Message, Received as Wire};
 
@@ -172,6 +175,7 @@ where
         end: None,
         reads: 0,
         had_message: false,
+        delivered: false,
     };
     Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, peer }
 }
@@ -221,6 +225,8 @@ struct StreamRx<R> {
     /// Reads that brought something.
     reads: u64,
     had_message: bool,
+    /// Messages were handed out, and nothing was read since.
+    delivered: bool,
 }
 
 impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
@@ -235,12 +241,18 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
                 self.decode(into);
             }
             if into.len() > before {
+                self.delivered = true;
                 return Poll::Ready(Ok(Received::Messages));
             }
             if let Some(end) = self.end.take() {
                 return Poll::Ready(end);
             }
             if read_now >= READ_PER_TURN {
+                let_all_others_first(cx);
+                return Poll::Pending;
+            }
+            // Whoever waited for a small message does not wait for the rest of a large one as well.
+            if std::mem::take(&mut self.delivered) && self.decoder.is_assembling() {
                 let_others_first(cx);
                 return Poll::Pending;
             }

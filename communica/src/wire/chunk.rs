@@ -4,9 +4,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
 use super::{Message, Metadata, WireError};
+use crate::spare;
 
-/// Of an announced message, so many times what came of it is reserved.
-const AHEAD_FACTOR: usize = 16;
+/// Of an announced message, so many times what came of it is reserved: all that a first piece vouches for …
+const FIRST_AHEAD: usize = 16;
+/// … and then as much that there is little to copy, where memory that nothing was written to costs nothing.
+const AHEAD: usize = if cfg!(unix) { 128 } else { 16 };
 
 /// A large message on its way out, cut on demand so that other messages can go between.
 #[derive(Clone, Debug)]
@@ -74,7 +77,7 @@ impl Chunks {
 #[derive(Debug)]
 pub(super) struct Assembly {
     metadata: Metadata,
-    payload: BytesMut,
+    payload: Vec<u8>,
     next: u32,
     total: u32,
 }
@@ -84,7 +87,7 @@ impl Assembly {
         if total == 0 {
             return Err(WireError::BadChunk("a message of 0 chunks"));
         }
-        Ok(Self { metadata: metadata.detached(), payload: BytesMut::new(), next: 0, total })
+        Ok(Self { metadata: metadata.detached(), payload: Vec::new(), next: 0, total })
     }
 
     /// Adds a piece; true when it was the last. `limit` is for the whole message.
@@ -113,14 +116,22 @@ impl Assembly {
 
     /// Room for this piece and, if there is none, for those to come: all of them, as far as what came vouches for that.
     fn make_room(&mut self, piece: usize, limit: usize) {
-        if self.payload.capacity() - self.payload.len() < piece {
-            let to_come = (self.total - self.next) as usize;
-            let all = piece.saturating_mul(to_come).min(limit - self.payload.len());
-            self.payload.reserve(all.min((self.payload.len() + piece) * AHEAD_FACTOR).max(piece));
+        let came = self.payload.len();
+        if self.payload.capacity() - came >= piece {
+            return;
         }
+        let to_come = piece.saturating_mul((self.total - self.next) as usize).min(limit - came);
+        // Memory that is there already needs nobody to vouch for it.
+        if let Some(mut spare) = spare::take(came + to_come) {
+            spare.extend_from_slice(&self.payload);
+            self.payload = spare;
+            return;
+        }
+        let factor = if came == 0 { FIRST_AHEAD } else { AHEAD };
+        self.payload.reserve(to_come.min((came + piece).saturating_mul(factor)).max(piece));
     }
 
     pub(super) fn into_message(self) -> Message {
-        Message { metadata: self.metadata, payload: self.payload.freeze(), receipt: None }
+        Message { metadata: self.metadata, payload: spare::lend(self.payload), receipt: None }
     }
 }

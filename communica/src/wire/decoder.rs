@@ -58,6 +58,11 @@ impl Decoder {
         length_at(input, 0).map_or(0, |length| (LENGTH + length).saturating_sub(input.len()))
     }
 
+    /// Chunks came, and not the last one.
+    pub(crate) fn is_assembling(&self) -> bool {
+        self.assembly.is_some()
+    }
+
     /// One whole frame without its length field.
     fn frame(&self, input: &mut BytesMut) -> Result<Option<Bytes>, WireError> {
         let Some(length) = length_at(input, 0) else { return Ok(None) };

@@ -115,7 +115,8 @@ fn a_mib_in_one_piece() {
     assert!(cost.count_total / 20 < 40, "{cost:?}");
 }
 
-/// Here each piece is copied to where the whole is put together.
+/// Here each piece is copied to where the whole is put together, which is where the one before stood: only heads of pieces,
+/// and what they are read into, are allocated.
 #[test]
 fn many_mib_in_pieces() {
     let payload = Bytes::from(vec![7; 16 * MIB as usize]);
@@ -125,6 +126,6 @@ fn many_mib_in_pieces() {
         }
     });
     let each_way_and_mib = cost.bytes_total / (2 * 4 * 16);
-    assert!(each_way_and_mib < MIB * 2, "{each_way_and_mib} bytes: {cost:?}");
+    assert!(each_way_and_mib < MIB / 20, "{each_way_and_mib} bytes: {cost:?}");
     assert_eq!(cost.count_total / (2 * 4 * 16), 33, "{cost:?}");
 }

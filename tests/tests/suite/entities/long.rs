@@ -1,10 +1,12 @@
 //! Handlers that compute for long: met once, they run aside, and nothing else of their connection waits for them.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use communica::RouteTable;
+use communica::{Limits, LocalConnector, RouteClient, RouteServer, RouteTable};
+use communica_tests::scratch::unique;
 
 use crate::support::{echo, memory_pair, take, within};
 
@@ -79,6 +81,49 @@ async fn many_of_them_run_side_by_side() {
             assert!(!call.await.unwrap().unwrap());
         }
         assert_eq!(steps.lock().unwrap().len(), 2 * (CALLS + 1));
+    })
+    .await;
+}
+
+/// Whoever is given a large answer may keep the thread on which it was read; its connection goes on with another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_pass_a_caller_that_works_on_a_large_answer() {
+    const SIZE: usize = 3 << 20;
+    within(60, async {
+        let name = unique("long");
+        let routes = echo().route("text", |size: usize| "x".repeat(size));
+        // No sign of life wakes anybody.
+        let limits = Limits::new().silence_time(Duration::from_secs(600));
+        let server = RouteServer::new(LocalConnector::new(&name), routes).limits(limits.clone());
+        let _server = server.start().await.unwrap();
+        let client = RouteClient::builder(LocalConnector::new(&name)).limits(limits).connect().await.unwrap();
+        let (answers, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let callers: Vec<_> = (0..2)
+            .map(|_| {
+                let (client, answers, over) = (client.clone(), answers.clone(), over.clone());
+                tokio::spawn(async move {
+                    while !over.load(Ordering::Relaxed) {
+                        client.request::<_, i64>("echo", &1).await.unwrap();
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let worker = tokio::spawn(async move {
+            for _ in 0..20 {
+                let answer = client.request::<_, String>("text", &SIZE).await.unwrap();
+                let (begun, before) = (Instant::now(), answers.load(Ordering::Relaxed));
+                while answers.load(Ordering::Relaxed) < before + 3 {
+                    assert!(begun.elapsed() < Duration::from_secs(10), "somebody was held up");
+                }
+                assert_eq!(answer.len(), SIZE);
+            }
+        });
+        worker.await.unwrap();
+        over.store(true, Ordering::Relaxed);
+        for caller in callers {
+            caller.await.unwrap();
+        }
     })
     .await;
 }

@@ -1,0 +1,68 @@
+//! A small message among the pieces of a large one: whoever waited for it goes first.
+
+use std::task::Waker;
+
+use tokio::io::{ReadBuf, empty};
+
+use super::*;
+use crate::wire::{Chunks, Kind, put_message, put_request};
+
+/// Brings as much as is asked for.
+struct Source {
+    bytes: Bytes,
+}
+
+impl AsyncRead for Source {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let count = into.remaining().min(self.bytes.len());
+        into.put_slice(&self.bytes.split_to(count));
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn metadata() -> Bytes {
+    let mut metadata = BytesMut::new();
+    put_request("1", Kind::Throw, Some("note"), "", &mut metadata);
+    metadata.freeze()
+}
+
+fn put_small(out: &mut BytesMut) {
+    put_message(out, 0, |out| out.extend_from_slice(&metadata()));
+}
+
+fn put_piece(out: &mut BytesMut, chunks: &mut Chunks) {
+    let (head, piece) = chunks.cut();
+    out.extend_from_slice(&head);
+    out.extend_from_slice(&piece);
+}
+
+#[tokio::test]
+async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on() {
+    let mut chunks = Chunks::new(metadata(), vec![7; 1 << 20].into(), 32 * 1024);
+    let mut bytes = BytesMut::new();
+    put_piece(&mut bytes, &mut chunks);
+    put_small(&mut bytes);
+    while !chunks.is_done() {
+        put_piece(&mut bytes, &mut chunks);
+    }
+    let source = Source { bytes: bytes.freeze() };
+    let hello = Bytes::new();
+    let mut link =
+        link(source, empty(), BytesMut::new(), hello, &Limits::default(), "a test".to_owned().into());
+    let (mut cx, mut messages) = (Context::from_waker(Waker::noop()), Vec::new());
+    let mut polls = Vec::new();
+    while messages.len() < 2 {
+        let before = (messages.len(), link.rx.activity());
+        let pending = link.rx.poll_recv(&mut cx, &mut messages).is_pending();
+        polls.push((pending, messages.len() > before.0, link.rx.activity() > before.1));
+    }
+    let small = polls.iter().position(|&(_, message, _)| message).unwrap();
+    assert_eq!(polls[small], (false, true, true));
+    assert_eq!(polls[small + 1], (true, false, false), "it read on: {polls:?}");
+    assert!(polls[small + 2].2, "it never reads on: {polls:?}");
+    assert_eq!(messages[1].payload.len(), 1 << 20);
+}

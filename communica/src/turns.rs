@@ -1,0 +1,32 @@
+//! Who goes on first: a driver, other tasks, or other threads.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::task::Context;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A large message may pass for so long before other threads get a turn.
+const THREAD_TURN: Duration = Duration::from_micros(400);
+
+/// Has the task polled again when those that are ready now had their turn. Waking it would do the same, and would also
+/// wake another thread to take it over.
+pub(crate) fn let_others_first(cx: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+}
+
+thread_local! {
+    static HAD_TURN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The same while a large message passes, for as long as its peer keeps up: now and then other threads get a turn as well. One of
+/// them waits for sockets, and so knows what else came; others are the peer's. Where all processors are busy, the system
+/// would let each of them wait for milliseconds.
+pub(crate) fn let_all_others_first(cx: &mut Context<'_>) {
+    let now = Instant::now();
+    if HAD_TURN.get().is_none_or(|since| now - since > THREAD_TURN) {
+        thread::yield_now();
+        HAD_TURN.set(Some(Instant::now()));
+    }
+    let_others_first(cx);
+}
