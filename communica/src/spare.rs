@@ -50,7 +50,7 @@ impl Drop for Lent {
         let mut spare = spare();
         let refused = spare.put(std::mem::take(&mut self.0), Instant::now());
         if !spare.watched {
-            // Threads are few and mostly idle; it takes one second of one, and milliseconds off whoever dropped the message.
+            // Messages are dropped anywhere, also where there is no runtime, and giving back takes milliseconds.
             let watch = thread::Builder::new().name("communica-spare".to_owned()).spawn(give_back);
             spare.watched = watch.is_ok();
         }
