@@ -414,14 +414,23 @@ impl Driver<'_> {
 
     /// Nothing more can be sent. What the peer said before may tell why.
     fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
+        let mut before = self.rx.activity();
+        let mut came = true;
         loop {
             match self.rx.poll_recv(cx, &mut self.room.inbox) {
                 Poll::Ready(Ok(Received::Messages)) => {
+                    came = true;
                     self.take_in();
                     self.exchange.start_jobs(&mut self.room.jobs);
                 }
                 Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
-                Poll::Ready(Err(_)) | Poll::Pending => return LinkEnd::Broken(error.into()),
+                Poll::Ready(Err(_)) => return LinkEnd::Broken(error.into()),
+                // It may have let others go first, with more to read.
+                Poll::Pending if came || before != self.rx.activity() => {
+                    came = false;
+                    before = self.rx.activity();
+                }
+                Poll::Pending => return LinkEnd::Broken(error.into()),
             }
         }
     }

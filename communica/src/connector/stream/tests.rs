@@ -1,11 +1,15 @@
 //! A small message among the pieces of a large one: whoever waited for it goes first.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::io::{ReadBuf, empty};
 
 use super::*;
-use crate::wire::{Chunks, Kind, put_message, put_request};
+use crate::driver::{LinkEnd, drive};
+use crate::exchange::Exchange;
+use crate::route::Handlers;
+use crate::wire::{Chunks, Kind, put_close, put_message, put_request};
 
 /// Brings as much as is asked for.
 struct Source {
@@ -65,4 +69,39 @@ async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on()
     assert_eq!(polls[small + 1], (true, false, false), "it read on: {polls:?}");
     assert!(polls[small + 2].2, "it never reads on: {polls:?}");
     assert_eq!(messages[1].payload.len(), 1 << 20);
+}
+
+/// Nobody reads any more.
+struct Deaf;
+
+impl AsyncWrite for Deaf {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_it_reads_no_more() {
+    let mut chunks = Chunks::new(metadata(), vec![7; 1 << 20].into(), 32 * 1024);
+    let mut bytes = BytesMut::new();
+    // The goodbye is not in the buffer yet when the small message is handed out.
+    put_piece(&mut bytes, &mut chunks);
+    put_small(&mut bytes);
+    (0..8).for_each(|_| put_piece(&mut bytes, &mut chunks));
+    put_close(&mut bytes, Some("enough"));
+    let limits = Limits::default();
+    let source = Source { bytes: bytes.freeze() };
+    let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into());
+    let exchange = Exchange::new("w1".to_owned(), Arc::new(Handlers::Simple(None)), limits);
+    exchange.throw(None, "", Vec::new().into(), None).await.unwrap();
+    let end = drive(&exchange, link, None, false, || ()).await;
+    assert!(matches!(&end, LinkEnd::Peer(Some(reason)) if reason == "enough"), "{end:?}");
 }
