@@ -31,7 +31,7 @@ use crate::wire::WireLimits;
 /// | client id | 1 KiB | the connection is refused |
 /// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; the call ends, not sent |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
-/// | memory of large messages that is kept for the next | 128 MiB for a process, for a second | it goes back to the system |
+/// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |

@@ -11,52 +11,88 @@ use bytes::Bytes;
 
 /// Less is left to the allocator.
 const SMALLEST: usize = 1 << 20;
-/// Bytes that this process keeps at most.
+/// Bytes that this process keeps at most. What is in use again counts, or a peer could have buffer after buffer, one for each of
+/// its links, by announcing what it never sends.
 const MOST: usize = 128 << 20;
 /// What nobody wanted for so long goes back to the system.
 const KEPT: Duration = Duration::from_secs(1);
 
-static SPARE: Mutex<Spare> = Mutex::new(Spare { buffers: Vec::new(), watched: false });
+static SPARE: Mutex<Spare> = Mutex::new(Spare { buffers: Vec::new(), in_use: 0, watched: false });
 
-/// An empty buffer with so much room, and not much more, if one is kept.
-pub(crate) fn take(room: usize) -> Option<Vec<u8>> {
-    if room < SMALLEST / 2 { None } else { spare().take(room) }
+/// Where a large message is put together. Its memory comes back here when nobody holds it any more.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    /// So many of them were kept before.
+    kept: usize,
 }
 
-/// What stands in the buffer, whose memory comes back when nobody holds it any more.
-pub(crate) fn lend(buffer: Vec<u8>) -> Bytes {
-    if buffer.capacity() < SMALLEST {
-        return buffer.into();
+impl Buffer {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
-    if buffer.len() < buffer.capacity() / 2 {
-        // Much less came than was announced.
-        let bytes = Bytes::copy_from_slice(&buffer);
-        drop(Lent(buffer));
-        return bytes;
+
+    /// Bytes that can be put in without asking for more memory.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
     }
-    Bytes::from_owner(Lent(buffer))
+
+    /// Moves to memory that has room for so many more bytes, and not for many more, if some is kept.
+    pub(crate) fn move_to_spare(&mut self, more: usize) -> bool {
+        let room = self.bytes.len() + more;
+        if room < SMALLEST / 2 {
+            return false;
+        }
+        let Some(mut bytes) = spare().take(room) else { return false };
+        bytes.extend_from_slice(&self.bytes);
+        let kept = bytes.capacity();
+        *self = Self { bytes, kept };
+        true
+    }
+
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.bytes.reserve(more);
+    }
+
+    pub(crate) fn put(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
+    }
+
+    /// What stands in it.
+    pub(crate) fn into_bytes(mut self) -> Bytes {
+        if self.bytes.capacity() < SMALLEST {
+            return std::mem::take(&mut self.bytes).into();
+        }
+        if self.bytes.len() < self.bytes.capacity() / 2 {
+            // Much less came than was announced.
+            return Bytes::copy_from_slice(&self.bytes);
+        }
+        Bytes::from_owner(self)
+    }
 }
 
-struct Lent(Vec<u8>);
-
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
-impl Drop for Lent {
+impl Drop for Buffer {
     fn drop(&mut self) {
+        if self.kept == 0 && self.bytes.capacity() < SMALLEST {
+            return;
+        }
         let mut spare = spare();
-        let refused = spare.put(std::mem::take(&mut self.0), Instant::now());
+        spare.in_use -= self.kept;
+        let refused = spare.put(std::mem::take(&mut self.bytes), Instant::now());
         if !spare.watched {
             // Messages are dropped anywhere, also where there is no runtime, and giving back takes milliseconds.
             let watch = thread::Builder::new().name("communica-spare".to_owned()).spawn(give_back);
             spare.watched = watch.is_ok();
         }
-        let refused = if spare.watched { refused } else { spare.take_all() };
+        let unwatched = if spare.watched { Vec::new() } else { std::mem::take(&mut spare.buffers) };
         drop(spare);
-        drop(refused);
+        drop((refused, unwatched));
     }
 }
 
@@ -83,6 +119,8 @@ fn spare() -> MutexGuard<'static, Spare> {
 /// What is kept, and since when, the longest first.
 struct Spare {
     buffers: Vec<(Instant, Vec<u8>)>,
+    /// Bytes of what was kept and was taken again.
+    in_use: usize,
     /// A thread sees to it that it goes back to the system.
     watched: bool,
 }
@@ -96,14 +134,16 @@ impl Spare {
         let found =
             self.buffers.iter().enumerate().filter(fits).min_by_key(|(_, (_, buffer))| buffer.capacity());
         let (at, _) = found?;
-        Some(self.buffers.remove(at).1)
+        let (_, buffer) = self.buffers.remove(at);
+        self.in_use += buffer.capacity();
+        Some(buffer)
     }
 
     /// Keeps it if there is room, in place of older ones if need be. Returns what is to be dropped, elsewhere.
     fn put(&mut self, mut buffer: Vec<u8>, now: Instant) -> Vec<(Instant, Vec<u8>)> {
         buffer.clear();
         self.buffers.push((now, buffer));
-        let mut all: usize = self.buffers.iter().map(|(_, buffer)| buffer.capacity()).sum();
+        let mut all = self.in_use + self.buffers.iter().map(|(_, buffer)| buffer.capacity()).sum::<usize>();
         let too_many = self.buffers.iter().take_while(|(_, buffer)| {
             let over = all > MOST;
             all -= buffer.capacity();
@@ -118,10 +158,6 @@ impl Spare {
         let old = old.count();
         self.buffers.drain(..old).collect()
     }
-
-    fn take_all(&mut self) -> Vec<(Instant, Vec<u8>)> {
-        std::mem::take(&mut self.buffers)
-    }
 }
 
 #[cfg(test)]
@@ -131,7 +167,7 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     fn spare(sizes: &[usize], now: Instant) -> Spare {
-        let mut spare = Spare { buffers: Vec::new(), watched: false };
+        let mut spare = Spare { buffers: Vec::new(), in_use: 0, watched: false };
         for &size in sizes {
             assert!(spare.put(vec![1; size], now).is_empty());
         }
@@ -180,31 +216,54 @@ mod tests {
         assert_eq!(spare.unwanted(now + KEPT * 2).len(), 1);
     }
 
+    #[test]
+    fn what_is_in_use_again_counts() {
+        let now = Instant::now();
+        let mut spare = spare(&[MOST / 2, MOST / 2], now);
+        let (one, _other) = (spare.take(MOST / 2).unwrap(), spare.take(MOST / 2).unwrap());
+        assert_eq!(spare.put(vec![0; MIB], now).len(), 1, "it may be had without end");
+        spare.in_use -= one.capacity();
+        assert!(spare.put(one, now).is_empty());
+        assert_eq!(sizes(&spare), [MOST / 2 / MIB]);
+    }
+
+    /// With this many bytes of memory for one.
+    fn buffer(size: usize, bytes: &[u8]) -> Buffer {
+        let mut buffer = Buffer::default();
+        buffer.reserve(size);
+        buffer.put(bytes);
+        buffer
+    }
+
     /// One after the other stands in the same memory, and in the end it is gone, with the thread that saw to it.
     #[test]
-    fn a_lent_buffer_comes_back_and_goes() {
+    fn memory_comes_back_and_goes() {
         const SIZE: usize = 77 * MIB;
-        let lent = lend(vec![7; SIZE]);
-        let (at, part) = (lent.as_ptr(), lent.slice(5..7));
-        drop(lent);
-        assert_eq!(take(SIZE), None, "a part of it is held");
+        let bytes = buffer(SIZE, &vec![7; SIZE]).into_bytes();
+        let (at, part) = (bytes.as_ptr(), bytes.slice(5..7));
+        drop(bytes);
+        let mut next = buffer(2, &[1, 2]);
+        assert!(!next.move_to_spare(SIZE - 2), "a part of it is held");
         drop(part);
-        let again = take(SIZE).unwrap();
-        assert_eq!(again.as_ptr(), at);
-        drop(Lent(again));
+        assert!(next.move_to_spare(SIZE - 2));
+        assert_eq!((next.bytes.as_ptr(), &*next.bytes, next.room()), (at, &[1, 2][..], SIZE - 2));
+        // Its message never came whole.
+        drop(next);
+        let mut again = Buffer::default();
+        assert!(again.move_to_spare(SIZE));
+        drop(again);
         let deadline = Instant::now() + Duration::from_secs(20);
         while super::spare().watched {
             assert!(Instant::now() < deadline, "it is still kept");
             thread::sleep(KEPT / 10);
         }
-        assert_eq!(take(SIZE), None);
+        assert!(!Buffer::default().move_to_spare(SIZE));
     }
 
     #[test]
     fn a_buffer_that_is_mostly_empty_is_not_given_away() {
-        let mut buffer = Vec::with_capacity(3 * MIB + 1);
-        buffer.push(7);
-        assert_eq!(lend(buffer), [7][..]);
-        assert!(take(3 * MIB + 1).is_some());
+        let size = 3 * MIB + 1;
+        assert_eq!(buffer(size, &[7]).into_bytes(), [7][..]);
+        assert!(Buffer::default().move_to_spare(size));
     }
 }

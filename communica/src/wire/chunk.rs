@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
 use super::{Message, Metadata, WireError};
-use crate::spare;
+use crate::spare::Buffer;
 
 /// Of an announced message, so many times what came of it is reserved: all that a first piece vouches for …
 const FIRST_AHEAD: usize = 16;
@@ -77,7 +77,7 @@ impl Chunks {
 #[derive(Debug)]
 pub(super) struct Assembly {
     metadata: Metadata,
-    payload: Vec<u8>,
+    payload: Buffer,
     next: u32,
     total: u32,
 }
@@ -87,7 +87,7 @@ impl Assembly {
         if total == 0 {
             return Err(WireError::BadChunk("a message of 0 chunks"));
         }
-        Ok(Self { metadata: metadata.detached(), payload: Vec::new(), next: 0, total })
+        Ok(Self { metadata: metadata.detached(), payload: Buffer::default(), next: 0, total })
     }
 
     /// Adds a piece; true when it was the last. `limit` is for the whole message.
@@ -109,29 +109,26 @@ impl Assembly {
             return Err(WireError::TooLarge { size: size as u64, limit });
         }
         self.make_room(piece.len(), limit);
-        self.payload.extend_from_slice(&piece);
+        self.payload.put(&piece);
         self.next += 1;
         Ok(self.next == self.total)
     }
 
     /// Room for this piece and, if there is none, for those to come: all of them, as far as what came vouches for that.
     fn make_room(&mut self, piece: usize, limit: usize) {
-        let came = self.payload.len();
-        if self.payload.capacity() - came >= piece {
+        if self.payload.room() >= piece {
             return;
         }
+        let came = self.payload.len();
         let to_come = piece.saturating_mul((self.total - self.next) as usize).min(limit - came);
         // Memory that is there already needs nobody to vouch for it.
-        if let Some(mut spare) = spare::take(came + to_come) {
-            spare.extend_from_slice(&self.payload);
-            self.payload = spare;
-            return;
+        if !self.payload.move_to_spare(to_come) {
+            let factor = if came == 0 { FIRST_AHEAD } else { AHEAD };
+            self.payload.reserve(to_come.min((came + piece).saturating_mul(factor)).max(piece));
         }
-        let factor = if came == 0 { FIRST_AHEAD } else { AHEAD };
-        self.payload.reserve(to_come.min((came + piece).saturating_mul(factor)).max(piece));
     }
 
     pub(super) fn into_message(self) -> Message {
-        Message { metadata: self.metadata, payload: spare::lend(self.payload), receipt: None }
+        Message { metadata: self.metadata, payload: self.payload.into_bytes(), receipt: None }
     }
 }
