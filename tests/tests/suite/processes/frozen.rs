@@ -5,7 +5,7 @@ use std::time::Duration;
 use communica::{AnyConnector, Limits, RouteClient, RouteServer};
 use tokio::time::Instant;
 
-use super::runner::{Runner, roads};
+use super::runner::{Runner, over_both_roads};
 use crate::support::{echo, eventually, quick, within};
 
 /// The other side, whose time is longer, keeps to it too.
@@ -17,7 +17,9 @@ fn limits() -> Limits {
     Limits::new().silence_time(SILENCE).handshake_time(Duration::from_millis(300))
 }
 
-async fn server_freezes(road: AnyConnector) {
+over_both_roads!(a_frozen_server_is_noticed_and_calls_survive, a_frozen_client_is_noticed_and_calls_survive);
+
+async fn a_frozen_server_is_noticed_and_calls_survive(road: AnyConnector) {
     let mut server = Runner::server(&road);
     let client = quick(RouteClient::builder(road)).limits(limits()).connect().await.unwrap();
     let held = tokio::spawn({
@@ -44,7 +46,7 @@ async fn server_freezes(road: AnyConnector) {
     assert_eq!(within(30, held).await.unwrap().unwrap(), 50);
 }
 
-async fn client_freezes(road: AnyConnector) {
+async fn a_frozen_client_is_noticed_and_calls_survive(road: AnyConnector) {
     let server = RouteServer::new(road.clone(), echo()).limits(limits()).start().await.unwrap();
     let mut client = Runner::client(&road, "w1");
     let peer = server.peer("w1").await;
@@ -62,18 +64,4 @@ async fn client_freezes(road: AnyConnector) {
     assert_eq!(client.noted().await, 6, "this comes once, and nothing twice");
     client.open().await;
     assert_eq!(within(30, held).await.unwrap().unwrap(), 50);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_server_is_noticed_and_calls_survive() {
-    for road in roads() {
-        within(60, server_freezes(road)).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_client_is_noticed_and_calls_survive() {
-    for road in roads() {
-        within(60, client_freezes(road)).await;
-    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::runner::{Runner, roads};
+use super::runner::{Runner, over_both_roads};
 use crate::support::{echo, eventually, quick, request_in, within};
 
 /// What the process does, as its callers see it.
@@ -47,118 +47,101 @@ fn assert_lost(ended: Result<i64, CallError>, road: &AnyConnector) {
     }
 }
 
+over_both_roads!(
+    a_restarted_server_gets_what_may_run_twice_and_the_rest_ends_at_once,
+    a_restarted_client_gets_what_may_run_twice_and_the_rest_ends_at_once,
+    calls_to_a_server_that_is_killed_and_never_back_end,
+    calls_to_a_client_that_is_killed_and_never_back_end,
+);
+
 async fn both_noted(process: &mut Runner) {
     let mut noted = [process.noted().await, process.noted().await];
     noted.sort_unstable();
     assert_eq!(noted, [1, 2]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_server_gets_what_may_run_twice_and_the_rest_ends_at_once() {
-    for road in roads() {
-        within(60, async {
-            let mut server = Runner::server(&road);
-            let client = quick(RouteClient::builder(road.clone())).connect().await.unwrap();
-            let [plain, again] = calls(&client);
-            both_noted(&mut server).await;
-            server.kill().await;
-            eventually("the link is gone", || !client.is_connected()).await;
-            let unsent = tokio::spawn({
-                let client = client.clone();
-                async move { client.request::<_, i64>("echo", &3).await }
-            });
-            client.throw("note", &4).await.unwrap();
-            let since = Instant::now();
-            let mut server = Runner::server(&road);
-            assert_lost(within(AT_ONCE.as_secs(), plain).await.unwrap(), &road);
-            assert!(since.elapsed() < AT_ONCE);
-            assert_eq!(unsent.await.unwrap().unwrap(), 3);
-            let mut noted = [server.noted().await, server.noted().await];
-            noted.sort_unstable();
-            assert_eq!(noted, [2, 4], "the new one gets what was not sent, and what may run twice");
-            assert!(!again.is_finished());
-            server.open().await;
-            assert_eq!(again.await.unwrap().unwrap(), 20);
-        })
-        .await;
-    }
+async fn a_restarted_server_gets_what_may_run_twice_and_the_rest_ends_at_once(road: AnyConnector) {
+    let mut server = Runner::server(&road);
+    let client = quick(RouteClient::builder(road.clone())).connect().await.unwrap();
+    let [plain, again] = calls(&client);
+    both_noted(&mut server).await;
+    server.kill().await;
+    eventually("the link is gone", || !client.is_connected()).await;
+    let unsent = tokio::spawn({
+        let client = client.clone();
+        async move { client.request::<_, i64>("echo", &3).await }
+    });
+    client.throw("note", &4).await.unwrap();
+    let since = Instant::now();
+    let mut server = Runner::server(&road);
+    assert_lost(within(AT_ONCE.as_secs(), plain).await.unwrap(), &road);
+    assert!(since.elapsed() < AT_ONCE);
+    assert_eq!(unsent.await.unwrap().unwrap(), 3);
+    let mut noted = [server.noted().await, server.noted().await];
+    noted.sort_unstable();
+    assert_eq!(noted, [2, 4], "the new one gets what was not sent, and what may run twice");
+    assert!(!again.is_finished());
+    server.open().await;
+    assert_eq!(again.await.unwrap().unwrap(), 20);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_client_gets_what_may_run_twice_and_the_rest_ends_at_once() {
-    for road in roads() {
-        within(60, async {
-            let server = RouteServer::new(road.clone(), RouteTable::new()).start().await.unwrap();
-            let mut client = Runner::client(&road, "w1");
-            let [plain, again] = calls(server.peer("w1").await);
-            both_noted(&mut client).await;
-            client.kill().await;
-            eventually("the link is gone", || server.peers().is_empty()).await;
-            assert!(!plain.is_finished(), "nobody knows yet that it will not come back");
-            let mut client = Runner::client(&road, "w1");
-            let ended = within(AT_ONCE.as_secs(), plain).await.unwrap();
-            let restarted = matches!(&ended, Err(CallError::Failed(Error::MayHaveRun(Reason::Restarted))));
-            assert!(restarted, "{ended:?}");
-            assert_eq!(client.noted().await, 2);
-            client.open().await;
-            assert_eq!(within(30, again).await.unwrap().unwrap(), 20);
-        })
-        .await;
-    }
+async fn a_restarted_client_gets_what_may_run_twice_and_the_rest_ends_at_once(road: AnyConnector) {
+    let server = RouteServer::new(road.clone(), RouteTable::new()).start().await.unwrap();
+    let mut client = Runner::client(&road, "w1");
+    let [plain, again] = calls(server.peer("w1").await);
+    both_noted(&mut client).await;
+    client.kill().await;
+    eventually("the link is gone", || server.peers().is_empty()).await;
+    assert!(!plain.is_finished(), "nobody knows yet that it will not come back");
+    let mut client = Runner::client(&road, "w1");
+    let ended = within(AT_ONCE.as_secs(), plain).await.unwrap();
+    let restarted = matches!(&ended, Err(CallError::Failed(Error::MayHaveRun(Reason::Restarted))));
+    assert!(restarted, "{ended:?}");
+    assert_eq!(client.noted().await, 2);
+    client.open().await;
+    assert_eq!(within(30, again).await.unwrap().unwrap(), 20);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_to_a_server_that_is_killed_and_never_back_end() {
-    for road in roads() {
-        within(60, async {
-            let mut server = Runner::server(&road);
-            let limits = Limits::new().resume_time(Duration::from_millis(500));
-            let local = road.dump_state().contains("LocalConnector");
-            let client = quick(RouteClient::builder(road)).limits(limits).grace(Duration::from_millis(100));
-            let client = client.connect().await.unwrap();
-            let [plain, again] = calls(&client);
-            both_noted(&mut server).await;
-            server.kill().await;
-            let ended = within(10, plain).await.unwrap();
-            match ended {
-                Err(CallError::Failed(Error::MayHaveRun(Reason::Disconnected(why)))) => {
-                    let (gone, late) = ("the server is gone", "no new connection within 500ms");
-                    assert!(why.contains(if local { gone } else { late }), "{why}");
-                }
-                other => panic!("{other:?}"),
-            }
-            assert!(!again.is_finished(), "this one waits for the next server");
-            let timed = request_in(Duration::from_millis(50), &client, "echo", 1).await;
-            assert!(matches!(timed, Err(Error::NotSent(Reason::TimedOut(_)))), "{timed:?}");
-            let waits = client.inflight();
-            assert_eq!(waits.len(), 1, "{waits:?}");
-            assert_eq!((waits[0].route.as_deref(), waits[0].is_sent), (Some("hold"), true));
-            within(10, client.close()).await;
-            let ended = within(5, again).await.unwrap();
-            assert!(matches!(ended, Err(CallError::Failed(Error::MayHaveRun(Reason::Closed)))), "{ended:?}");
-        })
-        .await;
+async fn calls_to_a_server_that_is_killed_and_never_back_end(road: AnyConnector) {
+    let mut server = Runner::server(&road);
+    let limits = Limits::new().resume_time(Duration::from_millis(500));
+    let local = road.dump_state().contains("LocalConnector");
+    let client = quick(RouteClient::builder(road)).limits(limits).grace(Duration::from_millis(100));
+    let client = client.connect().await.unwrap();
+    let [plain, again] = calls(&client);
+    both_noted(&mut server).await;
+    server.kill().await;
+    let ended = within(10, plain).await.unwrap();
+    match ended {
+        Err(CallError::Failed(Error::MayHaveRun(Reason::Disconnected(why)))) => {
+            let (gone, late) = ("the server is gone", "no new connection within 500ms");
+            assert!(why.contains(if local { gone } else { late }), "{why}");
+        }
+        other => panic!("{other:?}"),
     }
+    assert!(!again.is_finished(), "this one waits for the next server");
+    let timed = request_in(Duration::from_millis(50), &client, "echo", 1).await;
+    assert!(matches!(timed, Err(Error::NotSent(Reason::TimedOut(_)))), "{timed:?}");
+    let waits = client.inflight();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_eq!((waits[0].route.as_deref(), waits[0].is_sent), (Some("hold"), true));
+    within(10, client.close()).await;
+    let ended = within(5, again).await.unwrap();
+    assert!(matches!(ended, Err(CallError::Failed(Error::MayHaveRun(Reason::Closed)))), "{ended:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_to_a_client_that_is_killed_and_never_back_end() {
-    for road in roads() {
-        within(60, async {
-            let limits = Limits::new().resume_time(Duration::from_millis(500));
-            let server = RouteServer::new(road.clone(), echo()).limits(limits).start().await.unwrap();
-            let mut client = Runner::client(&road, "w1");
-            let peer = server.peer("w1").await;
-            let call = tokio::spawn({
-                let peer = peer.clone();
-                async move { peer.request::<_, Value>("hold", &5).await }
-            });
-            assert_eq!(client.noted().await, 5);
-            client.kill().await;
-            let ended = within(10, call).await.unwrap();
-            assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Disconnected(_)))), "{ended:?}");
-            assert!(server.inflight().is_empty());
-        })
-        .await;
-    }
+async fn calls_to_a_client_that_is_killed_and_never_back_end(road: AnyConnector) {
+    let limits = Limits::new().resume_time(Duration::from_millis(500));
+    let server = RouteServer::new(road.clone(), echo()).limits(limits).start().await.unwrap();
+    let mut client = Runner::client(&road, "w1");
+    let peer = server.peer("w1").await;
+    let call = tokio::spawn({
+        let peer = peer.clone();
+        async move { peer.request::<_, Value>("hold", &5).await }
+    });
+    assert_eq!(client.noted().await, 5);
+    client.kill().await;
+    let ended = within(10, call).await.unwrap();
+    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Disconnected(_)))), "{ended:?}");
+    assert!(server.inflight().is_empty());
 }

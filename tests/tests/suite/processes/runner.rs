@@ -23,13 +23,36 @@ pub(super) struct Runner {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// A local address and one on TCP, both free.
-pub(super) fn roads() -> [AnyConnector; 2] {
-    [
-        AnyConnector::new(LocalConnector::new(unique("runner"))),
-        AnyConnector::new(TcpConnector::new("127.0.0.1", free_port())),
-    ]
+pub(super) fn local() -> AnyConnector {
+    AnyConnector::new(LocalConnector::new(unique("runner")))
 }
+
+pub(super) fn tcp() -> AnyConnector {
+    AnyConnector::new(TcpConnector::new("127.0.0.1", free_port()))
+}
+
+/// Makes tests of functions that take a connector.
+macro_rules! over_both_roads {
+    ($($test:ident),* $(,)?) => {
+        super::runner::over!(local $($test)*);
+        super::runner::over!(tcp $($test)*);
+    };
+}
+
+macro_rules! over {
+    ($road:ident $($test:ident)*) => {
+        mod $road {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::support::within(60, super::$test(crate::processes::runner::$road())).await;
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use {over, over_both_roads};
 
 impl Runner {
     pub(super) fn server(road: &AnyConnector) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use communica::{AnyConnector, Error, Reason, RouteClient, RouteServer, RouteTable};
 use serde_json::Value;
 
-use super::runner::{Runner, roads};
+use super::runner::{Runner, local, tcp};
 use crate::support::{echo, eventually, noting, quick, take, within};
 
 const THROWS: i64 = 300;
@@ -77,14 +77,14 @@ async fn client_is_asked_to_end(road: AnyConnector, signal: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_asked_to_end_does_so_in_order() {
-    for (road, signal) in roads().into_iter().zip(["TERM", "INT"]) {
+    for (road, signal) in [(local(), "TERM"), (tcp(), "INT")] {
         within(60, server_is_asked_to_end(road, signal)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_is_asked_to_end_does_so_in_order() {
-    for (road, signal) in roads().into_iter().zip(["INT", "TERM"]) {
+    for (road, signal) in [(local(), "INT"), (tcp(), "TERM")] {
         within(60, client_is_asked_to_end(road, signal)).await;
     }
 }
@@ -93,7 +93,7 @@ async fn a_client_that_is_asked_to_end_does_so_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_does_not_end_does_not_hold_the_process_for_ever() {
     within(60, async {
-        let [road, _] = roads();
+        let road = local();
         let mut server = Runner::server(&road);
         let client = quick(RouteClient::builder(road)).connect().await.unwrap();
         let held = tokio::spawn({
