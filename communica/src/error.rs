@@ -143,6 +143,14 @@ impl Error {
         }
     }
 
+    /// Values that cannot be dumped or loaded are easier to find where the route is known.
+    pub(crate) fn of_route(self, route: Option<&str>) -> Self {
+        match self {
+            Self::Serializer(error) => Self::Serializer(error.of_route(route)),
+            other => other,
+        }
+    }
+
     /// The code that the peer gave its error.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
@@ -273,6 +281,8 @@ pub enum SerializerSide {
 #[derive(Clone, Debug)]
 pub struct SerializerError {
     side: SerializerSide,
+    /// What was called.
+    route: Option<String>,
     message: String,
     /// The bytes are a value in the format; it is the value that is wrong.
     about_value: bool,
@@ -282,7 +292,7 @@ impl SerializerError {
     /// For serializers: what is wrong, in words.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { side: SerializerSide::Request, message: message.into(), about_value: false }
+        Self { side: SerializerSide::Request, route: None, message: message.into(), about_value: false }
     }
 
     /// The bytes were well, and the value in them is not.
@@ -299,10 +309,20 @@ impl SerializerError {
         Self { side: SerializerSide::Result, ..self }
     }
 
+    pub(crate) fn of_route(self, route: Option<&str>) -> Self {
+        Self { route: route.map(str::to_owned), ..self }
+    }
+
     /// What is wrong, in words.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The route that was called; `None` with a Simple entity, and for a serializer that is used alone.
+    #[must_use]
+    pub fn route(&self) -> Option<&str> {
+        self.route.as_deref()
     }
 
     /// Where it happened.
@@ -314,12 +334,20 @@ impl SerializerError {
 
 impl fmt::Display for SerializerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.side {
-            SerializerSide::Request => "the value could not be sent",
-            SerializerSide::Result => "the result could not be loaded",
-            SerializerSide::Peer => "the peer could not load what was sent",
-        };
-        write!(f, "SerializerError: {what}: {}", self.message)
+        f.write_str("SerializerError: ")?;
+        match (self.side, &self.route) {
+            (SerializerSide::Request, None) => f.write_str("the value could not be sent")?,
+            (SerializerSide::Request, Some(route)) => write!(f, "the value for `{route}` could not be sent")?,
+            (SerializerSide::Result, None) => f.write_str("the result could not be loaded")?,
+            (SerializerSide::Result, Some(route)) => {
+                write!(f, "the result of `{route}` could not be loaded")?;
+            }
+            (SerializerSide::Peer, None) => f.write_str("the peer could not load what was sent")?,
+            (SerializerSide::Peer, Some(route)) => {
+                write!(f, "the peer could not load what was sent to `{route}`")?;
+            }
+        }
+        write!(f, ": {}", self.message)
     }
 }
 

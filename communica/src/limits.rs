@@ -209,6 +209,8 @@ impl Limits {
 
     /// How long calls that were sent wait for a new link when theirs was cut. After that they end with
     /// [`Error::MayHaveRun`](crate::Error::MayHaveRun); calls that were not sent wait on, within their own time limit.
+    /// Where it is known that the other process died, they end at once: a client whose local address leads to nobody any
+    /// more knows, and so does a server on Linux that sees its local client's process gone.
     /// Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume); otherwise they end with the link.
     #[must_use]
     pub fn resume_time(self, time: Duration) -> Self {

@@ -165,7 +165,7 @@ async fn sides_of_different_formats_are_told_so() {
         };
         assert_eq!(error.side(), SerializerSide::Peer);
         let message = error.to_string();
-        let begin = "SerializerError: the peer could not load what was sent: the payload is JSON and not MessagePack: ";
+        let begin = "SerializerError: the peer could not load what was sent to `size`: the payload is JSON and not MessagePack: ";
         assert!(message.starts_with(begin), "{message}");
         // No argument is read in any format, so it is the result that tells.
         let CallError::Failed(Error::Serializer(error)) = desk.name().await.unwrap_err() else {
@@ -173,7 +173,7 @@ async fn sides_of_different_formats_are_told_so() {
         };
         assert_eq!(error.side(), SerializerSide::Result);
         let message = error.to_string();
-        let begin = "SerializerError: the result could not be loaded: the payload is MessagePack and not JSON: ";
+        let begin = "SerializerError: the result of `name` could not be loaded: the payload is MessagePack and not JSON: ";
         assert!(message.starts_with(begin), "{message}");
         assert!(message.ends_with("; do both sides use the same serializer?"), "{message}");
     })

@@ -5,7 +5,7 @@
 //! `stream` (a feature) does all but opening it.
 
 mod any;
-#[cfg(any(feature = "local", feature = "tcp"))]
+#[cfg(any(all(feature = "local", unix), feature = "tcp"))]
 mod farewell;
 #[cfg(feature = "faults")]
 mod faults;
@@ -14,6 +14,7 @@ mod local;
 #[cfg(feature = "memory")]
 mod memory;
 mod peer_info;
+mod process;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 #[cfg_attr(
@@ -36,6 +37,7 @@ pub use local::LocalConnector;
 #[cfg(feature = "memory")]
 pub use memory::MemoryConnector;
 pub use peer_info::PeerInfo;
+pub(crate) use process::Process;
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RmqConnector;
 pub use state::StateError;

@@ -70,16 +70,16 @@ impl CallOptions {
     }
 
     /// Further members of the message's metadata.
-    fn more(&self, route: Option<&str>) -> Result<String, Error> {
+    fn more(&self, route: Option<&str>) -> Result<String, SerializerError> {
         if let Some(failed) = &self.failed {
-            return Err(Error::Serializer(failed.clone()));
+            return Err(failed.clone());
         }
         let none = BTreeMap::new();
         let more = wire::more(self.timeout, self.values.as_deref().unwrap_or(&none));
         match more.len() + route.map_or(0, str::len) {
             size if size > MAX_METADATA => {
                 let what = format!("route and metadata have {size} bytes where {MAX_METADATA} are allowed");
-                Err(Error::Serializer(SerializerError::new(what)))
+                Err(SerializerError::new(what))
             }
             _ => Ok(more),
         }
@@ -156,14 +156,16 @@ where
     A: ?Sized + Sync,
     E: ServiceError,
 {
-    let payload = serializer.dump(args).map_err(Error::Serializer)?;
-    let more = options.more(route)?;
+    let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
+    let payload = serializer.dump(args).map_err(not_sent)?;
+    let more = options.more(route).map_err(not_sent)?;
     let what = What { route, more: &more, idempotent: options.idempotent, ..What::default() };
     match exchange.request(what, payload, options.timeout).await {
-        CallEnd::Value(payload) => handler::load_result(serializer, &payload).map_err(CallError::Failed),
+        CallEnd::Value(payload) => handler::load_result(serializer, &payload)
+            .map_err(|error| CallError::Failed(error.of_route(route))),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
             Ok(error) => CallError::Service(error),
-            Err(fault) => CallError::Failed(fault.into()),
+            Err(fault) => CallError::Failed(Error::from(fault).of_route(route)),
         }),
         CallEnd::Lost(error) => Err(error.into()),
     }
@@ -180,7 +182,8 @@ where
     S: Dump<A>,
     A: ?Sized + Sync,
 {
-    let payload = serializer.dump(args).map_err(Error::Serializer)?;
-    let more = options.more(route)?;
+    let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
+    let payload = serializer.dump(args).map_err(not_sent)?;
+    let more = options.more(route).map_err(not_sent)?;
     exchange.throw(route, &more, payload, options.timeout).await
 }

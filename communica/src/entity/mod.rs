@@ -94,6 +94,7 @@ mod applicant;
 mod backoff;
 mod caller;
 mod client;
+mod death;
 mod peer;
 mod route;
 mod server;

@@ -18,7 +18,7 @@ use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
 use super::client::{REPLACED, SUPERSEDED};
 use super::peer::Inflight;
-use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo};
+use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo, Process};
 use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
@@ -334,6 +334,7 @@ impl Server {
     async fn serve(&self, guest: Guest<'_>) {
         let Guest { turn, about, link } = guest;
         let address = link.peer.address.clone();
+        let process = link.peer.pid.and_then(Process::seen);
         let (exchange, number) = (&turn.place.exchange, turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
         let attached = || {
@@ -358,6 +359,12 @@ impl Server {
             && exchange.session().is_newest(number)
         {
             exchange.moved(MOVED);
+        }
+        if let (Some(process), true) = (process, end.is_cut()) {
+            let exchange = exchange.clone();
+            // It may come back meanwhile.
+            drop(turn);
+            super::death::noticed(&process, &exchange, number).await;
         }
     }
 

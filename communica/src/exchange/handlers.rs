@@ -1,10 +1,12 @@
 //! What the peer wants: messages in, their handlers' answers out.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -124,7 +126,10 @@ impl Exchange {
                 self.spawn(metadata.detached(), deadline, future);
                 Started::Later
             }
-            Err(panic) => Started::Answered(metadata, Err(panicked(&*panic))),
+            Err(panic) => {
+                let fault = panicked(&metadata, &*panic);
+                Started::Answered(metadata, Err(fault))
+            }
         }
     }
 
@@ -154,20 +159,20 @@ impl Exchange {
         let is_request = metadata.kind() == Kind::Request;
         let id = is_request.then(|| metadata.id().into_owned());
         let job = Job { exchange: self.clone(), metadata: Some(metadata) };
-        let handler = poll_fn(move |cx| {
-            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-            polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+        let handler = poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
         });
         let deadline = deadline.filter(|_| is_request);
         self.running.spawn(id.clone(), async move {
-            let answer = match deadline {
+            let ended = match deadline {
                 None => handler.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline.into(), handler).await {
-                    Ok(answer) => answer,
+                    Ok(ended) => ended,
                     Err(_) => return job.give_up(),
                 },
             };
-            job.finish(answer);
+            job.finish(ended);
         });
         // The word that nobody waits may have come when the handler was not yet known to run.
         if let Some(id) = id {
@@ -278,9 +283,11 @@ struct Job {
 }
 
 impl Job {
-    fn finish(mut self, answer: Answer) {
+    /// `ended`: how its handler did, which may be a panic.
+    fn finish(mut self, ended: thread::Result<Answer>) {
         let Some(metadata) = self.metadata.take() else { return };
         let exchange = &self.exchange;
+        let answer = ended.unwrap_or_else(|panic| Err(panicked(&metadata, &*panic)));
         exchange.running.done(&metadata.id());
         exchange.finish(&mut vec![(metadata, answer)]);
         exchange.call_driver();
@@ -312,18 +319,17 @@ impl Drop for Job {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("no message");
-    tracing::error!(panic = text, "a handler panicked");
+    tracing::error!(route = metadata.route().as_deref(), panic = text, "a handler panicked");
     Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::sync::mpsc;
-    use std::thread;
 
     use tokio::time::{sleep, timeout};
 

@@ -92,23 +92,25 @@ async fn a_rust_requester_learns_which_rule_was_broken_where() {
             panic!("{said:?}");
         };
         assert_eq!(put, "()");
-        let not_sent = format!("NotSent: SerializerError: the value could not be sent: {BROKEN}");
+        let not_sent =
+            format!("NotSent: SerializerError: the value for `registry.put` could not be sent: {BROKEN}");
         assert_eq!((bad_put, bad_throw), (&*not_sent, &*not_sent));
         assert_eq!(
             bad_rename,
-            "NotSent: SerializerError: the value could not be sent: \
+            "NotSent: SerializerError: the value for `registry.rename` could not be sent: \
              person.age: greater than 130; person.homes[1].rooms: lower than 1"
         );
         // In the words of Adaptix, which say the rule.
         assert!(
-            careless.starts_with("Answered: SerializerError: the peer could not load what was sent: ")
-                && careless.contains("nobody is that old")
+            careless.starts_with(
+                "Answered: SerializerError: the peer could not load what was sent to `registry.put`: "
+            ) && careless.contains("nobody is that old")
                 && careless.contains("no home has no rooms"),
             "{careless}"
         );
         assert_eq!(
             bad_result,
-            "Answered: SerializerError: the result could not be loaded: \
+            "Answered: SerializerError: the result of `registry.rename` could not be loaded: \
              the JSON is not the value that was expected: name: length is lower than 1"
         );
         assert_noted(rust, python, &["Ada", "Ada"]).await;

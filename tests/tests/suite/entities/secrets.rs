@@ -73,7 +73,8 @@ fn check(log: &Log, client: &Applicant<'_>) -> Result<(), String> {
 
 async fn come_and_go(log: &Log, road: AnyConnector) {
     let hook = log.clone();
-    let server = RouteServer::new(road.clone(), echo()).authorize(move |client| check(&hook, client));
+    let routes = echo().route("bug", |_: i64| -> i64 { panic!("this handler has one") });
+    let server = RouteServer::new(road.clone(), routes).authorize(move |client| check(&hook, client));
     log.add(&server);
     let server = server.start().await.unwrap();
     log.add(&server);
@@ -91,6 +92,7 @@ async fn come_and_go(log: &Log, road: AnyConnector) {
         quick(RouteClient::builder(road.clone())).token(TOKEN).client_id("w1").connect().await.unwrap();
     log.add(&older);
     assert_eq!(older.request::<_, i64>("echo", &1).await.unwrap(), 1);
+    assert!(matches!(older.request::<_, i64>("bug", &1).await, Err(Error::Unknown(_))));
     let newer = quick(RouteClient::builder(road)).token(TOKEN).client_id("w1").connect().await.unwrap();
     within(10, older.closed()).await;
     log.add(older.request::<_, i64>("echo", &1).await.unwrap_err());
@@ -116,8 +118,14 @@ async fn a_token_is_seen_by_the_hook_alone() {
         }
         let text = log.text();
         // That which was written down is really there.
-        for part in ["has_token: true", "refused a connection", "the authorize hook panicked", "RouteServer"]
-        {
+        for part in [
+            "has_token: true",
+            "refused a connection",
+            "the authorize hook panicked",
+            "RouteServer",
+            "a handler panicked",
+            r#"("route", "\"bug\"")"#,
+        ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
         for line in text.lines() {

@@ -1,0 +1,27 @@
+//! A client whose link was cut → its calls end now, if its process did.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::connector::Process;
+use crate::error::Reason;
+use crate::exchange::Exchange;
+
+/// Milliseconds after which the process is looked for again: one that ends closes its sockets first.
+const LOOKS: [u64; 5] = [1, 10, 100, 500, 1000];
+
+/// What the process was asked and did not answer is not answered any more. `number` is that of the link that was cut: after a
+/// newer one it is that one's process that counts.
+pub(super) async fn noticed(process: &Process, exchange: &Exchange, number: u64) {
+    for wait in LOOKS {
+        sleep(Duration::from_millis(wait)).await;
+        if !exchange.session().is_newest(number) {
+            return;
+        }
+        if process.is_gone() {
+            exchange.end_sent(&Reason::Disconnected("the client's process ended".to_owned()));
+            return;
+        }
+    }
+}
