@@ -132,6 +132,8 @@ impl Known {
 struct Place<'a> {
     server: &'a Server,
     exchange: Arc<Exchange>,
+    /// The session that it is for, if it has one.
+    instance: Option<String>,
 }
 
 /// A place whose turn it is: every earlier link of this client has ended.
@@ -301,9 +303,17 @@ impl Server {
 
     /// Ends the link that had this place, and waits for that. `None` when a newer connection came first.
     async fn take_turn<'a>(&self, place: Place<'a>) -> Option<Turn<'a>> {
-        let number = place.exchange.take_over(takeover());
+        let number = self.take_over(&place)?;
         let slot = self.turn(&place.exchange, number).await?;
         Some(Turn { place, number, _slot: slot })
+    }
+
+    /// Asks the link that has this place to end. `None` when another session came between hello and here, and has it now.
+    fn take_over(&self, place: &Place<'_>) -> Option<u64> {
+        let known = lock(&self.known);
+        let holder = known.get(place.exchange.client_id()).and_then(|known| known.instance.as_ref());
+        let is_late = place.instance.is_some() && holder != place.instance.as_ref();
+        (!is_late).then(|| place.exchange.take_over(takeover()))
     }
 
     /// The place of this client: the one it had, or a new one.
@@ -313,7 +323,7 @@ impl Server {
             known.hand_over(instance.as_deref())?;
             known.places += 1;
             known.gone = None;
-            return Ok(Place { server: self, exchange: known.exchange.clone() });
+            return Ok(Place { server: self, exchange: known.exchange.clone(), instance });
         }
         if known.len() >= self.limits.peers {
             let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
@@ -325,10 +335,15 @@ impl Server {
             }
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
-        let newcomer =
-            Known { exchange: exchange.clone(), places: 1, gone: None, instance, replaced: VecDeque::new() };
+        let newcomer = Known {
+            exchange: exchange.clone(),
+            places: 1,
+            gone: None,
+            instance: instance.clone(),
+            replaced: VecDeque::new(),
+        };
         known.insert(client_id, newcomer);
-        Ok(Place { server: self, exchange })
+        Ok(Place { server: self, exchange, instance })
     }
 
     async fn serve(&self, guest: Guest<'_>) {

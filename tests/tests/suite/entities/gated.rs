@@ -1,4 +1,4 @@
-//! A memory connector whose server holds up the last step of handshakes until a gate is opened.
+//! A memory connector whose server holds up one step of one handshake until a gate is opened.
 
 use std::io;
 use std::sync::Arc;
@@ -10,20 +10,35 @@ use communica::{
 
 use crate::support::Gate;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Prepare,
+    Accept,
+}
+
 #[derive(Clone)]
 pub(super) struct GatedConnector {
     inner: MemoryConnector,
-    /// Handshakes that still pass freely.
-    free: Arc<AtomicUsize>,
+    held: Step,
+    /// Handshakes that pass that step before the one that is held up.
+    free: usize,
+    passed: Arc<AtomicUsize>,
     /// Opened when a handshake is held up.
     pub(super) reached: Gate,
     pub(super) gate: Gate,
 }
 
 impl GatedConnector {
-    pub(super) fn after(free: usize) -> Self {
-        let free = Arc::new(AtomicUsize::new(free));
-        Self { inner: MemoryConnector::unique(), free, reached: Gate::shut(), gate: Gate::shut() }
+    pub(super) fn after(free: usize, held: Step) -> Self {
+        let [reached, gate] = [Gate::shut(), Gate::shut()];
+        Self { inner: MemoryConnector::unique(), held, free, passed: Arc::default(), reached, gate }
+    }
+
+    async fn pass(&self, step: Step) {
+        if step == self.held && self.passed.fetch_add(1, Ordering::Relaxed) == self.free {
+            self.reached.open();
+            self.gate.pass().await;
+        }
     }
 }
 
@@ -90,14 +105,16 @@ impl Incoming for GatedIncoming {
         self.inner.hello()
     }
 
+    fn prepare<'a>(&'a mut self, hello: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(async move {
+            self.connector.pass(Step::Prepare).await;
+            self.inner.prepare(hello).await
+        })
+    }
+
     fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let less = |free: usize| free.checked_sub(1);
-            let free = self.connector.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-            if free.is_err() {
-                self.connector.reached.open();
-                self.connector.gate.pass().await;
-            }
+            self.connector.pass(Step::Accept).await;
             self.inner.accept(hello).await
         })
     }

@@ -7,9 +7,9 @@ use communica::{Error, Limits, LocalConnector, MemoryConnector, Reason, RouteCli
 
 use tokio::task::JoinHandle;
 
-use super::gated::GatedConnector;
+use super::gated::{GatedConnector, Step};
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{echo, eventually, unique, within};
+use crate::support::{echo, eventually, quick, unique, within};
 
 async fn serve(connector: impl Connector, limits: Limits) -> RouteServerHandle {
     RouteServer::new(connector, echo()).limits(limits).start().await.unwrap()
@@ -117,7 +117,7 @@ async fn connections_that_break_off_after_their_hello_take_no_place() {
 
 /// A client is back and in the last step of its handshake, which takes its time.
 async fn coming_back(limits: Limits) -> (GatedConnector, RouteServerHandle, JoinHandle<RouteClient>) {
-    let connector = GatedConnector::after(1);
+    let connector = GatedConnector::after(1, Step::Accept);
     let server = serve(connector.clone(), limits).await;
     let builder = || RouteClient::builder(connector.clone()).routes(echo()).client_id("w1");
     builder().connect().await.unwrap().close().await;
@@ -158,6 +158,26 @@ async fn a_client_that_is_coming_back_does_not_lose_its_place_to_another() {
         assert!(matches!(other, Ok(Err(Error::Refused { .. }))), "the other one was let in: {other:?}");
         connector.gate.open();
         assert_has_its_place(&server, client).await;
+    })
+    .await;
+}
+
+/// The later of two clients with one id has it, however long the handshake of the other takes.
+#[tokio::test]
+async fn a_slow_handshake_does_not_take_the_place_of_a_client_that_came_later() {
+    within(20, async {
+        let connector = GatedConnector::after(0, Step::Prepare);
+        let server = serve(connector.clone(), Limits::new()).await;
+        let [older, newer] = [(), ()].map(|()| RouteClient::builder(connector.clone()).client_id("w1"));
+        let older = tokio::spawn(quick(older).connect());
+        connector.reached.pass().await;
+        let newer = newer.connect().await.unwrap();
+        assert_eq!(newer.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        connector.gate.open();
+        let told = older.await.unwrap().unwrap_err().to_string();
+        assert!(told.contains("another connection with the same client id took over"), "{told}");
+        assert_eq!(newer.request::<_, i64>("echo", &2).await.unwrap(), 2);
+        assert_eq!(server.peers().len(), 1);
     })
     .await;
 }
