@@ -111,6 +111,15 @@ impl Output {
     }
 }
 
+/// `String`, `()`: by name no type that says which error it was.
+pub(crate) fn is_text_or_nothing(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Tuple(tuple) => tuple.elems.is_empty(),
+        Type::Path(path) => path.qself.is_none() && path.path.is_ident("String"),
+        _ => false,
+    }
+}
+
 /// Whether a type is a future by its name: `impl Future`, `BoxFuture`, `Pin<Box<dyn Future>>`.
 pub(crate) fn is_future(ty: &Type) -> bool {
     let future_bound = |bound: &TypeParamBound| match bound {

@@ -4,7 +4,7 @@ use syn::{ReturnType, Type};
 
 use crate::errors::Errors;
 use crate::model::{Arg, Method};
-use crate::shape::{self, Parts};
+use crate::shape::{self, Output, Parts};
 
 pub(super) fn check(method: &Method, errors: &mut Errors) {
     for arg in &method.args {
@@ -72,6 +72,19 @@ fn result(method: &Method, errors: &mut Errors) {
         );
     }
     unsendable(&parts, "a result", errors);
+    told_apart(method, errors);
+}
+
+/// Other types that are no errors of a service only the compiler knows.
+fn told_apart(method: &Method, errors: &mut Errors) {
+    let Output::Result(_, error) = &method.output else { return };
+    if shape::is_text_or_nothing(error) {
+        errors.at(
+            error,
+            "a caller cannot tell such errors apart: derive `communica::ServiceError` on an enum, or return \
+             `communica::AnyError`, which `?` and `.into()` make of any error and of text",
+        );
+    }
 }
 
 fn unsendable(parts: &Parts, what: &str, errors: &mut Errors) {

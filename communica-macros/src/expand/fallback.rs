@@ -9,7 +9,7 @@ use super::client::{Bodies, Outcome, definition, implementation, stub};
 use super::parts::serializer;
 use crate::model::{Method, Service};
 use crate::names;
-use crate::shape::Parts;
+use crate::shape::{Output, Parts, is_text_or_nothing};
 
 pub(crate) fn fallback(service: &Service) -> TokenStream {
     let service_trait = tolerant_trait(service);
@@ -30,7 +30,12 @@ fn tolerant_stub(service: &Service, method: &Method) -> TokenStream {
         ReturnType::Default => true,
         ReturnType::Type(_, ty) => Parts::of(ty).are_sendable(),
     };
-    let outcome = if sendable { Outcome::of(service, method) } else { Outcome::nothing(service) };
+    let told_apart = match &method.output {
+        Output::Result(_, error) => !is_text_or_nothing(error),
+        Output::Value(_) | Output::Alias(_) => true,
+    };
+    let outcome =
+        if sendable && told_apart { Outcome::of(service, method) } else { Outcome::nothing(service) };
     // The serializer is named, so that its import is not called unused.
     let serializer = serializer(service, method, Span::call_site());
     let call = quote!({ let _ = || #serializer; loop {} });
