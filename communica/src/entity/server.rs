@@ -100,9 +100,7 @@ pub(crate) struct Server {
 
 struct Known {
     exchange: Arc<Exchange>,
-    /// Connections that are let in as this client.
-    places: usize,
-    /// When the last of them ended.
+    /// When the last of its connections ended.
     gone: Option<Instant>,
     /// The session that had this id last.
     instance: Option<String>,
@@ -151,12 +149,23 @@ struct Guest<'a> {
     link: Link,
 }
 
+impl<'a> Place<'a> {
+    /// The table of clients is locked meanwhile.
+    fn new(server: &'a Server, exchange: Arc<Exchange>, instance: Option<String>) -> Self {
+        exchange.places.fetch_add(1, Ordering::Relaxed);
+        Self { server, exchange, instance }
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut known = lock(&self.server.known);
-        let Some(known) = known.get_mut(self.exchange.client_id()) else { return };
-        known.places -= 1;
-        known.gone = (known.places == 0).then(Instant::now);
+        let others = self.exchange.places.fetch_sub(1, Ordering::Relaxed) - 1;
+        if let Some(known) = known.get_mut(self.exchange.client_id()) {
+            known.gone = (others == 0).then(Instant::now);
+        }
+        // Whoever waits for the connection waits in vain now.
+        self.exchange.changed.notify_waiters();
     }
 }
 
@@ -321,9 +330,8 @@ impl Server {
         let mut known = lock(&self.known);
         if let Some(known) = known.get_mut(&client_id) {
             known.hand_over(instance.as_deref())?;
-            known.places += 1;
             known.gone = None;
-            return Ok(Place { server: self, exchange: known.exchange.clone(), instance });
+            return Ok(Place::new(self, known.exchange.clone(), instance));
         }
         if known.len() >= self.limits.peers {
             let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
@@ -337,13 +345,12 @@ impl Server {
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
         let newcomer = Known {
             exchange: exchange.clone(),
-            places: 1,
             gone: None,
             instance: instance.clone(),
             replaced: VecDeque::new(),
         };
         known.insert(client_id, newcomer);
-        Ok(Place { server: self, exchange, instance })
+        Ok(Place::new(self, exchange, instance))
     }
 
     async fn serve(&self, guest: Guest<'_>) {
@@ -442,7 +449,9 @@ impl Running {
         let since = Instant::now();
         let work = exchanges.iter().map(|exchange| async {
             exchange.wait_until(|session| session.no_jobs()).await;
-            exchange.wait_until(|session| session.is_idle() || !session.is_linked()).await;
+            // A client whose connection is about to become a link gets what is for it, too.
+            let none_to_come = || exchange.places.load(Ordering::Relaxed) == 0;
+            exchange.wait_until(|session| session.is_idle() || !session.is_linked() && none_to_come()).await;
         });
         let _ = timeout(self.grace, all(work)).await;
         let goodbyes = exchanges.iter().map(|exchange| async {

@@ -9,6 +9,7 @@ mod handlers;
 mod writer;
 
 use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -36,10 +37,12 @@ pub(crate) struct Exchange {
     peer: Mutex<PeerInfo>,
     /// Room for callers that found the outbox full.
     room: Notify,
-    /// The link came or went, or the last handler finished.
+    /// A link or a place came or went, or the last handler finished.
     pub(crate) changed: Notify,
     /// Handlers that were not done at once.
     running: Running,
+    /// Connections of this peer that its server let in, be they links already or not.
+    pub(crate) places: AtomicUsize,
     /// Held by the driver of the current link.
     pub(crate) link_slot: Arc<tokio::sync::Mutex<()>>,
 }
@@ -68,6 +71,7 @@ impl Exchange {
             room: Notify::new(),
             changed: Notify::new(),
             running: Running::default(),
+            places: AtomicUsize::new(0),
             link_slot: Arc::default(),
         })
     }

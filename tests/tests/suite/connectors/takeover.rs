@@ -1,6 +1,6 @@
 //! Two connections come with one client id: the newer one counts, the older one is told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use communica::{Error, Reason, RouteClient};
 
@@ -27,8 +27,11 @@ async fn a_newer_client_takes_over_and_the_older_one_is_told(road: Road) {
 
 async fn of_many_clients_with_one_id_one_remains_and_works(road: Road) {
     const CLIENTS: usize = 4;
+    // Handshakes over a broker take long: it gets fewer rounds.
+    const ENOUGH: Duration = Duration::from_secs(15);
     let server = road.serve(echo()).await;
-    for round in 0..50 {
+    let since = Instant::now();
+    for round in (0..50).take_while(|round| *round < 5 || since.elapsed() < ENOUGH) {
         let id = format!("w{round}");
         let connecting: Vec<_> = (0..CLIENTS)
             .map(|_| {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use communica::{Connector, RouteServerHandle};
-use communica::{Error, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer};
+use communica::{
+    Error, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer, RouteTable,
+};
 
 use tokio::task::JoinHandle;
 
 use super::gated::{GatedConnector, Step};
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{echo, eventually, quick, unique, within};
+use crate::support::{echo, eventually, noting, quick, take, unique, within};
 
 async fn serve(connector: impl Connector, limits: Limits) -> RouteServerHandle {
     RouteServer::new(connector, echo()).limits(limits).start().await.unwrap()
@@ -178,6 +180,32 @@ async fn a_slow_handshake_does_not_take_the_place_of_a_client_that_came_later() 
         assert!(told.contains("another connection with the same client id took over"), "{told}");
         assert_eq!(newer.request::<_, i64>("echo", &2).await.unwrap(), 2);
         assert_eq!(server.peers().len(), 1);
+    })
+    .await;
+}
+
+/// It knows of its connection already, and its server does not carry anything yet.
+#[tokio::test]
+async fn stop_waits_for_a_client_whose_handshake_is_about_to_end() {
+    within(20, async {
+        let connector = GatedConnector::after(0, Step::Accept);
+        let server = serve(connector.clone(), Limits::new()).await;
+        let (routes, mut noted) = noting(RouteTable::new(), "note");
+        let client = tokio::spawn(
+            quick(RouteClient::builder(connector.clone())).client_id("w1").routes(routes).connect(),
+        );
+        connector.reached.pass().await;
+        let peer = server.peer("w1").await;
+        for number in 0..3 {
+            peer.throw("note", &number).await.unwrap();
+        }
+        let stopping = tokio::spawn(async move { server.stop().await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!stopping.is_finished(), "what was thrown was not delivered");
+        connector.gate.open();
+        assert_eq!(take(&mut noted, 3).await, [0, 1, 2]);
+        within(5, stopping).await.unwrap();
+        client.await.unwrap().unwrap();
     })
     .await;
 }
