@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::backoff::Backoff;
+use super::shutdown::Shutdown;
 use crate::connector::{Connector, Link, LinkError};
 use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
@@ -145,14 +146,14 @@ impl Client {
 
     /// Runs until the client is over or the system wants the process to end; then closes in order.
     pub(crate) async fn run(&self) -> Result<(), Error> {
-        let (mut ended, mut asked) = (pin!(self.ended()), pin!(super::shutdown::requested()));
+        let (mut ended, mut asked) = (pin!(self.ended()), pin!(Shutdown::requested()));
         let asked = poll_fn(|cx| match ended.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => asked.as_mut().poll(cx),
         })
         .await;
         self.close().await;
-        asked.map_err(|error| Error::Signals(Arc::new(error)))
+        asked
     }
 
     /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time.

@@ -53,7 +53,7 @@ impl RouteServer {
     /// # Errors
     /// As [`start`](Self::start); and [`Error::Signals`].
     pub async fn run(self) -> Result<(), Error> {
-        self.start().await?.running.run().await
+        Running::run_from(async { Ok(self.start().await?.running) }).await
     }
 }
 

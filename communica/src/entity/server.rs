@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +17,7 @@ use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
 use super::client::{REPLACED, SUPERSEDED};
 use super::peer::Inflight;
+use super::shutdown::Shutdown;
 use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo, Process};
 use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
@@ -490,9 +490,23 @@ impl Running {
 
     /// Runs until the system wants the process to end, then stops in order.
     pub(crate) async fn run(&self) -> Result<(), Error> {
-        let asked = super::shutdown::requested().await;
+        let asked = Shutdown::requested().await;
         self.stop().await;
-        asked.map_err(|error: io::Error| Error::Signals(Arc::new(error)))
+        asked
+    }
+
+    /// Starts and runs. It listens to the system before the first client can come, so that none sees it end without order.
+    pub(crate) async fn run_from(start: impl Future<Output = Result<Arc<Self>, Error>>) -> Result<(), Error> {
+        let (mut start, mut asked) = (pin!(start), pin!(Shutdown::listen()?.asked()));
+        let started = poll_fn(|cx| match asked.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => start.as_mut().poll(cx).map(Some),
+        });
+        let Some(running) = started.await else { return Ok(()) };
+        let running = running?;
+        asked.await;
+        running.stop().await;
+        Ok(())
     }
 }
 

@@ -1,34 +1,71 @@
 //! The system's wish that this process ends.
 
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 
-/// Waits for Ctrl-C or SIGTERM.
-#[cfg(unix)]
-pub(crate) async fn requested() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+use crate::error::Error;
 
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    std::future::poll_fn(|cx| {
-        let came = interrupt.poll_recv(cx).is_ready() || terminate.poll_recv(cx).is_ready();
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    Ok(())
+#[cfg(unix)]
+use tokio::signal::unix::Signal;
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlShutdown};
+
+/// Ctrl-C or SIGTERM, which end nothing by themselves once this was made.
+#[cfg(unix)]
+pub(crate) struct Shutdown {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
-/// Waits for Ctrl-C, Ctrl-Break or the end of the session.
+/// Ctrl-C, Ctrl-Break or the end of the session, which end nothing by themselves once this was made.
 #[cfg(windows)]
-pub(crate) async fn requested() -> io::Result<()> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+pub(crate) struct Shutdown {
+    c: CtrlC,
+    r#break: CtrlBreak,
+    close: CtrlClose,
+    shutdown: CtrlShutdown,
+}
 
-    let (mut c, mut r#break) = (ctrl_c()?, ctrl_break()?);
-    let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
-    std::future::poll_fn(|cx| {
-        let asked = c.poll_recv(cx).is_ready() || r#break.poll_recv(cx).is_ready();
-        let ends = close.poll_recv(cx).is_ready() || shutdown.poll_recv(cx).is_ready();
-        if asked || ends { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    Ok(())
+impl Shutdown {
+    pub(crate) fn listen() -> Result<Self, Error> {
+        Self::new().map_err(|error| Error::Signals(Arc::new(error)))
+    }
+
+    /// Listens from now on, and waits.
+    pub(crate) async fn requested() -> Result<(), Error> {
+        Self::listen()?.asked().await;
+        Ok(())
+    }
+
+    /// Waits until the process is to end.
+    pub(crate) async fn asked(mut self) {
+        std::future::poll_fn(|cx| if self.came(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+#[cfg(unix)]
+impl Shutdown {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    fn came(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        self.interrupt.poll_recv(cx).is_ready() || self.terminate.poll_recv(cx).is_ready()
+    }
+}
+
+#[cfg(windows)]
+impl Shutdown {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self { c: ctrl_c()?, r#break: ctrl_break()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+    }
+
+    fn came(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        let asked = self.c.poll_recv(cx).is_ready() || self.r#break.poll_recv(cx).is_ready();
+        let ends = self.close.poll_recv(cx).is_ready() || self.shutdown.poll_recv(cx).is_ready();
+        asked || ends
+    }
 }

@@ -71,7 +71,7 @@ impl<S: Serializer> SimpleServer<S> {
     /// # Errors
     /// [`Error::Listen`] and [`Error::Signals`].
     pub async fn run(self) -> Result<(), Error> {
-        self.start().await?.running.run().await
+        Running::run_from(async { Ok(self.start().await?.running) }).await
     }
 }
 

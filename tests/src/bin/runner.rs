@@ -1,7 +1,7 @@
 //! One process of a test: a server, or a client, that runs until the system wants it to end.
 //!
 //! Started as `runner <connector's state> [<client id>]`; with a client id it connects. Its handlers say what they
-//! were given (`{"note": 5}`), and `hold` and `scatter` go on when the line `open` comes. It ends well if `run` does.
+//! were given (`{"note": 5}`), it says when the system may ask it to end (`{"listens": true}`), and `hold` and `scatter` go on when the line `open` comes. It ends well if `run` does.
 
 use std::io::stdin;
 use std::time::Duration;
@@ -24,11 +24,18 @@ async fn main() -> Result<(), Error> {
         }
     });
     let Some(client_id) = arguments.next() else {
-        return RouteServer::new(connector, routes).run().await;
+        return told(RouteServer::new(connector, routes).run()).await;
     };
     let backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(50));
     let client = RouteClient::builder(connector).client_id(client_id).routes(routes).backoff(backoff);
-    client.connect().await?.run().await
+    let client = client.connect().await?;
+    told(client.run()).await
+}
+
+/// Says when it listens to the system, which is what `run` begins with.
+async fn told(run: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let (ended, ()) = tokio::join!(biased; run, async { println!("{}", json!({"listens": true})) });
+    ended
 }
 
 fn routes(gate: &watch::Sender<bool>) -> RouteTable {

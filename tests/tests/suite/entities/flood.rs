@@ -43,7 +43,7 @@ async fn nested_calls_within_the_bound_of_running_handlers_are_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sides_that_flood_each_other_with_nested_calls_end() {
-    within(30, async {
+    within(90, async {
         let connector = MemoryConnector::unique();
         let server = RouteServer::new(connector.clone(), nested()).start().await.unwrap();
         let client =

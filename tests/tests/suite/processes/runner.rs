@@ -1,5 +1,6 @@
 //! A process of `tests/src/bin/runner.rs`, as tests hold it.
 
+use std::collections::VecDeque;
 #[cfg(unix)]
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -21,6 +22,9 @@ pub(super) struct Runner {
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What came before somebody asked for it.
+    notes: VecDeque<i64>,
+    listens: bool,
 }
 
 pub(super) fn local() -> AnyConnector {
@@ -73,14 +77,33 @@ impl Runner {
             .expect("the process starts");
         let stdin = child.stdin.take().expect("stdin was asked for");
         let lines = BufReader::new(child.stdout.take().expect("stdout was asked for")).lines();
-        Self { child, stdin, lines }
+        Self { child, stdin, lines, notes: VecDeque::new(), listens: false }
     }
 
     /// What its handlers were given next.
     pub(super) async fn noted(&mut self) -> i64 {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a handler says something");
+        loop {
+            match self.notes.pop_front() {
+                Some(note) => return note,
+                None => self.hear().await,
+            }
+        }
+    }
+
+    async fn hear(&mut self) {
+        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("the process says something");
         let line: Value = serde_json::from_str(&line.unwrap().expect("the process runs")).unwrap();
-        line["note"].as_i64().expect("it is a number")
+        self.notes.extend(line["note"].as_i64());
+        self.listens |= line["listens"] == true;
+    }
+
+    /// Asks it to end: `TERM`, `INT`. Before it listens, that would kill it.
+    #[cfg(unix)]
+    pub(super) async fn ask_to_end(&mut self, name: &str) {
+        while !self.listens {
+            self.hear().await;
+        }
+        self.signal(name);
     }
 
     /// Lets its handlers go on.
@@ -88,7 +111,7 @@ impl Runner {
         self.stdin.write_all(b"open\n").await.expect("the process runs");
     }
 
-    /// Sends it a signal: `STOP`, `CONT`, `TERM`.
+    /// Sends it a signal: `STOP`, `CONT`.
     #[cfg(unix)]
     pub(super) fn signal(&self, name: &str) {
         // Its number is nobody else's before it is waited for.

@@ -29,7 +29,7 @@ async fn server_is_asked_to_end(road: AnyConnector, signal: &str) {
     client.throw("note", &1).await.unwrap();
     assert_eq!(server.noted().await, 1);
 
-    server.signal(signal);
+    server.ask_to_end(signal).await;
     while !is_closed(&road).await {}
     let late = client.request::<_, i64>("echo", &2).await;
     assert!(
@@ -58,7 +58,7 @@ async fn client_is_asked_to_end(road: AnyConnector, signal: &str) {
     let mut entered = [client.noted().await, client.noted().await];
     entered.sort_unstable();
     assert_eq!(entered, [5, THROWS]);
-    client.signal(signal);
+    client.ask_to_end(signal).await;
     loop {
         match within(10, peer.request::<_, i64>("echo", &2)).await {
             Ok(_) => {}
@@ -101,7 +101,7 @@ async fn a_handler_that_does_not_end_does_not_hold_the_process_for_ever() {
             async move { client.request::<_, Value>("hold", &5).await }
         });
         assert_eq!(server.noted().await, 5);
-        server.signal("TERM");
+        server.ask_to_end("TERM").await;
         let status = within(25, server.end()).await;
         assert!(status.success(), "{status}");
         let ended = within(10, held).await.unwrap();
