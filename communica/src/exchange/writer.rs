@@ -100,10 +100,12 @@ impl Exchange {
             ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
             writer.owed = false;
             let mut session = self.session();
-            session.filled_was_sent();
+            let made_room = session.filled_was_sent();
             if !session.has_unsent() {
-                return self.nothing_is_left(session, false);
+                return self.nothing_is_left(session, made_room);
             }
+            drop(session);
+            self.tell(made_room, false);
         }
         Poll::Ready(Ok(Flushed::Some))
     }
@@ -154,7 +156,8 @@ impl Exchange {
         }
         ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
         if std::mem::take(&mut writer.owed) {
-            self.session().filled_was_sent();
+            let made_room = self.session().filled_was_sent();
+            self.tell(made_room, false);
         }
         Poll::Ready(Ok(()))
     }

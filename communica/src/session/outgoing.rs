@@ -137,9 +137,12 @@ impl<W: Clone> Session<W> {
         self.linked && (self.heard.must_tell() || self.resumes && self.heard.is_due())
     }
 
-    /// All of the last batch went out.
-    pub(crate) fn filled_was_sent(&mut self) {
+    /// All of the last batch went out. True if there is room for callers who wait for it: the end of a large message
+    /// makes some.
+    pub(crate) fn filled_was_sent(&mut self) -> bool {
+        let was_full = self.outbox.meets(self.limits.queued);
         self.outbox.filled_was_sent();
+        was_full && !self.outbox.meets(self.limits.queued)
     }
 
     /// So many of the messages that the link took are in its store. True if there is room for callers who wait for it.

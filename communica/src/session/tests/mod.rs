@@ -430,6 +430,15 @@ fn small_messages_do_not_wait_for_room_while_a_large_one_is_under_way() {
     // Another large one waits, and counts.
     throw(&mut client, 200_000).unwrap();
     assert_eq!(throw(&mut client, 100), Err(Refused::Full));
+    // Until it is the one that is under way; then whoever waits for room has to be told.
+    let mut told = false;
+    while throw(&mut client, 100) == Err(Refused::Full) {
+        assert!(!told, "there is no room after all");
+        let mut batch = Batch::default();
+        told |= client.fill(&mut batch, true);
+        told |= client.filled_was_sent();
+    }
+    assert!(told, "there is room, and nobody said so");
 }
 
 #[test]

@@ -131,3 +131,28 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
     })
     .await;
 }
+
+/// A large message makes room for callers when it is done, not only when the queue is filled anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_wait_for_room_behind_large_messages_all_have_their_turn() {
+    within(60, async {
+        let connector = LocalConnector::new(unique("bounds"));
+        let routes = RouteTable::new().route("len", |text: String| text.len());
+        let _server = RouteServer::new(connector.clone(), routes).start().await.unwrap();
+        let limits = Limits::new().queued(1000, 4 << 20);
+        let client = RouteClient::builder(connector).limits(limits).connect().await.unwrap();
+        let text: Arc<str> = "x".repeat(2 << 20).into();
+        for _ in 0..5 {
+            let calls: Vec<_> = (0..12)
+                .map(|_| {
+                    let (client, text) = (client.clone(), text.clone());
+                    tokio::spawn(async move { client.request::<_, usize>("len", &text).await })
+                })
+                .collect();
+            for call in calls {
+                assert_eq!(within(10, call).await.unwrap().unwrap(), text.len());
+            }
+        }
+    })
+    .await;
+}
