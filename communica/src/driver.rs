@@ -277,9 +277,20 @@ impl Driver<'_> {
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         loop {
             match ready!(self.exchange.poll_confirmed(cx)) {
-                Ok(()) => {}
+                Ok(()) => self.go_on_if_there_is_room(cx),
                 Err(error) => return Poll::Ready(self.broken(cx, error)),
             }
+        }
+    }
+
+    /// What is done with makes room for answers, and so for handlers, and so for reading.
+    fn go_on_if_there_is_room(&self, cx: &mut Context<'_>) {
+        let go_on = {
+            let mut session = self.exchange.session();
+            session.may_start_jobs() || self.paused && session.intake() != Intake::Paused
+        };
+        if go_on {
+            let_others_first(cx);
         }
     }
 
@@ -385,14 +396,7 @@ impl Driver<'_> {
             return self.poll_watch(cx);
         }
         self.stuck = None;
-        // What went out made room for answers, and so for handlers, and so for reading.
-        let go_on = {
-            let mut session = self.exchange.session();
-            session.may_start_jobs() || self.paused && session.intake() != Intake::Paused
-        };
-        if go_on {
-            let_others_first(cx);
-        }
+        self.go_on_if_there_is_room(cx);
         let Some(goodbye) = &self.goodbye else { return Poll::Pending };
         if !self.goodbye_said {
             self.goodbye_said = true;

@@ -29,6 +29,9 @@ pub(crate) const REPLACED: &str = "another connection with the same client id to
 /// this client's own, as with a broker's work: so it tries again, and learns then if its place was taken.
 pub(crate) const SUPERSEDED: &str = "a newer connection with the same client id came first";
 
+/// What a server says to newcomers while it stops. Another one may take its place.
+pub(crate) const STOPPING: &str = "the server is stopping";
+
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
 
@@ -205,6 +208,7 @@ struct Keeper {
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
 impl Drop for Keeper {
     fn drop(&mut self) {
+        self.exchange.stop_requests();
         self.exchange.close(Reason::Closed);
     }
 }
@@ -303,7 +307,7 @@ impl Keeper {
             return None;
         }
         match error {
-            LinkError::Refused(reason) if reason == SUPERSEDED => return None,
+            LinkError::Refused(reason) if reason == SUPERSEDED || reason == STOPPING => return None,
             LinkError::Refused(reason) => return Some(Reason::Refused(reason)),
             _ => {}
         }

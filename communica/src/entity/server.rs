@@ -9,13 +9,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
-use super::client::{REPLACED, SUPERSEDED};
+use super::client::{REPLACED, STOPPING, SUPERSEDED};
 use super::peer::Inflight;
 use super::shutdown::Shutdown;
 use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo, Process};
@@ -70,6 +70,7 @@ impl ServerSettings {
             known: Mutex::new(HashMap::new()),
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
+            stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         let accepting = tokio::spawn(server.clone().accept(listener));
@@ -94,6 +95,8 @@ pub(crate) struct Server {
     arrived: Notify,
     /// Handshakes and links.
     connections: Mutex<JoinSet<()>>,
+    /// Clients that are not known yet are not let in any more.
+    stopping: AtomicBool,
     /// No client will come any more.
     ended: AtomicBool,
 }
@@ -102,8 +105,10 @@ struct Known {
     exchange: Arc<Exchange>,
     /// When the last of its connections ended.
     gone: Option<Instant>,
-    /// The session that had this id last.
+    /// The session that had this id last, …
     instance: Option<String>,
+    /// … and the number of the newest of its connections that had its turn.
+    newest: u64,
     /// Those that had it before, and whose place was taken. Should their link have been cut before they were told, they
     /// come back, and must not push out the newer one.
     replaced: VecDeque<String>,
@@ -118,6 +123,7 @@ impl Known {
             return Err(REPLACED.to_owned());
         }
         if self.instance.as_deref() != Some(to) {
+            self.newest = 0;
             self.replaced.extend(self.instance.replace(to.to_owned()));
             let too_many = self.replaced.len().saturating_sub(REPLACED_REMEMBERED);
             self.replaced.drain(..too_many);
@@ -132,6 +138,8 @@ struct Place<'a> {
     exchange: Arc<Exchange>,
     /// The session that it is for, if it has one.
     instance: Option<String>,
+    /// How many connections were accepted before it.
+    order: u64,
 }
 
 /// A place whose turn it is: every earlier link of this client has ended.
@@ -151,9 +159,9 @@ struct Guest<'a> {
 
 impl<'a> Place<'a> {
     /// The table of clients is locked meanwhile.
-    fn new(server: &'a Server, exchange: Arc<Exchange>, instance: Option<String>) -> Self {
+    fn new(server: &'a Server, exchange: Arc<Exchange>, instance: Option<String>, order: u64) -> Self {
         exchange.places.fetch_add(1, Ordering::Relaxed);
-        Self { server, exchange, instance }
+        Self { server, exchange, instance, order }
     }
 }
 
@@ -225,14 +233,18 @@ impl Server {
 
     async fn accept(self: Arc<Self>, mut listener: Box<dyn Listener>) {
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
-        loop {
+        for order in 0.. {
             // Never closed, so there is always a permit to come.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok(incoming) => {
                     let server = self.clone();
                     let mut connections = lock(&self.connections);
-                    connections.spawn(async move { server.connection(incoming, permit).await });
+                    // Looked at under the lock under which those that are there are ended.
+                    if self.ended.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    connections.spawn(async move { server.connection(incoming, order, permit).await });
                     while connections.try_join_next().is_some() {}
                 }
                 Err(error) => {
@@ -243,9 +255,9 @@ impl Server {
         }
     }
 
-    async fn connection(&self, incoming: Box<dyn Incoming>, permit: tokio::sync::OwnedSemaphorePermit) {
+    async fn connection(&self, incoming: Box<dyn Incoming>, order: u64, permit: OwnedSemaphorePermit) {
         let address = incoming.address();
-        let shaken = timeout(self.limits.handshake_time, self.handshake(incoming)).await;
+        let shaken = timeout(self.limits.handshake_time, self.handshake(incoming, order)).await;
         drop(permit);
         match shaken {
             Ok(Ok(Some(guest))) => self.serve(guest).await,
@@ -255,10 +267,14 @@ impl Server {
         }
     }
 
-    async fn handshake(&self, mut incoming: Box<dyn Incoming>) -> Result<Option<Guest<'_>>, LinkError> {
+    async fn handshake(
+        &self,
+        mut incoming: Box<dyn Incoming>,
+        order: u64,
+    ) -> Result<Option<Guest<'_>>, LinkError> {
         let address = incoming.address();
         let hello = incoming.hello().await?;
-        let refused = match self.let_in(&hello, &incoming.peer(), incoming.delivery()) {
+        let refused = match self.let_in(&hello, &incoming.peer(), incoming.delivery(), order) {
             Ok((place, about)) => {
                 let say = |place: &Place<'_>| {
                     let ours = place.exchange.session().about(about.as_ref());
@@ -287,6 +303,7 @@ impl Server {
         hello: &Bytes,
         peer: &PeerInfo,
         delivery: Delivery,
+        order: u64,
     ) -> Result<(Place<'_>, Option<About>), String> {
         let ClientHello { client_id, communica: mut about } =
             hello::decode(hello).map_err(|error| error.to_string())?;
@@ -301,7 +318,7 @@ impl Server {
         // Through a store two clients may change places between their hellos and their links.
         let direct = delivery == Delivery::Direct;
         let instance = about.as_ref().filter(|_| direct).map(|about| about.instance.clone());
-        let place = self.admit(client_id, instance)?;
+        let place = self.admit(client_id, instance, order)?;
         if let Some(about) = &mut about {
             // A client that says nothing of it never came to the end of a handshake, so it heard nothing.
             let instance = place.exchange.session().about(None).instance;
@@ -317,21 +334,33 @@ impl Server {
         Some(Turn { place, number, _slot: slot })
     }
 
-    /// Asks the link that has this place to end. `None` when another session came between hello and here, and has it now.
+    /// Asks the link that has this place to end. `None` when it is for another session now, which came between hello and
+    /// here; or when its session made a newer connection, because it gave this one up: those may have their turns in any
+    /// order.
     fn take_over(&self, place: &Place<'_>) -> Option<u64> {
-        let known = lock(&self.known);
-        let holder = known.get(place.exchange.client_id()).and_then(|known| known.instance.as_ref());
-        let is_late = place.instance.is_some() && holder != place.instance.as_ref();
-        (!is_late).then(|| place.exchange.take_over(takeover()))
+        let mut known = lock(&self.known);
+        if let (Some(known), Some(instance)) = (known.get_mut(place.exchange.client_id()), &place.instance) {
+            if known.instance.as_ref() != Some(instance) || place.order < known.newest {
+                return None;
+            }
+            known.newest = place.order;
+        }
+        Some(place.exchange.take_over(takeover()))
     }
 
     /// The place of this client: the one it had, or a new one.
-    fn admit(&self, client_id: String, instance: Option<String>) -> Result<Place<'_>, String> {
+    fn admit(&self, client_id: String, instance: Option<String>, order: u64) -> Result<Place<'_>, String> {
         let mut known = lock(&self.known);
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(STOPPING.to_owned());
+        }
         if let Some(known) = known.get_mut(&client_id) {
             known.hand_over(instance.as_deref())?;
             known.gone = None;
-            return Ok(Place::new(self, known.exchange.clone(), instance));
+            return Ok(Place::new(self, known.exchange.clone(), instance, order));
+        }
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(STOPPING.to_owned());
         }
         if known.len() >= self.limits.peers {
             let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
@@ -339,7 +368,7 @@ impl Server {
                 return Err(format!("the server has its {} clients, see `Limits::peers`", self.limits.peers));
             };
             if let Some(forgotten) = known.remove(&id) {
-                forgotten.exchange.close(Reason::Forgotten);
+                forgotten.exchange.forget();
             }
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
@@ -347,10 +376,11 @@ impl Server {
             exchange: exchange.clone(),
             gone: None,
             instance: instance.clone(),
+            newest: 0,
             replaced: VecDeque::new(),
         };
         known.insert(client_id, newcomer);
-        Ok(Place::new(self, exchange, instance))
+        Ok(Place::new(self, exchange, instance, order))
     }
 
     async fn serve(&self, guest: Guest<'_>) {
@@ -416,7 +446,7 @@ impl Server {
             });
             for exchange in forgotten {
                 tracing::debug!(client_id = exchange.client_id(), "forgot a client");
-                exchange.close(Reason::Forgotten);
+                exchange.forget();
             }
         }
     }
@@ -441,8 +471,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn stop(&self) {
         self.accept_no_more().await;
-        let exchanges: Vec<_> =
-            lock(&self.server.known).values().map(|known| known.exchange.clone()).collect();
+        let exchanges: Vec<_> = {
+            let known = lock(&self.server.known);
+            self.server.stopping.store(true, Ordering::Relaxed);
+            known.values().map(|known| known.exchange.clone()).collect()
+        };
         for exchange in &exchanges {
             exchange.session().drain();
         }
@@ -479,8 +512,8 @@ impl Running {
         for known in lock(&self.server.known).values() {
             known.exchange.say_that_it_is_over("the server ended");
         }
-        lock(&self.server.connections).abort_all();
         self.server.ended.store(true, Ordering::Relaxed);
+        lock(&self.server.connections).abort_all();
         for (_, known) in lock(&self.server.known).drain() {
             known.exchange.abort_jobs();
             known.exchange.close(Reason::Closed);

@@ -66,6 +66,17 @@ impl Exchange {
         number
     }
 
+    /// The peer does not come back: nobody waits for what it asked.
+    pub(crate) fn forget(&self) {
+        self.stop_requests();
+        self.close(Reason::Forgotten);
+    }
+
+    /// Nobody waits for the answers of handlers that run; those of throws run on.
+    pub(crate) fn stop_requests(&self) {
+        self.running.stop_requests();
+    }
+
     /// Ends every call and accepts no more.
     pub(crate) fn close(&self, reason: Reason) {
         let wakers = self.session().close(reason);

@@ -12,6 +12,7 @@ use crate::support::Gate;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    Hello,
     Prepare,
     Accept,
 }
@@ -102,7 +103,10 @@ impl Incoming for GatedIncoming {
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
-        self.inner.hello()
+        Box::pin(async {
+            self.connector.pass(Step::Hello).await;
+            self.inner.hello().await
+        })
     }
 
     fn prepare<'a>(&'a mut self, hello: &'a [u8]) -> BoxFuture<'a, Result<(), LinkError>> {

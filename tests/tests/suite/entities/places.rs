@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::gated::{GatedConnector, Step};
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{echo, eventually, noting, quick, take, unique, within};
+use crate::support::{Gate, echo, eventually, noting, quick, take, unique, within};
 
 async fn serve(connector: impl Connector, limits: Limits) -> RouteServerHandle {
     RouteServer::new(connector, echo()).limits(limits).start().await.unwrap()
@@ -206,6 +206,83 @@ async fn stop_waits_for_a_client_whose_handshake_is_about_to_end() {
         assert_eq!(take(&mut noted, 3).await, [0, 1, 2]);
         within(5, stopping).await.unwrap();
         client.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+/// Its server stood still, or was far away: the client gave that attempt up and made another.
+#[tokio::test]
+async fn an_attempt_that_a_client_gave_up_does_not_end_its_next_one() {
+    within(20, async {
+        let connector = GatedConnector::after(0, Step::Prepare);
+        let server = serve(connector.clone(), Limits::new()).await;
+        let limits = Limits::new().handshake_time(Duration::from_millis(200));
+        let client = quick(RouteClient::builder(connector.clone())).limits(limits).client_id("w1");
+        let client = client.connect().await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        connector.gate.open();
+        for number in 0..50 {
+            assert_eq!(client.request::<_, i64>("echo", &number).await.unwrap(), number);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(server.peers().len(), 1);
+    })
+    .await;
+}
+
+/// A newcomer comes in while the server waits for the handlers of others.
+#[tokio::test]
+async fn a_stopping_server_lets_no_newcomer_in() {
+    within(20, async {
+        let gate = Gate::shut();
+        let connector = GatedConnector::after(1, Step::Hello);
+        let slow = gate.clone();
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let gate = slow.clone();
+            async move { gate.pass().await }
+        });
+        let server = RouteServer::new(connector.clone(), routes).start().await.unwrap();
+        let client = RouteClient::connect(connector.clone()).await.unwrap();
+        let held = tokio::spawn(async move { client.request::<_, ()>("slow", &()).await });
+        eventually("the handler runs", || gate.is_awaited()).await;
+        let newcomer = tokio::spawn(
+            quick(RouteClient::builder(connector.clone())).connect_timeout(Duration::from_secs(1)).connect(),
+        );
+        connector.reached.pass().await;
+        let stopping = tokio::spawn(async move { server.stop().await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        connector.gate.open();
+        let told = newcomer.await.unwrap().unwrap_err();
+        assert!(matches!(told, Error::Connect { .. }), "it may try again elsewhere: {told:?}");
+        gate.open();
+        held.await.unwrap().unwrap();
+        stopping.await.unwrap();
+    })
+    .await;
+}
+
+/// Nobody waits any more for what a client asked that does not come back.
+#[tokio::test]
+async fn handlers_of_a_client_that_is_forgotten_are_stopped() {
+    within(20, async {
+        let gate = Gate::shut();
+        let slow = gate.clone();
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let gate = slow.clone();
+            async move { gate.pass().await }
+        });
+        let connector = MemoryConnector::unique();
+        let limits = Limits::new().forget_time(Duration::from_millis(100));
+        let _server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let client = RouteClient::connect(connector).await.unwrap();
+        let held = tokio::spawn({
+            let client = client.clone();
+            async move { client.request::<_, ()>("slow", &()).await }
+        });
+        eventually("the handler runs", || gate.is_awaited()).await;
+        client.close().await;
+        held.await.unwrap().unwrap_err();
+        eventually("the handler is stopped", || !gate.is_awaited()).await;
     })
     .await;
 }
