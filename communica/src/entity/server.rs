@@ -412,7 +412,8 @@ impl Server {
         {
             exchange.moved(MOVED);
         }
-        if let (Some(process), true) = (process, end.is_cut()) {
+        let process = process.filter(|_| end.is_cut() && exchange.session().is_calling());
+        if let Some(process) = process {
             let exchange = exchange.clone();
             // It may come back meanwhile.
             drop(turn);
