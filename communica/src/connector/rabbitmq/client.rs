@@ -50,7 +50,7 @@ pub(super) async fn connect(
     let line = Line::open(&broker, &connector.exchange).await?;
     line.prefetch(connector.prefetch).await?;
     let shaken = Handshake::run(connector, &line, &client, hello, limits).await?;
-    let shared = Shared::new(line, broker.clone(), shaken.connect_id);
+    let shared = Shared::new(line, broker.clone(), shaken.connect_id, connector.elsewhere.clone());
     // An earlier link of this process that hangs does not read either.
     let turn = tokio::time::timeout(LEAVING_TIME, broker.turn(&to_client)).await.ok();
     shared.reads(to_client.clone(), turn);

@@ -162,7 +162,7 @@ impl RmqIncoming {
         line.durable_queue(to_client.clone()).await?;
         line.durable_queue(to_server).await?;
         line.prefetch(*prefetch).await?;
-        let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16));
+        let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16), Arc::default());
         // From here on this is the client's link, so that its work makes no other.
         let aside = self.register(&shared, session_id, &to);
         self.tell_others(&shared).await?;

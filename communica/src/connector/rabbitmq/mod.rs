@@ -7,6 +7,7 @@ mod acks;
 mod broker;
 mod client;
 mod doorstep;
+mod elsewhere;
 mod incoming;
 mod leaving;
 mod line;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::{BoxFuture, Connector, Link, LinkError, Listener, StateError, state};
 use crate::limits::Limits;
 use broker::{Url, broken};
+use elsewhere::Elsewhere;
 use names::{EXCHANGE, Names};
 use rx::Intake;
 use shared::Pace;
@@ -79,6 +81,10 @@ const TYPE: &str = "RABBITMQ";
 /// - That a queue was emptied is not noticed: what was in it is gone, and calls end with their time limit.
 /// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
+/// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
+///   that one had not finished goes to the new one as well, and may be handled twice.
+/// - A server that calls a client back while it does work from the shared queue has no answer to that call if its own connection to the
+///   broker breaks meanwhile: give such calls a time limit.
 ///
 /// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
 /// taken, more can be lost. Its throws have no ids: those that are being handled while the connection to the broker breaks
@@ -99,6 +105,8 @@ pub struct RmqConnector {
     connected_before: Arc<AtomicBool>,
     /// The queues of the last link are gone, and there was no other link since.
     queues_lost: Arc<AtomicBool>,
+    /// Where answers go that are due, on whichever link.
+    elsewhere: Arc<Elsewhere>,
 }
 
 impl PartialEq for RmqConnector {
@@ -137,6 +145,7 @@ impl RmqConnector {
             pace: Pace { listening: Duration::from_secs(20), check: Duration::from_secs(2) },
             connected_before: Arc::default(),
             queues_lost: Arc::default(),
+            elsewhere: Arc::default(),
         }
     }
 
@@ -175,7 +184,7 @@ impl RmqConnector {
     /// Requests and throws of this client go to a queue that all servers of the address share, so that each is handled
     /// by whichever server is free. To be set on both sides.
     ///
-    /// Without it, a client belongs to one of the servers while that lives. What a server sends to the client goes the
+    /// Without it, a client belongs to one of the servers for as long as its connection lives. What a server sends to the client goes the
     /// usual way. The Python library does not know such queues.
     #[must_use]
     pub fn work_queue(self) -> Self {

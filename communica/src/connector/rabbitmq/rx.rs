@@ -201,7 +201,7 @@ impl RmqRx {
         let message = split(std::mem::take(&mut delivery.data), self.settings.message_size)?;
         let id = message.metadata.id();
         if let (Some(queue), Kind::Request) = (delivery.properties.reply_to(), message.metadata.kind()) {
-            self.shared.answer_elsewhere(&id, queue.clone());
+            self.shared.elsewhere.remember(&id, queue.clone());
         }
         let key = key(&delivery, &id);
         drop(id);

@@ -1,6 +1,5 @@
 //! What the two halves of a link have in common.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -10,12 +9,10 @@ use lapin::types::ShortString;
 
 use super::acks::Acks;
 use super::broker::{Broker, Turn};
+use super::elsewhere::Elsewhere;
 use super::leaving::{Leaving, Left};
 use super::line::Line;
 use crate::connector::MOVED;
-
-/// Requests that want their answer elsewhere, at most.
-const ELSEWHERE: usize = 65_536;
 
 pub(super) struct Shared {
     pub(super) line: Line,
@@ -23,6 +20,8 @@ pub(super) struct Shared {
     broker: Arc<Broker>,
     pub(super) acks: Arc<Acks>,
     pub(super) connect_id: Vec<u8>,
+    /// Where the answers to some requests go.
+    pub(super) elsewhere: Arc<Elsewhere>,
     /// Something came since the last look.
     heard: AtomicBool,
     state: Mutex<State>,
@@ -33,8 +32,6 @@ struct State {
     /// It is over, and why.
     ended: Option<Option<String>>,
     waker: Option<Waker>,
-    /// Where the answers to some requests go, by id.
-    elsewhere: HashMap<String, ShortString>,
     /// Bodies of answers to requests that were not taken.
     refusals: Vec<Vec<u8>>,
     /// What is read, and the turn to do so.
@@ -54,9 +51,14 @@ pub(super) struct Pace {
 }
 
 impl Shared {
-    pub(super) fn new(line: Line, broker: Arc<Broker>, connect_id: Vec<u8>) -> Arc<Self> {
+    pub(super) fn new(
+        line: Line,
+        broker: Arc<Broker>,
+        connect_id: Vec<u8>,
+        elsewhere: Arc<Elsewhere>,
+    ) -> Arc<Self> {
         let (heard, state) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { line, broker, acks: Arc::default(), connect_id, heard, state })
+        Arc::new(Self { line, broker, acks: Arc::default(), connect_id, elsewhere, heard, state })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -126,19 +128,6 @@ impl Shared {
 
     pub(super) fn take_refusals(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.lock().refusals)
-    }
-
-    /// The answer to this request goes to that queue.
-    pub(super) fn answer_elsewhere(&self, id: &str, queue: ShortString) {
-        let mut state = self.lock();
-        if state.elsewhere.len() < ELSEWHERE {
-            state.elsewhere.insert(id.to_owned(), queue);
-        }
-    }
-
-    pub(super) fn take_elsewhere(&self, id: &str) -> Option<ShortString> {
-        let mut state = self.lock();
-        if state.elsewhere.is_empty() { None } else { state.elsewhere.remove(id) }
     }
 }
 

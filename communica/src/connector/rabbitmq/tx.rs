@@ -141,7 +141,7 @@ impl RmqTx {
         let metadata = Metadata::parse(bytes::Bytes::copy_from_slice(metadata)).map_err(io::Error::other)?;
         let asks = matches!(metadata.kind(), Kind::Request | Kind::Throw);
         let work = self.to.work.as_ref().filter(|_| asks);
-        let elsewhere = if asks { None } else { self.shared.take_elsewhere(&metadata.id()) };
+        let elsewhere = if asks { None } else { self.shared.elsewhere.queue_for(&metadata.id()) };
         // Who asked from elsewhere may be gone, and its queue with it.
         // And so may a client that is known only by what it put into the work queue.
         let must_arrive = elsewhere.is_none() && (asks || self.to.own.is_some());

@@ -199,7 +199,7 @@ impl WorkIncoming {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
         let connector = &self.house.connector;
-        let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16));
+        let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16), Arc::default());
         let windows = Windows { queue: None, consumers: Vec::new(), opening: None };
         let address = self.describe();
         let rx = RmqRx::new(shared.clone(), windows, connector.intake(&self.house.limits));

@@ -76,13 +76,21 @@ impl Outbox {
     pub(super) fn give_up(&mut self, seq: u64) {
         self.repeatable.remove(&seq);
         self.late_cancels.retain(|(large, _)| *large != seq);
-        let mut metadata = None;
+        let (mut metadata, mut bytes) = (None, 0);
         if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
-            metadata = self.large.remove(at).and_then(|(_, chunks)| chunks.metadata());
+            if let Some((_, chunks)) = self.large.remove(at) {
+                (metadata, bytes) = (chunks.metadata(), chunks.len());
+            }
         } else if let Some(at) = self.parts.iter().position(|part| part.seq == Some(seq)) {
-            metadata = self.parts.remove(at).and_then(|part| part.metadata());
+            if let Some(part) = self.parts.remove(at) {
+                (metadata, bytes) = (part.metadata(), part.len());
+            }
         }
         let Some(metadata) = metadata else { return };
+        // What was taken back does not count any more. While nothing is queued, nothing else would put this right.
+        if !self.withdrawn.remove(&seq) {
+            self.queued.take(bytes);
+        }
         let why =
             format!("{TRIES} links broke while this message was sent; it may be larger than the peer takes");
         match metadata.kind() {

@@ -394,6 +394,20 @@ fn a_message_over_which_links_keep_breaking_is_given_up() {
 }
 
 #[test]
+fn a_message_that_is_given_up_leaves_its_room() {
+    for size in [20_000, 5_000_000] {
+        let mut client = session("c", &Limits::new().queued(4, 10_000));
+        let poison = request(&mut client, &"x".repeat(size));
+        for _ in 0..3 {
+            break_link(&mut client);
+        }
+        assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
+        client.link_up(Delivery::Direct, None);
+        client.throw(None, "", &mut payload("next")).expect("nothing is queued");
+    }
+}
+
+#[test]
 fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
     let limits = Limits::new().waiting(1000, 2_000);
     let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
