@@ -179,43 +179,6 @@ async fn a_handler_of_the_work_queue_calls_its_client_back() {
     .await;
 }
 
-const LATER: Duration = Duration::from_secs(60);
-
-/// What a worker asked of its client is answered on another link than it came over.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callbacks_that_outlast_the_clients_connection_are_answered() {
-    within(60, async {
-        // Servers that lose sight of their client meanwhile are another matter.
-        let connector = fresh("outlasting").await.work_queue().work_prefetch(1).check_period(LATER);
-        let back =
-            |cx: Context, number: i64| async move { cx.peer().request::<_, i64>("hold", &number).await };
-        let mut servers = Vec::new();
-        for _ in 0..3 {
-            servers.push(serve(&connector, RouteTable::new().route("back", back)).await);
-        }
-        let cable = Cable::to(shared().await).await;
-        let far = quick(cable.url(), address(&connector)).work_queue();
-        for round in 0..5 {
-            let gate = Gate::shut();
-            let (routes, mut notes) = desk(&gate);
-            let client = client(&far, &format!("w{round}")).routes(routes).connect().await.unwrap();
-            let calls = Calls::start(&client, "back", 0..3);
-            notes.take(3).await;
-            cable.cut();
-            eventually("the client sees it", async || !client.is_connected()).await;
-            gate.open();
-            sleep(Duration::from_millis(100)).await;
-            cable.mend();
-            // The client may have come back to another server, which ends what the earlier one asked. Nothing hangs.
-            for ended in calls.ends().await {
-                let told = ended.as_ref().err().map(ToString::to_string).unwrap_or_default();
-                assert!(ended.is_ok() || told.contains("served by another server"), "{told}");
-            }
-        }
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_that_was_published_while_no_server_was_there_is_done_by_the_next() {
     within(60, async {

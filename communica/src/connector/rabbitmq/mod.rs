@@ -83,8 +83,8 @@ const TYPE: &str = "RABBITMQ";
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 /// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
 ///   that one had not finished goes to the new one as well, and may be handled twice.
-/// - A server that calls a client back while it does work from the shared queue has no answer to that call if its own connection to the
-///   broker breaks meanwhile: give such calls a time limit.
+/// - A server that calls a client back while it does work from the shared queue may get no answer to that call if a connection to the
+///   broker breaks meanwhile, its own or the client's: give such calls a time limit.
 ///
 /// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
 /// taken, more can be lost. Its throws have no ids: those that are being handled while the connection to the broker breaks
