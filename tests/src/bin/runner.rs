@@ -1,7 +1,8 @@
 //! One process of a test: a server, or a client, that runs until the system wants it to end.
 //!
 //! Started as `runner <connector's state> [<client id>]`; with a client id it connects. Its handlers say what they
-//! were given (`{"note": 5}`), it says when the system may ask it to end (`{"listens": true}`), and `hold` and `scatter` go on when the line `open` comes. It ends well if `run` does.
+//! were given (`{"note": 5}`), it says when the system may ask it to end (`{"listens": true}`), and `hold` and `scatter`
+//! go on when the line `open` comes. It ends well if `run` does.
 
 use std::io::stdin;
 use std::time::Duration;
