@@ -33,14 +33,11 @@ impl<W: Clone> Session<W> {
         }
         match message.metadata.kind() {
             Kind::Request | Kind::Throw if self.draining => {
-                let why = "this side is stopping and takes no more requests";
-                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
-                Event::Dropped(why)
+                self.refuse(&message.metadata, "this side is stopping and takes no more requests")
             }
             Kind::Request if self.jobs.is_overfull() => {
                 let why = "too many requests wait here for calls of their own, see `Limits::running`";
-                self.answer(&message.metadata, Err(Fault::new(FaultKind::Resp, why, None)));
-                Event::Dropped(why)
+                self.refuse(&message.metadata, why)
             }
             Kind::Request | Kind::Throw => {
                 self.jobs.push(message);
@@ -55,6 +52,12 @@ impl<W: Clone> Session<W> {
             Kind::Acknowledge => Event::Noted,
             Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
         }
+    }
+
+    fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {
+        self.refusing = true;
+        self.answer(request, Err(Fault::new(FaultKind::Resp, why, None)));
+        Event::Dropped(why)
     }
 
     fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {
@@ -103,14 +106,16 @@ impl<W: Clone> Session<W> {
         // The word that lets answers out, and so handlers start, stands behind what was not read yet.
         let factor = if self.outbox.window_is_full() { 4 } else { 1 };
         let full = self.jobs.meets(self.limits.waiting.times(factor));
+        // Refusals are answers too, and a peer that reads none of them must not make them pile up. What handlers make is
+        // bounded by how many run, and the peer could not know how much it is.
+        self.refusing &= self.outbox.answers_meet(self.limits.queued);
         let over = self.jobs.meets(self.limits.waiting.times(4))
-            || self.outbox.answers_meet(self.limits.queued.times(4));
+            || self.refusing && self.outbox.answers_meet(self.limits.queued.times(4));
         // What an earlier link left is not this one's fault: it may take the answers first.
         self.paused = full && self.calls.waiting() == 0 || over && !self.brought;
         if self.paused {
             Intake::Paused
         } else if over {
-            // Refusals are answers too, and a peer that reads none of them must not make them pile up.
             Intake::Overrun
         } else {
             Intake::Open

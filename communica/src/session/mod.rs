@@ -75,6 +75,8 @@ pub(crate) struct Session<W> {
     paused: bool,
     /// The link that is there brought something.
     brought: bool,
+    /// Some of the answers that wait to be sent are no handler's: they refuse requests.
+    refusing: bool,
     /// Answers to calls in the batch of messages that came last.
     answers_came: usize,
     /// Memory to write ids in.
@@ -217,6 +219,7 @@ impl<W: Clone> Session<W> {
             goodbye: None,
             paused: false,
             brought: false,
+            refusing: false,
             answers_came: 0,
             id_text: String::new(),
         }

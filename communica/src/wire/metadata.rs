@@ -76,6 +76,11 @@ impl Kind {
             Self::Other(other) => other,
         }
     }
+
+    /// It ends a call.
+    pub(crate) fn is_answer(self) -> bool {
+        matches!(self, Self::Result | Self::Unknown | Self::Req | Self::Serializer | Self::Resp)
+    }
 }
 
 /// The JSON object in front of a payload: id, type and route of one message, and whatever else the peer sent along.

@@ -1,16 +1,106 @@
 //! Large messages: whole ones in; out goes a chunk at a time, or all of it in its order.
 
+use std::collections::VecDeque;
+
 use bytes::{BufMut, BytesMut};
 
 use super::Outbox;
 use crate::session::amount::Amount;
 use crate::session::sent::Entry;
-use crate::wire::{Batch, FRAME_HEAD, Part, put_message};
+use crate::wire::{Batch, Chunks, FRAME_HEAD, Part, put_message};
+
+pub(super) struct Large {
+    pub(super) seq: u64,
+    pub(super) chunks: Chunks,
+    pub(super) is_answer: bool,
+}
+
+/// Those that wait, the one under way in front.
+#[derive(Default)]
+pub(super) struct LargeQueue {
+    messages: VecDeque<Large>,
+    amount: Amount,
+    /// Those of `amount` that are answers.
+    answers: Amount,
+}
+
+impl LargeQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn front(&self) -> Option<&Large> {
+        self.messages.front()
+    }
+
+    pub(super) fn under_way(&mut self) -> Option<&mut Chunks> {
+        self.messages.front_mut().map(|large| &mut large.chunks)
+    }
+
+    pub(super) fn find(&self, seq: u64) -> Option<&Chunks> {
+        self.messages.iter().find(|large| large.seq == seq).map(|large| &large.chunks)
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.messages.iter().map(|large| large.seq)
+    }
+
+    pub(super) fn push_back(&mut self, large: Large) {
+        self.count(&large);
+        self.messages.push_back(large);
+    }
+
+    pub(super) fn push_front(&mut self, large: Large) {
+        self.count(&large);
+        self.messages.push_front(large);
+    }
+
+    fn count(&mut self, large: &Large) {
+        self.amount.add(large.chunks.len());
+        if large.is_answer {
+            self.answers.add(large.chunks.len());
+        }
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Large> {
+        let first = self.front()?.seq;
+        self.remove(first)
+    }
+
+    pub(super) fn remove(&mut self, seq: u64) -> Option<Large> {
+        let at = self.messages.iter().position(|large| large.seq == seq)?;
+        let large = self.messages.remove(at)?;
+        self.amount.take(large.chunks.len());
+        if large.is_answer {
+            self.answers.take(large.chunks.len());
+        }
+        Some(large)
+    }
+
+    /// What waits beside the one under way, which takes as long as it takes: the small ones that pass it must not wait
+    /// for it.
+    pub(super) fn waiting(&self) -> Amount {
+        let mut waiting = self.amount;
+        if let Some(front) = self.front() {
+            waiting.take(front.chunks.len());
+        }
+        waiting
+    }
+
+    /// Those of [`waiting`](Self::waiting) that are answers.
+    pub(super) fn waiting_answers(&self) -> Amount {
+        let mut waiting = self.answers;
+        if let Some(front) = self.front().filter(|front| front.is_answer) {
+            waiting.take(front.chunks.len());
+        }
+        waiting
+    }
+}
 
 impl Outbox {
     /// The next piece of a large message, behind everything small.
     pub(super) fn cut_chunk(&mut self, batch: &mut Batch) {
-        let Some((seq, chunks)) = self.large.front_mut() else { return };
+        let Some(Large { seq, chunks, .. }) = self.large.messages.front_mut() else { return };
         let (head, piece) = chunks.cut();
         batch.push(Part::new(None, head, Some(piece)));
         if self.resumes && chunks.is_done() {
@@ -23,8 +113,11 @@ impl Outbox {
         if self.large.is_empty() {
             return;
         }
+        let LargeQueue { messages, amount, answers } = std::mem::take(&mut self.large);
+        self.queued = self.queued.with(amount);
+        self.answers = self.answers.with(answers);
         let mut parts = std::mem::take(&mut self.parts).into_iter().peekable();
-        for (seq, chunks) in self.large.drain(..) {
+        for Large { seq, chunks, .. } in messages {
             while let Some(earlier) = parts.next_if(|part| part.seq.is_some_and(|other| other < seq)) {
                 self.parts.push_back(earlier);
             }
@@ -42,11 +135,5 @@ impl Outbox {
         for (seq, id) in std::mem::take(&mut self.late_cancels) {
             self.push_cancel(seq, &id);
         }
-    }
-
-    pub(super) fn large_amount(&self) -> Amount {
-        let mut amount = Amount::default();
-        self.large.iter().for_each(|(_, chunks)| amount.add(chunks.len()));
-        amount
     }
 }

@@ -1,9 +1,10 @@
 //! What a lost link gives back: its batch in, the front of the queue out, but for a message that breaks links.
 
+use super::large::Large;
 use super::{Outbox, TRIES};
 use crate::error::{Fault, FaultKind};
 use crate::session::sent::Entry;
-use crate::wire::{Batch, Kind};
+use crate::wire::{Batch, Kind, Metadata};
 
 impl Outbox {
     /// Puts back what a link did not take. What it took stays known, if it is to be repeated. Returns the number of a
@@ -12,7 +13,7 @@ impl Outbox {
         self.seal();
         // A goodbye belongs to the link it was meant for.
         self.parts.retain(|part| part.seq.is_some());
-        let is_done = self.large.front().is_some_and(|(_, chunks)| chunks.is_done());
+        let is_done = self.large.front().is_some_and(|large| large.chunks.is_done());
         if batch.holds_chunk() && is_done && self.resumes {
             // Its last piece did not go out after all.
             self.sent.take_back(1);
@@ -23,7 +24,7 @@ impl Outbox {
             self.filled_was_sent();
             self.withdrawn_late = late;
         }
-        let large = self.large.front().filter(|(_, chunks)| !chunks.is_whole()).map(|(seq, _)| *seq);
+        let large = self.large.front().filter(|large| !large.chunks.is_whole()).map(|large| large.seq);
         // A peer that resumes has said what it accepts; such a link breaks for other reasons.
         let given_up = self.count_try(large.or(batch.begun()).filter(|_| !self.resumes));
         let late = std::mem::take(&mut self.withdrawn_late);
@@ -34,7 +35,7 @@ impl Outbox {
         }
         let again = unsent.into_iter().filter(|part| part.seq.is_none_or(|seq| !late.contains(&seq)));
         self.put_back(again.map(Entry::Part));
-        if let Some((_, chunks)) = self.large.front_mut() {
+        if let Some(chunks) = self.large.under_way() {
             chunks.restart();
         }
         if let Some(seq) = given_up {
@@ -50,12 +51,15 @@ impl Outbox {
             match entry {
                 Entry::Part(part) => {
                     self.queued.add(part.len());
+                    if is_answer(part.metadata().as_ref()) {
+                        self.answers.add(part.len());
+                    }
                     self.parts.push_front(part);
                 }
                 Entry::Large(seq, mut chunks) => {
                     chunks.restart();
-                    self.queued.add(chunks.len());
-                    self.large.push_front((seq, chunks));
+                    let is_answer = is_answer(chunks.metadata().as_ref());
+                    self.large.push_front(Large { seq, chunks, is_answer });
                 }
             }
         }
@@ -76,21 +80,11 @@ impl Outbox {
     pub(super) fn give_up(&mut self, seq: u64) {
         self.repeatable.remove(&seq);
         self.late_cancels.retain(|(large, _)| *large != seq);
-        let (mut metadata, mut bytes) = (None, 0);
-        if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
-            if let Some((_, chunks)) = self.large.remove(at) {
-                (metadata, bytes) = (chunks.metadata(), chunks.len());
-            }
-        } else if let Some(at) = self.parts.iter().position(|part| part.seq == Some(seq)) {
-            if let Some(part) = self.parts.remove(at) {
-                (metadata, bytes) = (part.metadata(), part.len());
-            }
-        }
+        let metadata = match self.large.remove(seq) {
+            Some(large) => large.chunks.metadata(),
+            None => self.remove_part(seq),
+        };
         let Some(metadata) = metadata else { return };
-        // What was taken back does not count any more. While nothing is queued, nothing else would put this right.
-        if !self.withdrawn.remove(&seq) {
-            self.queued.take(bytes);
-        }
         let why =
             format!("{TRIES} links broke while this message was sent; it may be larger than the peer takes");
         match metadata.kind() {
@@ -102,4 +96,24 @@ impl Outbox {
             }
         }
     }
+
+    /// Takes a small message out of the queue, and what it counted: while nothing is queued, nothing else would put that
+    /// right.
+    fn remove_part(&mut self, seq: u64) -> Option<Metadata> {
+        let at = self.parts.iter().position(|part| part.seq == Some(seq))?;
+        let part = self.parts.remove(at)?;
+        let metadata = part.metadata();
+        // What was taken back does not count any more.
+        if !self.withdrawn.remove(&seq) {
+            self.queued.take(part.len());
+        }
+        if is_answer(metadata.as_ref()) {
+            self.answers.take(part.len());
+        }
+        metadata
+    }
+}
+
+fn is_answer(metadata: Option<&Metadata>) -> bool {
+    metadata.is_some_and(|metadata| metadata.kind().is_answer())
 }

@@ -12,6 +12,7 @@ mod withdrawn;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use bytes::{BufMut, BytesMut};
+use large::{Large, LargeQueue};
 
 use super::amount::Amount;
 use super::kept::Kept;
@@ -33,6 +34,17 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// A message during which so many links broke is not tried again: most likely the peer does not take it.
 const TRIES: u32 = 3;
 
+/// What a message is there for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// A request, or what belongs to one, or a throw.
+    Asks {
+        /// It may be repeated though it was sent.
+        repeatable: bool,
+    },
+    Answers,
+}
+
 pub(super) struct Outbox {
     parts: VecDeque<Part>,
     /// Whole small frames, still growing; they belong behind `parts`.
@@ -43,7 +55,7 @@ pub(super) struct Outbox {
     /// Bytes that the next buffer should have room for.
     room_ahead: usize,
     next_seq: u64,
-    large: VecDeque<(u64, Chunks)>,
+    large: LargeQueue,
     chunk_size: usize,
     /// Numbers of queued messages that must not be sent any more.
     withdrawn: BTreeSet<u64>,
@@ -53,6 +65,7 @@ pub(super) struct Outbox {
     handed_out: bool,
     /// The message that was under way when the last link broke, and how many broke over it.
     broke_over: Option<(u64, u32)>,
+    /// Small messages that wait.
     queued: Amount,
     /// Those of `queued` that are answers.
     answers: Amount,
@@ -83,7 +96,7 @@ impl Outbox {
             tail_messages: 0,
             room_ahead: 0,
             next_seq: 0,
-            large: VecDeque::new(),
+            large: LargeQueue::default(),
             chunk_size,
             withdrawn: BTreeSet::new(),
             withdrawn_late: HashSet::new(),
@@ -118,24 +131,26 @@ impl Outbox {
         payload: Payload,
         repeatable: bool,
     ) -> usize {
-        self.push(payload, repeatable, |out| put_request(id, kind, route, more, out))
+        self.push(payload, Sort::Asks { repeatable }, |out| put_request(id, kind, route, more, out))
     }
 
     /// Queues the word that nobody waits for the answer to this request. It must not overtake what it is about.
     pub(super) fn push_cancel(&mut self, seq: u64, id: &str) {
-        if self.large.iter().any(|(large, _)| *large == seq) {
+        if self.large.find(seq).is_some() {
             self.late_cancels.push((seq, id.to_owned()));
             return;
         }
-        self.push(Vec::new().into(), false, |out| put_request(id, Kind::Cancel, None, "", out));
+        let repeatable = false;
+        self.push(Vec::new().into(), Sort::Asks { repeatable }, |out| {
+            put_request(id, Kind::Cancel, None, "", out)
+        });
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
         if let Some(arrival) = request.arrival() {
             self.kept.settle_after(self.next_seq, arrival);
         }
-        let bytes = self.push(payload, false, |out| request.put_answer(kind, out));
-        self.answers.add(bytes);
+        self.push(payload, Sort::Answers, |out| request.put_answer(kind, out));
     }
 
     /// The last thing on a link. It is not repeated on the next.
@@ -146,8 +161,9 @@ impl Outbox {
         self.parts.push_back(Part::new(None, frame.freeze(), None));
     }
 
-    fn push(&mut self, payload: Payload, keep: bool, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
+    fn push(&mut self, payload: Payload, sort: Sort, put_metadata: impl FnOnce(&mut BytesMut)) -> usize {
         let (seq, size) = (self.next_seq, payload.len());
+        let (keep, is_answer) = (sort == Sort::Asks { repeatable: true }, sort == Sort::Answers);
         self.next_seq += 1;
         let bytes = if size > self.chunk_size {
             // The numbers of one part have no gaps.
@@ -160,8 +176,8 @@ impl Outbox {
             if keep {
                 self.repeatable.insert(seq, Entry::Large(seq, chunks.clone()));
             }
-            self.large.push_back((seq, chunks));
-            bytes
+            self.large.push_back(Large { seq, chunks, is_answer });
+            return bytes;
         } else if size > COPY_LIMIT || keep {
             self.seal();
             let mut frame = BytesMut::new();
@@ -185,6 +201,9 @@ impl Outbox {
             self.tail.len() - before
         };
         self.queued.add(bytes);
+        if is_answer {
+            self.answers.add(bytes);
+        }
         bytes
     }
 
@@ -207,13 +226,9 @@ impl Outbox {
         }
     }
 
-    /// No more fits. The large message that is under way does not count: it takes as long as it takes, and the small ones
-    /// that pass it must not wait for it.
+    /// No more fits. The large message that is under way does not count.
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        let mut waiting = self.queued.with(self.kept.amount());
-        if let Some((_, under_way)) = self.large.front() {
-            waiting.take(under_way.len());
-        }
+        let waiting = self.queued.with(self.large.waiting()).with(self.kept.amount());
         waiting.meets(quota) || self.window_is_full()
     }
 
@@ -222,9 +237,9 @@ impl Outbox {
         self.sent.meets(self.window)
     }
 
-    /// So many answers wait that handlers should not make more.
+    /// So many answers wait that handlers should not make more. The large one that is under way does not count.
     pub(super) fn answers_meet(&self, quota: Quota) -> bool {
-        self.answers.with(self.kept.amount()).meets(quota)
+        self.answers.with(self.large.waiting_answers()).with(self.kept.amount()).meets(quota)
     }
 
     /// Nothing waits to be handed to a link.
@@ -256,8 +271,7 @@ impl Outbox {
             }
         }
         if self.parts.is_empty() {
-            self.queued = self.large_amount();
-            self.answers = Amount::default();
+            (self.queued, self.answers) = (Amount::default(), Amount::default());
             self.cut_chunk(batch);
         }
         self.handed_out = !batch.is_empty();
@@ -267,11 +281,9 @@ impl Outbox {
     pub(super) fn filled_was_sent(&mut self) {
         self.handed_out = false;
         self.withdrawn_late.clear();
-        if self.large.front().is_some_and(|(_, chunks)| chunks.is_done()) {
-            if let Some((_, chunks)) = self.large.pop_front() {
-                self.queued.take(chunks.len());
-                self.push_late_cancels();
-            }
+        if self.large.front().is_some_and(|large| large.chunks.is_done()) {
+            self.large.pop_front();
+            self.push_late_cancels();
         }
     }
 }

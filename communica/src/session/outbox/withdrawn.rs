@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Outbox;
+use super::large::LargeQueue;
 use crate::session::amount::Amount;
 use crate::wire::Part;
 
@@ -10,11 +11,10 @@ impl Outbox {
     /// Takes a message of so many bytes back. False when a link has it already; if that gives it back, it is not
     /// sent again either.
     pub(in crate::session) fn withdraw(&mut self, seq: u64, bytes: usize) -> bool {
-        if let Some(at) = self.large.iter().position(|(large, _)| *large == seq) {
-            let whole = self.large[at].1.is_whole();
+        if let Some(chunks) = self.large.find(seq) {
+            let whole = chunks.is_whole();
             if whole {
-                self.large.remove(at);
-                self.queued.take(bytes);
+                self.large.remove(seq);
             }
             return whole && !self.repeated.contains_key(&seq);
         }
@@ -52,7 +52,7 @@ impl Outbox {
         self.seal();
         let unsent = self.never_sent();
         self.parts.retain(|part| part.seq.is_none());
-        self.large.clear();
+        self.large = LargeQueue::default();
         self.sent.restart(0);
         self.repeated.clear();
         self.late_cancels.clear();

@@ -1,5 +1,6 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
+mod answers;
 mod resume;
 mod stored;
 
@@ -346,26 +347,6 @@ fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
     assert_eq!(running, 2 * 16);
 }
 
-#[test]
-fn no_handler_starts_while_its_answer_would_have_no_room() {
-    let limits = Limits::new().queued(2, 1 << 20);
-    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
-    for _ in 0..5 {
-        let _ = request(&mut client, "x");
-    }
-    deliver(&mut client, &mut server);
-    for message in start(&mut server) {
-        server.answer(&message.metadata, Ok(Vec::new().into()));
-        server.jobs_done(1, 0);
-    }
-    let _ = request(&mut client, "x");
-    deliver(&mut client, &mut server);
-    assert!(!server.may_start_jobs() && start(&mut server).is_empty());
-    carry(&mut server);
-    assert!(server.may_start_jobs());
-    assert_eq!(start(&mut server).len(), 1);
-}
-
 /// A link that breaks while the first chunk, or the first bytes, are under way.
 fn break_link(session: &mut Pair) -> Vec<&'static str> {
     session.link_up(Delivery::Direct, None);
@@ -542,19 +523,6 @@ fn of_two_connections_the_newer_one_counts() {
     server.link_up(Delivery::Direct, None);
     assert_eq!(server.driver_looks(|_| "driver"), None);
     assert!(!server.is_newest(first) && server.is_newest(second));
-}
-
-#[test]
-fn refusals_that_a_peer_does_not_take_end_its_link() {
-    let limits = Limits::new().queued(2, 1 << 20);
-    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
-    server.drain();
-    for number in 0..9 {
-        let _ = request(&mut client, "x");
-        deliver(&mut client, &mut server);
-        let expected = if number < 7 { Intake::Open } else { Intake::Overrun };
-        assert_eq!(server.intake(), expected, "after {} refusals", number + 1);
-    }
 }
 
 #[test]
