@@ -134,6 +134,9 @@ impl TcpConnector {
 /// waits.
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // On Windows children inherit what is accepted, and keep it open when this process is gone.
+    #[cfg(windows)]
+    SockRef::from(stream).set_no_inherit(true)?;
     // Windows tries ten times, and only its later versions can be told another number.
     let interval = Duration::from_secs(if cfg!(windows) { 3 } else { 10 });
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(interval);

@@ -90,6 +90,13 @@ impl Runner {
         }
     }
 
+    /// Waits until it does, as a server.
+    pub(super) async fn listens(&mut self) {
+        while !self.listens {
+            self.hear().await;
+        }
+    }
+
     async fn hear(&mut self) {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("the process says something");
         let line: Value = serde_json::from_str(&line.unwrap().expect("the process runs")).unwrap();
@@ -100,9 +107,7 @@ impl Runner {
     /// Asks it to end: `TERM`, `INT`. Before it listens, that would kill it.
     #[cfg(unix)]
     pub(super) async fn ask_to_end(&mut self, name: &str) {
-        while !self.listens {
-            self.hear().await;
-        }
+        self.listens().await;
         self.signal(name);
     }
 

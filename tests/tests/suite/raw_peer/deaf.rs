@@ -32,9 +32,16 @@ fn counted(routes: RouteTable, made: &Arc<AtomicUsize>, at_once: bool) -> RouteT
     })
 }
 
+/// Whole ones, and ones that go out in pieces.
 async fn assert_bounded(at_once: bool) {
+    for chunk_size in [ANSWER * 2, ANSWER / 4] {
+        assert_bounded_in(chunk_size, at_once).await;
+    }
+}
+
+async fn assert_bounded_in(chunk_size: usize, at_once: bool) {
     let made = Arc::new(AtomicUsize::new(0));
-    let limits = Limits::new().queued(64, QUEUED).running(4).waiting(64, QUEUED);
+    let limits = Limits::new().queued(64, QUEUED).running(4).waiting(64, QUEUED).chunk_size(chunk_size);
     let victim = Victim::with(limits, counted(echo(), &made, at_once)).await;
     for mut deaf in victim.greeted().await {
         made.store(0, Ordering::Relaxed);

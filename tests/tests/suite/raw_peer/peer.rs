@@ -57,7 +57,13 @@ impl RawPeer {
     }
 
     pub(crate) async fn tcp(port: u16) -> Self {
-        Self::of(TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens"))
+        Self::of_tcp(TcpStream::connect(("127.0.0.1", port)).await.expect("the server listens"))
+    }
+
+    /// Dropping it ends the connection, also where a process that was started meanwhile inherited the socket.
+    pub(crate) fn of_tcp(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Self::of(tokio::io::join(read, write))
     }
 
     pub(crate) fn of(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
@@ -166,6 +172,16 @@ impl RawPeer {
         // A reset is an end too.
         let _ = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("the connection ends");
         all
+    }
+
+    /// The other side has let go of the connection: nothing more can be sent to it.
+    pub(crate) async fn expect_gone(&mut self) {
+        let piece = [0; 64 * 1024];
+        while timeout(PATIENCE, self.0.write_all(&piece))
+            .await
+            .expect("nobody holds what is not read")
+            .is_ok()
+        {}
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) async fn listen() -> (TcpListener, TcpConnector) {
 }
 
 pub(super) async fn accept(listener: &TcpListener) -> RawPeer {
-    RawPeer::of(listener.accept().await.unwrap().0)
+    RawPeer::of_tcp(listener.accept().await.unwrap().0)
 }
 
 /// How connecting ends when the server says this and closes.

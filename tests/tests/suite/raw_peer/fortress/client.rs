@@ -32,7 +32,7 @@ impl ClientFortress {
     /// The client connects once more.
     pub(crate) async fn accept(&self) -> RawPeer {
         let accepted = timeout(PATIENCE, self.listener.accept()).await.expect("the client comes back");
-        RawPeer::of(accepted.expect("it can be accepted").0)
+        RawPeer::of_tcp(accepted.expect("it can be accepted").0)
     }
 
     /// The same, after the handshake.
