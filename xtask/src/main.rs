@@ -12,6 +12,7 @@ mod process;
 mod python;
 mod rabbitmq;
 mod targets;
+mod tests;
 mod tools;
 mod trials;
 mod weight;
@@ -19,7 +20,7 @@ mod windows;
 
 use std::process::{Command, ExitCode};
 
-use tools::{Outcome, cargo_for_tests, is_root, root, run, say};
+use tools::{Outcome, root, run};
 
 const HELP: &str = "\
 cargo xtask <task>
@@ -65,7 +66,7 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         return Err(format!("takes no arguments, got {arguments:?}\n\n{HELP}"));
     }
     match task {
-        "test" => test(arguments),
+        "test" => tests::run_all(arguments),
         "examples" => examples::run_all(),
         "features" => features::check_each(),
         "msrv" => msrv::check(),
@@ -84,35 +85,6 @@ fn perform(task: &str, arguments: &[String]) -> Outcome {
         }
         _ => Err(format!("there is no such task\n\n{HELP}")),
     }
-}
-
-/// Doc-tests included: `cargo test` without a list of targets runs them too.
-fn test(arguments: &[String]) -> Outcome {
-    let python = python::environment()?;
-    rabbitmq::ensure()?;
-    say(&format!("the tests use {}", python.display()));
-    let mut tests = cargo_for_tests();
-    tests.args(["test", "--workspace", "--all-features"]).env("COMMUNICA_PYTHON", &python);
-    run(tests.args(arguments))?;
-    if arguments.is_empty() { act_as_others() } else { Ok(()) }
-}
-
-/// Tests that act as other users of the machine.
-fn act_as_others() -> Outcome {
-    if !is_root() {
-        say("not root: the tests in `as_root` did not run; as root, `cargo xtask test` runs them too");
-        return Ok(());
-    }
-    run(cargo_for_tests().args([
-        "test",
-        "--workspace",
-        "--all-features",
-        "--test",
-        "suite",
-        "--",
-        "--ignored",
-        "as_root",
-    ]))
 }
 
 fn record() -> Outcome {

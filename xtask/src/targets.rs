@@ -16,13 +16,14 @@ const TARGETS: [(&str, &str, &[&str]); 2] = [
 ];
 
 pub(crate) fn check_each() -> Outcome {
+    let mut check = cargo();
+    check.args(["check", "--all-features", "--package", "communica", "--package", "communica-tests"]);
     for (target, compiler, packages) in TARGETS {
         ensure_target(target)?;
         if output(Command::new(compiler).arg("--version")).is_err() {
             apt::install(&format!("C compiler for {target}"), packages)?;
         }
-        let packages = ["--package", "communica", "--package", "communica-tests"];
-        run(cargo().args(["check", "--all-features", "--target", target]).args(packages))?;
+        check.args(["--target", target]);
     }
-    Ok(())
+    run(&mut check)
 }
