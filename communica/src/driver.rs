@@ -255,6 +255,12 @@ impl Driver<'_> {
 
     /// Works off what came before the peer went.
     fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        // The link says again why it is over, or that the peer is somebody else's by now.
+        if let Poll::Ready(Ok(Received::Closed { reason })) = self.rx.poll_recv(cx, &mut self.room.inbox) {
+            if reason.as_deref() == Some(MOVED) {
+                return Poll::Ready(LinkEnd::Peer(reason));
+            }
+        }
         if self.exchange.session().may_start_jobs() {
             self.exchange.start_jobs(&mut self.room.jobs);
         }

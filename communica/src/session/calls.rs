@@ -131,10 +131,10 @@ impl<W> Calls<W> {
         (found.serial == call.serial && matches!(found.state, State::Waiting { .. })).then_some(call)
     }
 
-    /// The number of its message, while it waits.
-    pub(super) fn seq(&self, call: CallId) -> Option<u64> {
+    /// The number of its message and its bytes, while it waits.
+    pub(super) fn message(&self, call: CallId) -> Option<(u64, usize)> {
         match self.places.get(call.place as usize)?.state {
-            State::Waiting { seq, .. } => Some(seq),
+            State::Waiting { seq, size, .. } => Some((seq, size)),
             _ => None,
         }
     }

@@ -83,10 +83,11 @@ impl<W: Clone> Session<W> {
         match self.calls.find(&metadata.id()) {
             Some(call) => {
                 self.answers_came += 1;
-                if let Some(seq) = self.calls.seq(call) {
+                if let Some((seq, size)) = self.calls.message(call) {
                     self.outbox.never_repeat(seq);
                     if self.stored {
-                        self.outbox.answered(seq);
+                        // It may be about to go out again.
+                        self.outbox.withdraw(seq, size);
                     }
                 }
                 Event::Answered(self.calls.end(call, end))

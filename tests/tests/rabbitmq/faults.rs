@@ -6,8 +6,8 @@ use communica::{Error, Reason, RmqConnector};
 use communica_tests::broker::Broker;
 use tokio::time::{Instant, sleep};
 
-use crate::desk::Builder;
-use crate::support::{
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
     Calls, Gate, Raw, Traffic, blocking, client, connect, desk, eventually, fresh, queue, quick, rough,
     serve, shared, within,
 };
@@ -85,7 +85,11 @@ async fn what_waits_at_a_killed_broker_is_handled_when_it_is_back() {
         let mut handled = at_server.take(100).await;
         handled.sort_unstable();
         assert_eq!(handled, (0..50).chain(100..150).collect::<Vec<_>>());
-        let _client = crate::support::client(&clients, "w1").routes(other_routes).connect().await.unwrap();
+        let _client = crate::over_rabbitmq::support::client(&clients, "w1")
+            .routes(other_routes)
+            .connect()
+            .await
+            .unwrap();
         assert_eq!(at_client.take(50).await, (0..50).collect::<Vec<_>>());
         assert!(at_server.is_empty() && at_client.is_empty(), "something was handled twice");
     })

@@ -8,8 +8,8 @@ use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use tokio::time::Instant;
 
-use crate::desk::Builder;
-use crate::support::{
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, Raw, blocking, client, connect, desk, eventually, fresh, queue, serve, shared, within,
 };
 

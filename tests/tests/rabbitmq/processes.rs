@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::desk::Builder;
-use crate::support::{
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
     Calls, Gate, Raw, connect, desk, eventually, fresh, queue, serve, shared, unsettled, within,
 };
 

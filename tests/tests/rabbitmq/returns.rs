@@ -10,7 +10,7 @@ use communica::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{
+use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, Raw, body, client, desk, eventually, fresh, queue, serve, shared, typed, unsettled,
     within,
 };

@@ -7,9 +7,9 @@ use communica::{Context, Error, Reason, RouteTable};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cable::Cable;
-use crate::desk::Builder;
-use crate::support::{
+use crate::over_rabbitmq::cable::Cable;
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, Raw, address, client, connect, desk, eventually, fresh, queue, quick, serve, shared,
     within,
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::desk::Builder;
-use crate::support::{
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
     Calls, Gate, Raw, body, connect, desk, eventually, fresh, queue, serve, shared, typed, unsettled, within,
 };
 
@@ -139,7 +139,8 @@ async fn ten_thousand_stale_knocks_do_not_keep_a_client_out() {
         raw.channel.wait_for_confirms().await.unwrap();
         let since = Instant::now();
         let _server = serve(&connector, desk(&gate).0).await;
-        let client = crate::support::client(&connector, "fresh").connect_timeout(Duration::from_secs(100));
+        let client = crate::over_rabbitmq::support::client(&connector, "fresh")
+            .connect_timeout(Duration::from_secs(100));
         let client = client.connect().await.unwrap();
         eprintln!("10,000 stale knocks: in after {:?}", since.elapsed());
         Calls::start(&client, "times_ten", 0..5).are_answered().await;

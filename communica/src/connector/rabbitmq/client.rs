@@ -70,7 +70,12 @@ pub(super) async fn connect(
     let rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))
         .with_own(shaken.own)
         .with_silence(connector.pace.listening.mul_f64(1.5));
-    let tx = RmqTx::new(shared, destination, fresh, Signs::new(None, Check::Silent(connector.pace.check)));
+    // What other servers say is no sign of life of the one that has this link.
+    let check = match connector.work_queue {
+        true => Check::Always(connector.pace.check),
+        false => Check::Silent(connector.pace.check),
+    };
+    let tx = RmqTx::new(shared, destination, fresh, Signs::new(None, check));
     Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: shaken.hello, peer: address.into() })
 }
 

@@ -195,7 +195,8 @@ impl RmqIncoming {
             own: Some(to),
             client: None,
             work: None,
-            reply_to: None,
+            // It may come back to another server.
+            reply_to: self.house.connector.work_queue.then(|| self.house.answers.clone()),
             prefetch: *prefetch,
         };
         let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_core::Stream;
 use lapin::message::Delivery;
@@ -12,7 +13,7 @@ use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueBindOptions, QueueDeclareOptions,
 };
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer, ExchangeKind};
 
 use super::broker::{Broker, broken};
@@ -133,17 +134,35 @@ impl Line {
     pub(super) async fn own_queue(&self) -> io::Result<ShortString> {
         let own =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-        self.queue("".into(), own).await
+        self.queue("".into(), own, FieldTable::default()).await
     }
 
     /// A queue that is there until somebody deletes it.
     pub(super) async fn durable_queue(&self, name: ShortString) -> io::Result<ShortString> {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.queue(name, durable).await
+        self.queue(name, durable, FieldTable::default()).await
     }
 
-    async fn queue(&self, name: ShortString, options: QueueDeclareOptions) -> io::Result<ShortString> {
-        let queue = self.channel.queue_declare(name, options, FieldTable::default()).await.map_err(broken)?;
+    /// A queue that is there until nobody has read it for so long.
+    pub(super) async fn queue_for_a_time(
+        &self,
+        name: ShortString,
+        time: Duration,
+    ) -> io::Result<ShortString> {
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        let expires = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        arguments.insert("x-expires".into(), AMQPValue::LongLongInt(expires));
+        self.queue(name, durable, arguments).await
+    }
+
+    async fn queue(
+        &self,
+        name: ShortString,
+        options: QueueDeclareOptions,
+        arguments: FieldTable,
+    ) -> io::Result<ShortString> {
+        let queue = self.channel.queue_declare(name, options, arguments).await.map_err(broken)?;
         let name = queue.name().clone();
         self.bind(name.clone(), name.clone()).await?;
         Ok(name)

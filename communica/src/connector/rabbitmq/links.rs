@@ -117,6 +117,16 @@ impl Links {
         }
     }
 
+    /// This client has or had a link, and what it asks for may still be done here.
+    pub(super) fn knows(&self, client: &str) -> bool {
+        self.lock().links.contains_key(client)
+    }
+
+    /// No client has a link.
+    pub(super) fn are_over(&self) -> bool {
+        self.lock().links.values().all(|entry| entry.aside.is_closed())
+    }
+
     /// This client has a link, or is about to.
     pub(super) fn has(&self, client: &str) -> bool {
         self.lock().links.get(client).is_some_and(|entry| !entry.aside.is_closed())
@@ -135,7 +145,7 @@ impl Links {
         Some(waiting)
     }
 
-    /// Forgets clients that never shook hands.
+    /// Forgets the links of clients that never shook hands.
     pub(super) fn forget_unshaken(&self) {
         self.lock().links.retain(|_, entry| entry.shaken.is_some());
     }

@@ -4,6 +4,7 @@
 //! [`leaving`] ends it. [`server`] hears knocks, [`broker`] has the connection. [`work`] is the queue that servers share.
 
 mod acks;
+mod answers;
 mod broker;
 mod client;
 mod doorstep;

@@ -1,27 +1,30 @@
 //! The listening side: knocks on a queue → connections; news from other servers of the address.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
 use lapin::Consumer;
 use lapin::message::Delivery;
+use lapin::types::ShortString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::RmqConnector;
+use super::answers::AnswerDesk;
 use super::broker::{Broker, OPENING, broken};
 use super::doorstep::Doorsteps;
 use super::incoming::RmqIncoming;
 use super::line::{Line, Post, cancelled, is};
 use super::links::{Displaced, Links};
-use super::names::{CLOSE, MESSAGE, MINE, REASON};
-use super::rx::{header, split};
+use super::names::{CLOSE, MINE, REASON};
 use super::tx::headers;
 use super::work::WorkDesk;
 use crate::connector::{BoxFuture, Incoming, Listener};
@@ -32,21 +35,29 @@ pub(super) struct RmqListener {
     incoming: mpsc::UnboundedReceiver<Box<dyn Incoming>>,
     state: String,
     task: AbortHandle,
+    _leaves: Leaves,
+}
+
+/// Dropped when a server listens no more, or could not begin to.
+struct Leaves(Arc<House>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.left.store(true, Ordering::Relaxed);
+    }
 }
 
 impl RmqListener {
     pub(super) async fn open(connector: &RmqConnector, limits: &Limits) -> io::Result<Self> {
         let (arrivals, incoming) = mpsc::unbounded_channel();
-        let house = Arc::new(House {
-            connector: connector.clone(),
-            limits: limits.clone(),
-            links: Links::default(),
-            doorsteps: Doorsteps::default(),
-            id: crate::random::hex(8),
-        });
+        let house = Arc::new(House::new(connector, limits));
+        if connector.work_queue {
+            tokio::spawn(AnswerDesk::open(&house).await?.keep(arrivals.clone()));
+        }
+        let leaves = Leaves(house.clone());
         let door = Door::open_in_time(&house).await?;
         let task = tokio::spawn(keep(house, door, arrivals)).abort_handle();
-        Ok(Self { incoming, state: connector.dump_state(), task })
+        Ok(Self { incoming, state: connector.dump_state(), task, _leaves: leaves })
     }
 }
 
@@ -74,9 +85,60 @@ pub(super) struct House {
     pub(super) doorsteps: Doorsteps,
     /// In what this server tells all of them, itself included.
     pub(super) id: String,
+    /// The queue for answers to what this server asks while it does work from the shared queue.
+    pub(super) answers: ShortString,
+    /// Clients for whom such work is being done; each of its tickets has a share in its client's.
+    working: Mutex<HashMap<String, Arc<()>>>,
+    /// The server listens no more.
+    left: AtomicBool,
 }
 
-type Arrivals = mpsc::UnboundedSender<Box<dyn Incoming>>;
+impl House {
+    fn new(connector: &RmqConnector, limits: &Limits) -> Self {
+        let id = crate::random::hex(8);
+        Self {
+            connector: connector.clone(),
+            limits: limits.clone(),
+            links: Links::default(),
+            doorsteps: Doorsteps::default(),
+            answers: connector.names.answers(&id),
+            id,
+            working: Mutex::default(),
+            left: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    fn working(&self) -> MutexGuard<'_, HashMap<String, Arc<()>>> {
+        // Changed in single steps: a panic elsewhere leaves it whole.
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something more is done for this client, until the returned is dropped.
+    pub(super) fn share(&self, client: &str) -> Arc<()> {
+        let mut working = self.working();
+        match working.get(client) {
+            Some(shares) => shares.clone(),
+            None => working.entry(client.to_owned()).or_default().clone(),
+        }
+    }
+
+    pub(super) fn works_for(&self, client: &str) -> bool {
+        self.working().get(client).is_some_and(|shares| Arc::strong_count(shares) > 1)
+    }
+
+    /// A client for whom something is being done and who has no link.
+    pub(super) fn without_link(&self) -> Option<String> {
+        let mut working = self.working();
+        working.retain(|_, shares| Arc::strong_count(shares) > 1);
+        working.keys().find(|client| !self.links.has(client)).cloned()
+    }
+}
+
+pub(super) type Arrivals = mpsc::UnboundedSender<Box<dyn Incoming>>;
 
 /// Serves the door, and opens it anew when the broker was gone.
 async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
@@ -84,7 +146,7 @@ async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
     loop {
         let Err(error) = poll_fn(|cx| door.poll(cx, &arrivals)).await;
         tracing::warn!(address = house.connector.describe(), %error, "not listening at the broker for now");
-        // Answers to calls of theirs went to a queue of that door.
+        // They went over the same connection, and are made anew where something is still done.
         house.links.forget_unshaken();
         house.doorsteps.clear();
         drop(door);
@@ -136,12 +198,12 @@ impl Door {
         let line = Line::open(&broker, exchange).await?;
         let news_queue = line.own_queue().await?;
         let news = line.consume(&news_queue, false).await?;
-        line.bind(news_queue.clone(), names.servers()).await?;
+        line.bind(news_queue, names.servers()).await?;
         line.prefetch(u16::try_from(house.limits.handshakes).unwrap_or(u16::MAX)).await?;
         let knocks = line.durable_queue(names.connect()).await?;
         let knocks = line.consume(&knocks, true).await?;
         let work = match house.connector.work_queue {
-            true => Some(WorkDesk::open(house, &broker, news_queue).await?),
+            true => Some(WorkDesk::open(house, &broker).await?),
             false => None,
         };
         Ok(Self { house: house.clone(), broker, line, knocks, news, work })
@@ -173,13 +235,6 @@ impl Door {
             {
                 tracing::info!(client = mine.client, "another server has this client now");
                 say_replaced(&self.line, displaced);
-            }
-        } else if is(&news, MESSAGE) {
-            // The answer to a call that this server made over the work queue.
-            let client = header(&news, super::names::CLIENT);
-            let message = split(news.data, self.house.limits.message_size);
-            if let (Some(client), Ok(message)) = (client, message) {
-                let _ = self.house.links.give(&client, message);
             }
         }
     }

@@ -93,7 +93,11 @@ impl Shared {
     pub(super) fn end(&self, reason: Option<String>) {
         let waker = {
             let mut state = self.lock();
-            state.ended.get_or_insert(reason);
+            // Whatever else was said: what the broker has is somebody else's then.
+            let moved = reason.as_deref() == Some(MOVED);
+            if moved || state.ended.is_none() {
+                state.ended = Some(reason);
+            }
             state.waker.take()
         };
         if let Some(waker) = waker {

@@ -1,6 +1,5 @@
 //! A queue that all servers of an address share: its messages → the links of the clients they are from.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,7 +9,6 @@ use bytes::Bytes;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
-use lapin::types::ShortString;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -35,27 +33,18 @@ pub(super) struct WorkDesk {
     broker: Arc<Broker>,
     line: Line,
     deliveries: Consumer,
-    /// Where answers to this server's own calls go.
-    answers: ShortString,
-    /// Clients of whom something is being done here; each ticket has a share in its client's.
-    working: HashMap<String, Arc<()>>,
     look: Interval,
 }
 
 impl WorkDesk {
-    pub(super) async fn open(
-        house: &Arc<House>,
-        broker: &Arc<Broker>,
-        answers: ShortString,
-    ) -> io::Result<Self> {
+    pub(super) async fn open(house: &Arc<House>, broker: &Arc<Broker>) -> io::Result<Self> {
         let line = Line::open(broker, &house.connector.exchange).await?;
         line.prefetch(house.connector.work_prefetch).await?;
         let queue = line.durable_queue(house.connector.names.work()).await?;
         let deliveries = line.consume(&queue, true).await?;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (house, broker, working) = (house.clone(), broker.clone(), HashMap::new());
-        Ok(Self { house, broker, line, deliveries, answers, working, look })
+        Ok(Self { house: house.clone(), broker: broker.clone(), line, deliveries, look })
     }
 
     /// A client that this server did not know, when something of it came; or one whose link ended before its answer
@@ -67,11 +56,10 @@ impl WorkDesk {
             }
         }
         while self.look.poll_tick(cx).is_ready() {
-            self.working.retain(|_, shares| Arc::strong_count(shares) > 1);
-            if let Some(client) = self.working.keys().find(|client| !self.house.links.has(client)) {
+            if let Some(client) = self.house.without_link() {
                 // There may be others.
                 self.look.reset_immediately();
-                if let Some(incoming) = self.incoming(client) {
+                if let Some(incoming) = WorkIncoming::new(&self.house, &self.broker, &client) {
                     return Poll::Ready(Ok(incoming));
                 }
             }
@@ -79,16 +67,8 @@ impl WorkDesk {
         Poll::Pending
     }
 
-    /// `None` if the client has a link.
-    fn incoming(&self, client: &str) -> Option<WorkIncoming> {
-        let waiting = self.house.links.unshaken(client)?;
-        let (house, broker, answers) = (self.house.clone(), self.broker.clone(), self.answers.clone());
-        Some(WorkIncoming { house, broker, answers, client: client.to_owned(), waiting, line: None })
-    }
-
     fn sort(&mut self, mut delivery: Delivery) -> Option<WorkIncoming> {
-        let mut ticket =
-            Ticket { line: self.line.clone(), tag: delivery.delivery_tag, done: false, share: None };
+        let mut ticket = Ticket::new(&self.line, delivery.delivery_tag);
         let client = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE));
         let Some(client) = client.filter(|client| self.house.connector.check_names(client).is_ok()) else {
             tracing::warn!("dropped what is no message of ours from the work queue");
@@ -108,28 +88,29 @@ impl WorkDesk {
                 return None;
             }
         };
-        ticket.share = Some(self.working.entry(client.clone()).or_default().clone());
+        ticket.share = Some(self.house.share(&client));
         let key = key(&delivery, &message.metadata.id());
         let message = message.with_receipt(Receipt::new(key, move || ticket.done()));
         let message = self.house.links.give(&client, message)?;
-        let incoming = self.incoming(&client);
-        // There is a place for it now. If not, it goes back to the queue.
-        let _ = self.house.links.give(&client, message);
-        incoming
+        WorkIncoming::with(&self.house, &self.broker, &client, message)
     }
 }
 
-/// One delivery from the shared queue: acknowledged when it is done with, given back when nobody here will do it.
-struct Ticket {
+/// One delivery, of work or of an answer: acknowledged when it is done with, given back when nobody here will do it.
+pub(super) struct Ticket {
     line: Line,
     tag: u64,
     done: bool,
-    /// Of its client's, see [`WorkDesk::working`].
+    /// Of its client's, see [`House::share`].
     share: Option<Arc<()>>,
 }
 
 impl Ticket {
-    fn done(mut self) {
+    pub(super) fn new(line: &Line, tag: u64) -> Self {
+        Self { line: line.clone(), tag, done: false, share: None }
+    }
+
+    pub(super) fn done(mut self) {
         self.done = true;
     }
 }
@@ -153,13 +134,32 @@ impl Drop for Ticket {
 pub(super) struct WorkIncoming {
     house: Arc<House>,
     broker: Arc<Broker>,
-    answers: ShortString,
     client: String,
     waiting: mpsc::UnboundedReceiver<Message>,
     line: Option<Line>,
 }
 
 impl WorkIncoming {
+    /// `None` if the client has a link.
+    fn new(house: &Arc<House>, broker: &Arc<Broker>, client: &str) -> Option<Self> {
+        let waiting = house.links.unshaken(client)?;
+        let (house, broker) = (house.clone(), broker.clone());
+        Some(Self { house, broker, client: client.to_owned(), waiting, line: None })
+    }
+
+    /// The same, with this message for it; or the message goes to the link that there is.
+    pub(super) fn with(
+        house: &Arc<House>,
+        broker: &Arc<Broker>,
+        client: &str,
+        message: Message,
+    ) -> Option<Self> {
+        let incoming = Self::new(house, broker, client);
+        // There is a place for it now. If not, it goes back to its queue.
+        let _ = house.links.give(client, message);
+        incoming
+    }
+
     fn client(&self) -> &str {
         &self.client
     }
@@ -208,7 +208,7 @@ impl WorkIncoming {
             own: None,
             client: None,
             work: None,
-            reply_to: Some(self.answers),
+            reply_to: Some(self.house.answers.clone()),
             prefetch: connector.prefetch,
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));

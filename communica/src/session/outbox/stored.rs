@@ -24,11 +24,6 @@ impl Outbox {
         self.kept.confirmed(count, settle);
     }
 
-    /// The request with this number has its answer.
-    pub(in crate::session) fn answered(&mut self, seq: u64) {
-        self.kept.over(seq);
-    }
-
     /// Something is not in the store yet.
     pub(in crate::session) fn is_unconfirmed(&self) -> bool {
         self.kept.amount().messages() > 0

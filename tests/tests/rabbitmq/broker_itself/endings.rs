@@ -90,7 +90,7 @@ impl Process {
         let scratch = Scratch::new();
         let log = File::create(scratch.path().join("process.log")).expect("the log can be written");
         let mut child = Command::new(std::env::current_exe().expect("a test knows where it is"))
-            .args(["--exact", "--nocapture", &format!("broker_itself::endings::{test}")])
+            .args(["--exact", "--nocapture", &format!("over_rabbitmq::broker_itself::endings::{test}")])
             .env(ROLE, "")
             .env("TMPDIR", scratch.path())
             .stdin(Stdio::piped())

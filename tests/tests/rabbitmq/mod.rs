@@ -1,10 +1,9 @@
 //! What is done to a RabbitMQ broker goes in; what those who talk through it notice comes out.
 
-#![cfg(unix)]
-
 mod broker_itself;
 mod by_hand;
 mod cable;
+mod callbacks;
 mod desk;
 mod faults;
 mod limits;

@@ -1,0 +1,127 @@
+//! Servers that share a queue call their clients back while they work: whatever breaks meanwhile, nobody waits for ever.
+
+use std::time::Duration;
+
+use communica::{Context, RmqConnector, RouteTable};
+use communica_tests::broker;
+use lapin::types::{AMQPValue, FieldTable};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::over_rabbitmq::cable::Cable;
+use crate::over_rabbitmq::support::{
+    Calls, Gate, Raw, address, blocking, body, client, connect, desk, eventually, fresh, queue, quick, serve,
+    shared, typed, unsettled, within,
+};
+
+/// Asks the client, and answers with what that says.
+fn back() -> RouteTable {
+    let ask = |cx: Context, number: i64| async move { cx.peer().request::<_, i64>("hold", &number).await };
+    RouteTable::new().route("back", ask)
+}
+
+/// The client's connection is cut for so long while three servers wait for it.
+async fn clients_cut(time: Duration, rounds: usize) {
+    let connector = fresh("clients-cut").await.work_queue().work_prefetch(1);
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        servers.push(serve(&connector, back()).await);
+    }
+    let cable = Cable::to(shared().await).await;
+    let far = quick(cable.url(), address(&connector)).work_queue();
+    for round in 0..rounds {
+        let gate = Gate::shut();
+        let (routes, mut notes) = desk(&gate);
+        let client = client(&far, &format!("w{round}")).routes(routes).connect().await.unwrap();
+        let calls = Calls::start(&client, "back", 0..3);
+        notes.take(3).await;
+        cable.cut();
+        eventually("the client sees it", async || !client.is_connected()).await;
+        gate.open();
+        sleep(time).await;
+        cable.mend();
+        calls.are_answered().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callbacks_outlast_a_short_loss_of_the_client() {
+    within(60, clients_cut(Duration::from_millis(100), 5)).await;
+}
+
+/// Servers see meanwhile that nobody reads what they send, and let go of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callbacks_outlast_a_loss_of_the_client_that_servers_notice() {
+    within(60, clients_cut(Duration::from_millis(1500), 3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callbacks_outlast_a_loss_of_the_servers() {
+    within(60, async {
+        let near = fresh("servers-cut").await.work_queue().work_prefetch(1);
+        let cable = Cable::to(shared().await).await;
+        let far: RmqConnector = quick(cable.url(), address(&near)).work_queue().work_prefetch(1);
+        let _servers = [serve(&far, back()).await, serve(&far, back()).await];
+        for round in 0..3 {
+            let gate = Gate::shut();
+            let (routes, mut notes) = desk(&gate);
+            let client = client(&near, &format!("w{round}")).routes(routes).connect().await.unwrap();
+            let calls = Calls::start(&client, "back", 0..2);
+            notes.take(2).await;
+            cable.cut();
+            gate.open();
+            sleep(Duration::from_millis(300)).await;
+            cable.mend();
+            calls.are_answered().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_waits_for_callbacks_and_their_answers_come() {
+    within(60, async {
+        let connector = fresh("stopping").await.work_queue().work_prefetch(1);
+        let servers = [serve(&connector, back()).await, serve(&connector, back()).await];
+        let gate = Gate::shut();
+        let (routes, mut notes) = desk(&gate);
+        let client = client(&connector, "w1").routes(routes).connect().await.unwrap();
+        let calls = Calls::start(&client, "back", 0..2);
+        notes.take(2).await;
+        let since = Instant::now();
+        let [one, two] = servers;
+        let stopping = tokio::spawn(async move { tokio::join!(one.stop(), two.stop()) });
+        sleep(Duration::from_millis(300)).await;
+        gate.open();
+        calls.are_answered().await;
+        stopping.await.unwrap();
+        assert!(since.elapsed() < Duration::from_secs(8), "stop used up its grace time");
+    })
+    .await;
+}
+
+/// It is known by its work alone, and what it does is not for those who never asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_nobody_waits_for_makes_no_peer() {
+    within(60, async {
+        let connector = fresh("strays").await.work_queue();
+        let server = serve(&connector, back()).await;
+        let _client = connect(&connector, "w1").await;
+        eventually("the client is there", async || server.peers().len() == 1).await;
+        let queue = queue_of_answers(&queue(&connector, "answers.")).await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let mut headers = FieldTable::default();
+        headers.insert("client".into(), AMQPValue::LongString("nobody".into()));
+        let properties = typed("message").with_headers(headers);
+        raw.publish(&queue, properties, &body(&json!({"id": "x", "type": 11}), &json!(1))).await;
+        eventually("it is dropped", async || unsettled(&queue).await == Some(0)).await;
+        assert_eq!(server.peers().len(), 1);
+    })
+    .await;
+}
+
+/// The one whose name begins so.
+async fn queue_of_answers(prefix: &str) -> String {
+    let list = blocking(|| broker::shared().ctl(&["list_queues", "name"])).await;
+    list.lines().find(|line| line.starts_with(prefix)).expect("there is one").trim().to_owned()
+}
