@@ -282,13 +282,20 @@ impl<R> StreamRx<R> {
     /// Takes every whole message out of the buffer.
     fn decode(&mut self, into: &mut Vec<Message>) {
         loop {
-            match self.decoder.next(&mut self.input) {
+            let taken = self.decoder.next(&mut self.input);
+            // For that, the buffer may have grown.
+            let was_large = self.decoder.took_chunk_above(MAX_READ);
+            if was_large {
+                self.start_afresh();
+            }
+            match taken {
                 Ok(Some(Wire::Message(message))) => {
-                    if message.payload.len() > MAX_READ {
+                    let small = message.payload.len() <= MAX_READ;
+                    if !small && !was_large {
                         self.start_afresh();
                     }
                     self.had_message = true;
-                    into.push(message);
+                    into.push(if small && was_large { message.detached() } else { message });
                 }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
                 Ok(None) => return,
@@ -310,7 +317,7 @@ impl<R> StreamRx<R> {
         }
     }
 
-    /// Leaves the buffer to the large message that was in it: small ones must not keep it, nor an idle link.
+    /// Leaves the buffer to the large frame that was in it: small messages must not keep it, nor an idle link.
     fn start_afresh(&mut self) {
         let mut fresh = BytesMut::with_capacity(MIN_READ.max(self.input.len()));
         fresh.extend_from_slice(&self.input);

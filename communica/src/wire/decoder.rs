@@ -24,11 +24,13 @@ pub(crate) struct Decoder {
     assembly: Option<Assembly>,
     /// A chunk came without the first of its message. Told once, or a peer could fill the log.
     lost_chunks: bool,
+    /// Bytes of the largest chunk frame since somebody asked.
+    largest_chunk: usize,
 }
 
 impl Decoder {
     pub(crate) fn new(limits: WireLimits) -> Self {
-        Self { limits, assembly: None, lost_chunks: false }
+        Self { limits, assembly: None, lost_chunks: false, largest_chunk: 0 }
     }
 
     /// Takes the next message out of `input`; `None` when more bytes are needed. After an error the stream has no
@@ -39,6 +41,7 @@ impl Decoder {
             match code {
                 MESSAGE => return self.message(frame).map(Some),
                 CHUNK => {
+                    self.largest_chunk = self.largest_chunk.max(frame.len());
                     if let Some(message) = self.chunk(frame)? {
                         return Ok(Some(Received::Message(message)));
                     }
@@ -56,6 +59,11 @@ impl Decoder {
     /// How many bytes the frame at the start of `input` still lacks; 0 when that is not known yet.
     pub(crate) fn missing(&self, input: &BytesMut) -> usize {
         length_at(input, 0).map_or(0, |length| (LENGTH + length).saturating_sub(input.len()))
+    }
+
+    /// A chunk frame of more bytes than these was taken out of the input since this was asked last.
+    pub(crate) fn took_chunk_above(&mut self, bytes: usize) -> bool {
+        std::mem::take(&mut self.largest_chunk) > bytes
     }
 
     /// Chunks came, and not the last one.

@@ -200,6 +200,25 @@ async fn large_requests_whose_handlers_do_not_end_are_bounded_by_size() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_wait_do_not_keep_the_large_frames_before_them() {
+    within(90, async {
+        let mut fortress = ServerFortress::start(limits()).await;
+        let lost = chunk(1, 2, "", &vec![b'x'; 3 * MIB]);
+        let payload = [b"\"", &vec![b'x'; 16 * 1024][..], b"\""].concat();
+        let waits = message(r#"{"id": "", "type": 2, "route": "hold"}"#, &payload);
+        let [mut peer, _] = fortress.greeted().await;
+        for _ in 0..200 {
+            if !send_while_taken(&mut peer, &[&lost[..], &waits].concat()).await {
+                break;
+            }
+        }
+        // What may wait and run is 1 MiB each.
+        fortress.holds("large frames", 32 * MIB).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_its_answers_is_let_go() {
     within(90, async {
         let mut fortress = ServerFortress::start(limits()).await;
