@@ -154,7 +154,7 @@ where
     let handler = Arc::new(handler);
     let run = move |context, payload| {
         let handler = Arc::clone(&handler);
-        Ran::Later(Box::pin(handler::on_blocking_pool(move || handler(context, payload))))
+        Ran::Blocking(Box::new(move || handler(context, payload)))
     };
     register(table, registration, Route::new(run));
 }

@@ -35,6 +35,9 @@ pub(crate) const STOPPING: &str = "the server is stopping";
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
 
+/// The server gets so long to take the goodbye, if handlers used up the grace time.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+
 /// How a client connects, as its builder collected it.
 pub(crate) struct ClientSettings {
     pub(crate) connector: Arc<dyn Connector>,
@@ -121,11 +124,17 @@ impl Client {
         let status = status.wait_for(|status| !matches!(status, Status::Trying(_))).await;
         match status.as_deref() {
             Ok(Status::Connected) => Ok(()),
-            Ok(Status::Ended(Reason::Refused(reason))) => {
-                Err(Error::Refused { address: self.connector.address(), reason: reason.clone() })
-            }
-            Ok(Status::Ended(reason)) => Err(self.failed(reason.to_string())),
+            Ok(Status::Ended(reason)) => Err(self.over(reason)),
             Ok(Status::Trying(_)) | Err(_) => Err(self.failed("it was closed meanwhile".to_owned())),
+        }
+    }
+
+    fn over(&self, reason: &Reason) -> Error {
+        match reason {
+            Reason::Refused(reason) => {
+                Error::Refused { address: self.connector.address(), reason: reason.clone() }
+            }
+            reason => self.failed(reason.to_string()),
         }
     }
 
@@ -141,40 +150,60 @@ impl Client {
         self.failed(format!("no connection within {time:?}; {last}"))
     }
 
-    /// Waits until the client is over: closed here, or pushed out by another with its id.
-    pub(crate) async fn ended(&self) {
+    /// Waits until the client is over, and says why.
+    pub(crate) async fn ended(&self) -> Reason {
         let mut status = self.status.clone();
-        let _ = status.wait_for(|status| matches!(status, Status::Ended(_))).await;
+        match status.wait_for(|status| matches!(status, Status::Ended(_))).await.as_deref() {
+            Ok(Status::Ended(reason)) => reason.clone(),
+            _ => Reason::Closed,
+        }
     }
 
     /// Runs until the client is over or the system wants the process to end; then closes in order.
     pub(crate) async fn run(&self) -> Result<(), Error> {
-        let (mut ended, mut asked) = (pin!(self.ended()), pin!(Shutdown::requested()));
-        let asked = poll_fn(|cx| match ended.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
-            Poll::Pending => asked.as_mut().poll(cx),
-        })
-        .await;
-        self.close().await;
-        asked
+        let mut shutdown = Shutdown::listen()?;
+        let ended = {
+            let (mut ended, mut asked) = (pin!(self.ended()), pin!(shutdown.asked()));
+            poll_fn(|cx| match ended.as_mut().poll(cx) {
+                Poll::Ready(reason) => Poll::Ready(Some(reason)),
+                Poll::Pending => asked.as_mut().poll(cx).map(|()| None),
+            })
+            .await
+        };
+        shutdown.or_asked_again(self.close()).await;
+        self.end();
+        match ended {
+            Some(reason @ (Reason::Refused(_) | Reason::Misconfigured(_))) => Err(self.over(&reason)),
+            _ => Ok(()),
+        }
     }
 
-    /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time.
+    /// Ends the client in order: running handlers finish and what was accepted is sent, within the grace time; then the
+    /// server is told, and gets a moment for it also when that time is over.
     pub(crate) async fn close(&self) {
         let exchange = &self.exchange;
         exchange.session().drain();
+        let since = Instant::now();
         let _ = timeout(self.grace, async {
             exchange.wait_until(|session| session.no_jobs()).await;
             exchange.session().refuse_calls(Reason::Closed);
             exchange.wait_until(|session| session.is_idle()).await;
-            exchange.end_link(Goodbye { reason: None, at_once: false });
-            // Should the link be cut meanwhile, the keeper opens one more for what the server does not have.
-            exchange.wait_until(|session| !session.is_linked() && !session.has_output()).await;
         })
         .await;
+        exchange.session().refuse_calls(Reason::Closed);
+        exchange.end_link(Goodbye { reason: None, at_once: false });
+        let left = self.grace.saturating_sub(since.elapsed());
+        let in_time = !left.is_zero();
+        // Should the link be cut meanwhile, the keeper opens one more for what the server does not have.
+        let gone = exchange.wait_until(|session| !session.is_linked() && !(in_time && session.has_output()));
+        let _ = timeout(left.max(GOODBYE), gone).await;
+        self.end();
+    }
+
+    fn end(&self) {
         self.keeper.abort();
-        exchange.abort_jobs();
-        exchange.close(Reason::Closed);
+        self.exchange.abort_jobs();
+        self.exchange.close(Reason::Closed);
     }
 }
 
@@ -241,6 +270,10 @@ impl Keeper {
             }
             tokio::time::sleep(self.backoff.next()).await;
         };
+        if !matches!(reason, Reason::Closed) {
+            let (address, client_id) = (self.connector.address(), self.exchange.client_id());
+            tracing::warn!(address, client_id, %reason, "a client is over");
+        }
         self.exchange.close(reason.clone());
         self.status.send_replace(Status::Ended(reason));
     }

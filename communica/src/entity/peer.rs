@@ -13,7 +13,8 @@ use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load};
 use crate::wire::Feature;
 
-/// One peer. Cheap to clone; stays good over reconnects.
+/// One peer. Cheap to clone; stays good over reconnects, until the server forgets a client that is away for too long
+/// ([`Limits::forget_time`](crate::Limits::forget_time)).
 ///
 /// A call to a peer that is away just now waits until it is back, within the time given with the call.
 #[derive(Clone)]

@@ -48,7 +48,8 @@ impl RouteServer {
         Ok(RouteServerHandle { running: self.settings.start(handlers).await? })
     }
 
-    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`RouteServerHandle::stop`].
+    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`RouteServerHandle::stop`]. Asked once more meanwhile, it ends at
+    /// once.
     ///
     /// # Errors
     /// As [`start`](Self::start); and [`Error::Signals`].
@@ -78,7 +79,8 @@ pub struct RouteServerHandle {
 
 impl RouteServerHandle {
     /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe, so a time limit can
-    /// be put around it. The peer stays good while the client is away.
+    /// be put around it. The peer stays good while the client is away, until the server
+    /// forgets it ([`Limits::forget_time`](crate::Limits::forget_time)): should it come back after that, ask for it again.
     pub async fn peer(&self, client_id: &str) -> Peer {
         Peer::of(self.running.server.by_id(client_id).await)
     }
@@ -114,7 +116,7 @@ impl RouteServerHandle {
         self.running.state.clone()
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop).
+    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop). Asked once more meanwhile, it ends at once.
     ///
     /// # Errors
     /// [`Error::Signals`].
@@ -124,7 +126,8 @@ impl RouteServerHandle {
 
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
     /// time; then tells the clients and closes. The address is free again when it returns. A handler that waits for
-    /// it waits for itself: let it tell another task to stop.
+    /// it waits for itself: let it tell another task to stop. Dropped before its end, it leaves a server that lets nobody in:
+    /// stop it again, or drop it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -191,22 +194,26 @@ impl RouteClient {
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
     /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
-    /// waits for itself: let it tell another task to close.
+    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that takes no more calls:
+    /// close it again, or drop it.
     pub async fn close(&self) {
         self.client.close().await;
     }
 
-    /// Serves the server's calls until Ctrl-C or SIGTERM, or until the client is over; then closes in order.
+    /// Serves the server's calls until Ctrl-C or SIGTERM, or until the client is over; then closes in order. Asked once more
+    /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`].
+    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it
+    /// down, [`Error::Connect`] if it is set up in a way that can never connect.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }
 
-    /// Waits until the client is over: closed, or pushed out by another connection with its id. Cancel safe.
+    /// Waits until the client is over: closed, pushed out by another connection with its id, or turned down by the server
+    /// before it was connected once. Cancel safe.
     pub async fn closed(&self) {
-        self.client.ended().await;
+        let _ = self.client.ended().await;
     }
 }
 

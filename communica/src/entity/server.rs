@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
-use super::client::{REPLACED, STOPPING, SUPERSEDED};
+use super::client::{GOODBYE, REPLACED, STOPPING, SUPERSEDED};
 use super::peer::Inflight;
 use super::shutdown::Shutdown;
 use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo, Process};
@@ -35,9 +35,6 @@ const REPLACED_REMEMBERED: usize = 8;
 
 /// Bytes of a client id. It is kept for as long as the client is known, and stands in logs.
 const MAX_CLIENT_ID: usize = 1024;
-
-/// Clients get so long to take their goodbye and hang up, if handlers used up the grace time.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How a server listens, as its builder collected it.
 pub(crate) struct ServerSettings {
@@ -411,6 +408,8 @@ impl Server {
             && exchange.session().is_newest(number)
         {
             exchange.moved(MOVED);
+            // They begin anew there.
+            exchange.stop_requests();
         }
         let process = process.filter(|_| end.is_cut() && exchange.session().is_calling());
         if let Some(process) = process {
@@ -524,22 +523,32 @@ impl Running {
 
     /// Runs until the system wants the process to end, then stops in order.
     pub(crate) async fn run(&self) -> Result<(), Error> {
-        let asked = Shutdown::requested().await;
-        self.stop().await;
-        asked
+        let mut shutdown = Shutdown::listen()?;
+        shutdown.asked().await;
+        self.end_in_order(shutdown).await;
+        Ok(())
+    }
+
+    async fn end_in_order(&self, shutdown: Shutdown) {
+        shutdown.or_asked_again(self.stop()).await;
+        self.end();
     }
 
     /// Starts and runs. It listens to the system before the first client can come, so that none sees it end without order.
     pub(crate) async fn run_from(start: impl Future<Output = Result<Arc<Self>, Error>>) -> Result<(), Error> {
-        let (mut start, mut asked) = (pin!(start), pin!(Shutdown::listen()?.asked()));
-        let started = poll_fn(|cx| match asked.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => start.as_mut().poll(cx).map(Some),
-        });
-        let Some(running) = started.await else { return Ok(()) };
+        let mut shutdown = Shutdown::listen()?;
+        let started = {
+            let (mut start, mut asked) = (pin!(start), pin!(shutdown.asked()));
+            poll_fn(|cx| match asked.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => start.as_mut().poll(cx).map(Some),
+            })
+            .await
+        };
+        let Some(running) = started else { return Ok(()) };
         let running = running?;
-        asked.await;
-        running.stop().await;
+        shutdown.asked().await;
+        running.end_in_order(shutdown).await;
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! The system's wish that this process ends.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -32,15 +34,19 @@ impl Shutdown {
         Self::new().map_err(|error| Error::Signals(Arc::new(error)))
     }
 
-    /// Listens from now on, and waits.
-    pub(crate) async fn requested() -> Result<(), Error> {
-        Self::listen()?.asked().await;
-        Ok(())
+    /// Waits until the process is to end. Cancel safe.
+    pub(crate) async fn asked(&mut self) {
+        poll_fn(|cx| if self.came(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
-    /// Waits until the process is to end.
-    pub(crate) async fn asked(mut self) {
-        std::future::poll_fn(|cx| if self.came(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+    /// Ends in order, unless it is asked once more: who asks again does not want to wait.
+    pub(crate) async fn or_asked_again(mut self, in_order: impl Future<Output = ()>) {
+        let mut in_order = pin!(in_order);
+        poll_fn(|cx| match in_order.as_mut().poll(cx) {
+            Poll::Pending if !self.came(cx) => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
     }
 }
 

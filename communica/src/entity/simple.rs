@@ -66,7 +66,8 @@ impl<S: Serializer> SimpleServer<S> {
         Ok(SimpleServerHandle { running, serializer: self.serializer })
     }
 
-    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`SimpleServerHandle::stop`].
+    /// Listens until Ctrl-C or SIGTERM, then stops in order, see [`SimpleServerHandle::stop`]. Asked once more meanwhile, it ends at
+    /// once.
     ///
     /// # Errors
     /// [`Error::Listen`] and [`Error::Signals`].
@@ -174,7 +175,7 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.running.state.clone()
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop).
+    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop). Asked once more meanwhile, it ends at once.
     ///
     /// # Errors
     /// [`Error::Signals`].
@@ -184,7 +185,8 @@ impl<S: Serializer> SimpleServerHandle<S> {
 
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
     /// time; then tells the clients and closes. The address is free again when it returns. A handler that waits for
-    /// it waits for itself: let it tell another task to stop.
+    /// it waits for itself: let it tell another task to stop. Dropped before its end, it leaves a server that lets nobody in:
+    /// stop it again, or drop it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -353,22 +355,26 @@ impl<S: Serializer> SimpleClient<S> {
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
     /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
-    /// waits for itself: let it tell another task to close.
+    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that takes no more calls:
+    /// close it again, or drop it.
     pub async fn close(&self) {
         self.client.close().await;
     }
 
-    /// Serves the server's calls until Ctrl-C or SIGTERM, or until the client is over; then closes in order.
+    /// Serves the server's calls until Ctrl-C or SIGTERM, or until the client is over; then closes in order. Asked once more
+    /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`].
+    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it
+    /// down, [`Error::Connect`] if it is set up in a way that can never connect.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }
 
-    /// Waits until the client is over: closed, or pushed out by another connection with its id. Cancel safe.
+    /// Waits until the client is over: closed, pushed out by another connection with its id, or turned down by the server
+    /// before it was connected once. Cancel safe.
     pub async fn closed(&self) {
-        self.client.ended().await;
+        let _ = self.client.ended().await;
     }
 }
 

@@ -21,6 +21,8 @@ impl Exchange {
         if waits {
             self.give_up_later(why);
         }
+        // The driver may have ended when it was asked to do that.
+        self.start_others();
     }
 
     /// Calls that were sent do not wait for ever for the link to come back.

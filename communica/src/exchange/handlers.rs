@@ -1,7 +1,7 @@
 //! What the peer wants: messages in, their handlers' answers out.
 
 use std::any::Any;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::Exchange;
+use super::{Exchange, wake};
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::entity::Peer;
@@ -83,6 +84,20 @@ impl Exchange {
         }
     }
 
+    /// Lets start what may start now: the driver does that, or without a link a task of its own.
+    pub(super) fn start_others(self: &Arc<Self>) {
+        let mut session = self.session();
+        let driver = session.call_driver();
+        let nobody = !session.is_linked() && session.may_start_jobs();
+        drop(session);
+        wake(driver);
+        // Without a runtime nothing will ever start.
+        if let (true, Ok(runtime)) = (nobody, Handle::try_current()) {
+            let exchange = self.clone();
+            runtime.spawn(async move { exchange.start_jobs(&mut Vec::new()) });
+        }
+    }
+
     /// When the caller stops waiting.
     fn deadline(&self, metadata: &Metadata) -> Option<Instant> {
         self.born.checked_add(metadata.came())?.checked_add(metadata.timeout()?)
@@ -100,7 +115,7 @@ impl Exchange {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
         if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
-            drop(Job { exchange: self.clone(), metadata: Some(metadata) });
+            drop(Job::new(self.clone(), metadata));
             return Started::Later;
         }
         let route = match self.handlers.find(metadata.route().as_deref()) {
@@ -126,6 +141,10 @@ impl Exchange {
                 self.spawn(metadata.detached(), deadline, future);
                 Started::Later
             }
+            Ok(Ran::Blocking(run)) => {
+                self.spawn_blocking(metadata.detached(), deadline, run);
+                Started::Later
+            }
             Err(panic) => {
                 let fault = panicked(&metadata, &*panic);
                 Started::Answered(metadata, Err(fault))
@@ -139,7 +158,7 @@ impl Exchange {
         let Long { metadata, deadline, route, context, payload } = *long;
         let context = context.detached();
         let turn = Held(Arc::new(Turn::new(self.clone(), &ASIDE)));
-        let runtime = tokio::runtime::Handle::current();
+        let runtime = Handle::current();
         let handler = async move {
             let watched = turn.0.clone();
             let begins = move |progress| drop(runtime.spawn(watched.pass_when_known(progress)));
@@ -158,13 +177,13 @@ impl Exchange {
     ) {
         let is_request = metadata.kind() == Kind::Request;
         let id = is_request.then(|| metadata.id().into_owned());
-        let job = Job { exchange: self.clone(), metadata: Some(metadata) };
+        let job = Job::new(self.clone(), metadata);
         let handler = poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         });
         let deadline = deadline.filter(|_| is_request);
-        self.running.spawn(id.clone(), async move {
+        self.keep(id, async move {
             let ended = match deadline {
                 None => handler.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline.into(), handler).await {
@@ -174,6 +193,12 @@ impl Exchange {
             };
             job.finish(ended);
         });
+    }
+
+    /// Keeps the task of a handler, to be stopped when nobody waits for its answer any more. `id`: of the request it
+    /// answers.
+    pub(super) fn keep(&self, id: Option<String>, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(id.clone(), task);
         // The word that nobody waits may have come when the handler was not yet known to run.
         if let Some(id) = id {
             let given_up = self.session().was_cancelled(&id);
@@ -262,7 +287,7 @@ impl Turn {
     fn pass(&self) {
         if !self.passed.swap(true, Ordering::Relaxed) {
             self.exchange.session().has_started();
-            self.exchange.call_driver();
+            self.exchange.start_others();
         }
     }
 }
@@ -277,14 +302,18 @@ impl Drop for Held {
 }
 
 /// A handler's task until it has its answer. Stopped before that, it counts as done, without one.
-struct Job {
+pub(super) struct Job {
     exchange: Arc<Exchange>,
     metadata: Option<Metadata>,
 }
 
 impl Job {
+    pub(super) fn new(exchange: Arc<Exchange>, metadata: Metadata) -> Self {
+        Self { exchange, metadata: Some(metadata) }
+    }
+
     /// `ended`: how its handler did, which may be a panic.
-    fn finish(mut self, ended: thread::Result<Answer>) {
+    pub(super) fn finish(mut self, ended: thread::Result<Answer>) {
         let Some(metadata) = self.metadata.take() else { return };
         let exchange = &self.exchange;
         let answer = ended.unwrap_or_else(|panic| Err(panicked(&metadata, &*panic)));
@@ -314,8 +343,7 @@ impl Drop for Job {
         session.job_stopped(&metadata);
         drop(session);
         self.exchange.changed.notify_waiters();
-        // It starts what may start now.
-        self.exchange.call_driver();
+        self.exchange.start_others();
     }
 }
 

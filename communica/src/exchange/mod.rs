@@ -3,6 +3,7 @@
 //! Locks: `writer` before `session`; both are held for moments and never over an await. No user code runs under
 //! either.
 
+mod blocking;
 mod calls;
 mod endings;
 mod handlers;

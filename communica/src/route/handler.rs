@@ -151,14 +151,3 @@ pub(crate) fn dump_result<S: Dump<T>, T, E: Into<Fault>>(serializer: &S, result:
         Err(error) => Err(error.into()),
     }
 }
-
-/// Runs what may block where it holds nobody up. A panic in it goes on here.
-pub(crate) async fn on_blocking_pool(run: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-    match tokio::task::spawn_blocking(run).await {
-        Ok(answer) => answer,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Fault::new(FaultKind::Resp, "the responder's process is ending", None)),
-        },
-    }
-}

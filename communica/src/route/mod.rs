@@ -30,7 +30,12 @@ pub(crate) use progress::Progress;
 pub enum Ran {
     Ready(Answer),
     Later(BoxFuture<'static, Answer>),
+    /// It may block, and has to run where that holds nobody up.
+    Blocking(Block),
 }
+
+/// Makes the answer, and may block meanwhile.
+pub(crate) type Block = Box<dyn FnOnce() -> Answer + Send>;
 
 /// A handler whose types are hidden: takes a payload, gives a payload.
 #[derive(Clone)]
@@ -60,7 +65,7 @@ impl Route {
     /// Runs the handler until it waits for something.
     pub(crate) fn start(&self, context: Context, payload: Bytes) -> Ran {
         match (self.run)(context, payload) {
-            Ran::Ready(answer) => Ran::Ready(answer),
+            done @ (Ran::Ready(_) | Ran::Blocking(_)) => done,
             // Many async handlers never wait: a first look costs less than a task.
             Ran::Later(mut future) => {
                 match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
@@ -103,6 +108,7 @@ impl Route {
         match ran {
             Ran::Ready(answer) => answer,
             Ran::Later(future) => future.await,
+            Ran::Blocking(run) => tokio::task::block_in_place(run),
         }
     }
 }

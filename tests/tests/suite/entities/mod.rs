@@ -1,9 +1,11 @@
 //! Servers and clients in memory: handlers, peers, faults, order and bounds.
 
+mod blocking;
 mod bounds;
 mod faults;
 mod flood;
 mod gated;
+mod goodbyes;
 mod handlers;
 mod long;
 mod order;

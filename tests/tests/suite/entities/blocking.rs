@@ -1,0 +1,83 @@
+//! Handlers that block on threads of their own: they hold nobody up, and so many of them run, whoever waits for them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use communica::{Limits, MemoryConnector, RouteClient, RouteServer};
+
+use crate::support::within;
+
+#[communica::service]
+trait Gate {
+    #[route(blocking)]
+    fn pass(&self);
+    async fn is_there(&self) {}
+}
+
+/// Counts who came, and lets one through for each word.
+struct Host {
+    came: Arc<AtomicUsize>,
+    words: Mutex<Receiver<()>>,
+}
+
+impl Gate for Host {
+    fn pass(&self) {
+        self.came.fetch_add(1, Ordering::Relaxed);
+        self.words.lock().unwrap().recv_timeout(Duration::from_secs(20)).expect("a word comes");
+    }
+}
+
+async fn gate(running: usize) -> (communica::RouteServerHandle, RouteClient, Arc<AtomicUsize>, Sender<()>) {
+    let (word, words) = channel();
+    let came = Arc::new(AtomicUsize::new(0));
+    let host = Host { came: came.clone(), words: Mutex::new(words) };
+    let connector = MemoryConnector::unique();
+    let server = RouteServer::new(connector.clone(), host.into_routes());
+    let server = server.limits(Limits::new().running(running)).start().await.unwrap();
+    let client = RouteClient::connect(connector).await.unwrap();
+    (server, client, came, word)
+}
+
+#[tokio::test]
+async fn those_that_nobody_waits_for_any_more_keep_their_place_until_they_end() {
+    within(30, async {
+        let (_server, client, came, word) = gate(2).await;
+        // By their time limit, or because the caller drops them.
+        for number in 0..6 {
+            let soon = Duration::from_millis(50);
+            if number < 3 {
+                let ended = GateClient::new(&client).timeout(soon).pass().await;
+                assert!(ended.is_err(), "nobody lets it through");
+            } else {
+                assert!(tokio::time::timeout(soon, GateClient::new(&client).pass()).await.is_err());
+            }
+        }
+        assert_eq!(came.load(Ordering::Relaxed), 2, "no more of them run than may");
+        for _ in 0..2 {
+            word.send(()).unwrap();
+        }
+        // Those that were given up before they began never do.
+        word.send(()).unwrap();
+        GateClient::new(&client).pass().await.unwrap();
+        assert_eq!(came.load(Ordering::Relaxed), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stop_waits_for_those_that_run() {
+    within(30, async {
+        let (server, client, came, word) = gate(2).await;
+        GateClient::new(&client).timeout(Duration::from_millis(50)).pass().await.unwrap_err();
+        assert_eq!(came.load(Ordering::Relaxed), 1);
+        let stopping = tokio::spawn(async move { server.stop().await });
+        while GateClient::new(&client).is_there().await.is_ok() {}
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!stopping.is_finished());
+        word.send(()).unwrap();
+        stopping.await.unwrap();
+    })
+    .await;
+}

@@ -1,0 +1,80 @@
+//! How clients end: what the server learns of it, what their program learns, and what they leave behind.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use communica::{Error, MemoryConnector, RouteClient, RouteServer, RouteTable};
+
+use crate::support::{echo, eventually, hanging, memory_server, noting, take, within};
+
+#[tokio::test]
+async fn close_says_goodbye_also_when_a_handler_does_not_end() {
+    within(20, async {
+        let (server, connector) = memory_server(echo()).await;
+        let (routes, mut entered) = hanging(echo(), "hang");
+        let client = RouteClient::builder(connector).client_id("w1").routes(routes);
+        let client = client.grace(Duration::from_millis(200)).connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        let call = tokio::spawn(async move { peer.request::<_, i64>("hang", &1).await });
+        take(&mut entered, 1).await;
+        client.close().await;
+        // A link that was only cut would be waited for.
+        let ended =
+            tokio::time::timeout(Duration::from_secs(5), call).await.expect("the server knows").unwrap();
+        assert!(matches!(&ended, Err(Error::MayHaveRun(_))), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn run_tells_why_a_client_was_turned_down() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server =
+            RouteServer::new(connector.clone(), echo()).authorize(|_| Err("not on the list".to_owned()));
+        let _server = server.start().await.unwrap();
+        let client = RouteClient::builder(connector).start().unwrap();
+        let ended = client.run().await;
+        let Err(Error::Refused { reason, .. }) = &ended else { panic!("{ended:?}") };
+        assert_eq!(reason, "not on the list");
+    })
+    .await;
+}
+
+/// The one before it has the turn to start until it waits, which is when the link is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux says for how long a thread ran")]
+async fn a_throw_that_came_is_handled_though_its_link_ends_while_it_waits_for_its_turn() {
+    within(30, async {
+        let (routes, mut notes) = noting(RouteTable::new(), "note");
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let (go_on, told) = std::sync::mpsc::channel();
+        let told = Mutex::new(told);
+        let routes = routes.route("busy", move |first: bool| {
+            begun.send(0).unwrap();
+            if first {
+                let begun = std::time::Instant::now();
+                while begun.elapsed() < Duration::from_millis(20) {}
+            } else {
+                // Not known to have begun: it might be on its way to a lock.
+                told.lock().unwrap().recv_timeout(Duration::from_secs(20)).expect("it is told to go on");
+            }
+            async move {
+                if !first {
+                    std::future::pending::<()>().await;
+                }
+            }
+        });
+        let (server, connector) = memory_server(routes).await;
+        let client = RouteClient::connect(connector).await.unwrap();
+        client.request::<_, ()>("busy", &true).await.unwrap();
+        client.throw("busy", &false).await.unwrap();
+        client.throw("note", &7).await.unwrap();
+        take(&mut begins, 2).await;
+        client.close().await;
+        eventually("the client is gone", || server.peers().is_empty()).await;
+        go_on.send(()).unwrap();
+        assert_eq!(take(&mut notes, 1).await, [7]);
+    })
+    .await;
+}
