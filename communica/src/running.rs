@@ -39,7 +39,10 @@ impl Running {
 
     /// The handler of this request has its answer.
     pub(crate) fn done(&self, id: &str) {
-        self.tasks().requests.remove(id);
+        let mut tasks = self.tasks();
+        tasks.requests.remove(id);
+        // Those that are over keep memory until somebody looks, and this peer may say nothing for long.
+        while tasks.all.try_join_next().is_some() {}
     }
 
     /// Stops the handler of this request. False if none runs.

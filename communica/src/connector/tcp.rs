@@ -228,7 +228,8 @@ impl Listener for TcpServer {
                 ready.map_or(Poll::Pending, Poll::Ready)
             })
             .await?;
-            tune(&stream)?;
+            // A stranger may have hung up already, which is no reason to accept others later.
+            let _ = tune(&stream);
             let (tls, limits) = (self.tls.clone(), self.limits.clone());
             let incoming = Outside { stream, address: address.to_string(), tls, limits };
             Ok(Box::new(Knocking::Outside(Box::new(incoming))) as Box<dyn Incoming>)

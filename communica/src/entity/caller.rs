@@ -12,7 +12,7 @@ use crate::error::{CallError, Error, NoServiceError, Reason, SerializerError, Se
 use crate::exchange::Exchange;
 use crate::route::handler;
 use crate::serializer::{Dump, Load};
-use crate::session::{CallEnd, What};
+use crate::session::{CallEnd, Sender, What};
 use crate::wire;
 
 /// Bytes of metadata a call may have of its own, its route included; the wire's bound for all of it is twice that.
@@ -145,7 +145,7 @@ pub trait IntoCaller {
 }
 
 pub(crate) async fn request<S, A, T, E>(
-    exchange: &Exchange,
+    (exchange, sender): (&Exchange, Sender),
     options: &CallOptions,
     route: Option<&str>,
     serializer: &S,
@@ -159,7 +159,8 @@ where
     let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
     let payload = serializer.dump(args).map_err(not_sent)?;
     let more = options.more(route).map_err(not_sent)?;
-    let what = What { route, more: &more, idempotent: options.idempotent, ..What::default() };
+    let idempotent = options.idempotent;
+    let what = What { route, more: &more, idempotent, sender, ..What::default() };
     match exchange.request(what, payload, options.timeout).await {
         CallEnd::Value(payload) => handler::load_result(serializer, &payload)
             .map_err(|error| CallError::Failed(error.of_route(route))),
@@ -172,7 +173,7 @@ where
 }
 
 pub(crate) async fn throw<S, A>(
-    exchange: &Exchange,
+    (exchange, sender): (&Exchange, Sender),
     options: &CallOptions,
     route: Option<&str>,
     serializer: &S,
@@ -185,5 +186,6 @@ where
     let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
     let payload = serializer.dump(args).map_err(not_sent)?;
     let more = options.more(route).map_err(not_sent)?;
-    exchange.throw(route, &more, payload, options.timeout).await
+    let what = What { route, more: &more, sender, ..What::default() };
+    exchange.throw(what, payload, options.timeout).await
 }

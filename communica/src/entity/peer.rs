@@ -11,6 +11,7 @@ use crate::connector::PeerInfo;
 use crate::error::{CallError, NoServiceError, ServiceError};
 use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load};
+use crate::session::Sender;
 use crate::wire::Feature;
 
 /// One peer. Cheap to clone; stays good over reconnects, until the server forgets a client that is away for too long
@@ -20,18 +21,25 @@ use crate::wire::Feature;
 #[derive(Clone)]
 pub struct Peer {
     pub(crate) exchange: Arc<Exchange>,
+    /// For what is said through this handle.
+    sender: Sender,
     /// Keeps a client connected as long as somebody can call through it.
     _client: Option<Arc<Client>>,
 }
 
 impl Peer {
-    /// The peer as handlers see it: that it is known does not keep the connection open.
+    /// That it is known does not keep the connection open.
     pub(crate) fn of(exchange: Arc<Exchange>) -> Self {
-        Self { exchange, _client: None }
+        Self { exchange, sender: Sender::Caller, _client: None }
+    }
+
+    /// The peer as handlers see it.
+    pub(crate) fn of_handler(exchange: Arc<Exchange>) -> Self {
+        Self { sender: Sender::Handler, ..Self::of(exchange) }
     }
 
     pub(crate) fn of_client(client: Arc<Client>) -> Self {
-        Self { exchange: client.exchange.clone(), _client: Some(client) }
+        Self { exchange: client.exchange.clone(), sender: Sender::Caller, _client: Some(client) }
     }
 
     /// Id of the client at the other end; on the client's side, its own.
@@ -101,7 +109,7 @@ impl Caller for Peer {
         T: Send,
         E: ServiceError,
     {
-        caller::request(&self.exchange, options, Some(route), serializer, args).await
+        caller::request((&self.exchange, self.sender), options, Some(route), serializer, args).await
     }
 
     async fn throw<S, A>(
@@ -115,7 +123,7 @@ impl Caller for Peer {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        Ok(caller::throw(&self.exchange, options, Some(route), serializer, args).await?)
+        Ok(caller::throw((&self.exchange, self.sender), options, Some(route), serializer, args).await?)
     }
 }
 
@@ -150,7 +158,7 @@ impl Caller for AnyPeer {
         E: ServiceError,
     {
         let (exchange, options) = self.0.any(options).await?;
-        caller::request(&exchange, &options, Some(route), serializer, args).await
+        caller::request((&exchange, Sender::Caller), &options, Some(route), serializer, args).await
     }
 
     async fn throw<S, A>(
@@ -165,7 +173,7 @@ impl Caller for AnyPeer {
         A: ?Sized + Sync,
     {
         let (exchange, options) = self.0.any(options).await?;
-        Ok(caller::throw(&exchange, &options, Some(route), serializer, args).await?)
+        Ok(caller::throw((&exchange, Sender::Caller), &options, Some(route), serializer, args).await?)
     }
 }
 
@@ -197,7 +205,9 @@ impl Caller for AllPeers {
         E: ServiceError,
     {
         let peers = self.0.connected();
-        let calls = peers.iter().map(|peer| caller::request(peer, options, Some(route), serializer, args));
+        let calls = peers
+            .iter()
+            .map(|peer| caller::request((peer, Sender::Caller), options, Some(route), serializer, args));
         let outcomes = super::server::all(calls).await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
@@ -214,7 +224,9 @@ impl Caller for AllPeers {
         A: ?Sized + Sync,
     {
         let peers = self.0.connected();
-        let throws = peers.iter().map(|peer| caller::throw(peer, options, Some(route), serializer, args));
+        let throws = peers
+            .iter()
+            .map(|peer| caller::throw((peer, Sender::Caller), options, Some(route), serializer, args));
         let outcomes =
             super::server::all(throws).await.into_iter().map(|outcome| outcome.map_err(CallError::from));
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
+use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -244,6 +245,8 @@ impl Server {
                     connections.spawn(async move { server.connection(incoming, order, permit).await });
                     while connections.try_join_next().is_some() {}
                 }
+                // One that was over before it was accepted.
+                Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {}
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -15,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::{Handler, Handlers, Route};
 use crate::serializer::{Dump, Load, Serializer};
+use crate::session::Sender;
 use crate::wire::Feature;
 
 #[cfg(feature = "json")]
@@ -158,7 +159,9 @@ impl<S: Serializer> SimpleServerHandle<S> {
         A: ?Sized + Sync,
     {
         let (peers, options) = (self.running.server.connected(), CallOptions::new());
-        let throws = peers.iter().map(|peer| caller::throw(peer, &options, None, &self.serializer, value));
+        let throws = peers
+            .iter()
+            .map(|peer| caller::throw((peer, Sender::Caller), &options, None, &self.serializer, value));
         let outcomes = super::server::all(throws).await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
@@ -244,7 +247,7 @@ impl<S: Serializer> SimplePeer<S> {
         A: ?Sized + Sync,
     {
         let exchange = self.exchange().await?;
-        caller::throw(&exchange, &CallOptions::new(), None, &self.serializer, value).await
+        caller::throw((&exchange, Sender::Caller), &CallOptions::new(), None, &self.serializer, value).await
     }
 
     async fn exchange(&self) -> Result<Arc<Exchange>, Error> {
@@ -260,7 +263,8 @@ where
     S: Dump<A> + for<'de> Load<'de, T>,
     A: ?Sized + Sync,
 {
-    let outcome = caller::request(exchange, &CallOptions::new(), None, serializer, value).await;
+    let outcome =
+        caller::request((exchange, Sender::Caller), &CallOptions::new(), None, serializer, value).await;
     outcome.map_err(|error: CallError<NoServiceError>| error.into())
 }
 
@@ -350,7 +354,14 @@ impl<S: Serializer> SimpleClient<S> {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        caller::throw(&self.client.exchange, &CallOptions::new(), None, &self.serializer, value).await
+        caller::throw(
+            (&self.client.exchange, Sender::Caller),
+            &CallOptions::new(),
+            None,
+            &self.serializer,
+            value,
+        )
+        .await
     }
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the

@@ -60,13 +60,12 @@ impl Exchange {
     /// Sends a throw. Done when the message is accepted.
     pub(crate) async fn throw(
         &self,
-        route: Option<&str>,
-        more: &str,
+        what: What<'_>,
         payload: Payload,
         timeout: Option<Duration>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|session| session.throw(route, more, &mut payload));
+        let accepted = self.accepted(|session| session.throw(what, &mut payload));
         let accepted = match timeout {
             None => accepted.await,
             Some(time) => tokio::time::timeout(time, accepted).await.unwrap_or(Err(Reason::TimedOut(time))),

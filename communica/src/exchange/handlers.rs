@@ -32,6 +32,9 @@ const LOOK_AFTER: Duration = Duration::from_millis(2);
 /// tokio has 512 of them for all that blocks: without any left, nothing would be read or written.
 static ASIDE: Semaphore = Semaphore::const_new(64);
 
+/// Characters of a panic's message that are told, here and to the caller.
+const PANIC_TEXT: usize = 1000;
+
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
 
@@ -122,7 +125,7 @@ impl Exchange {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
-        let context = Context::new(Peer::of(self.clone()), metadata.clone(), deadline);
+        let context = Context::new(Peer::of_handler(self.clone()), metadata.clone(), deadline);
         if route.is_for_aside() {
             return Started::Long(Box::new(Long {
                 metadata,
@@ -218,7 +221,7 @@ impl Exchange {
 
     fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
         let mut session = self.session();
-        let bytes = answers.iter().map(|(metadata, _)| metadata.payload_len()).sum();
+        let bytes = answers.iter().map(|(metadata, _)| metadata.size()).sum();
         session.jobs_done(answers.len(), bytes);
         for (metadata, answer) in answers.drain(..) {
             session.answer(&metadata, answer);
@@ -351,6 +354,8 @@ fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("no message");
+    // It may quote what the peer sent.
+    let text = text.char_indices().nth(PANIC_TEXT).map_or(text, |(end, _)| &text[..end]);
     tracing::error!(route = metadata.route().as_deref(), panic = text, "a handler panicked");
     Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
 }

@@ -28,6 +28,10 @@ impl Amount {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
+    pub(super) fn as_pair(self) -> (u64, usize) {
+        (self.messages as u64, self.bytes)
+    }
+
     pub(super) fn messages(self) -> usize {
         self.messages
     }

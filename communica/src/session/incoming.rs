@@ -158,7 +158,7 @@ impl<W: Clone> Session<W> {
 
     /// A started handler was stopped, and gives no answer.
     pub(crate) fn job_stopped(&mut self, message: &Metadata) {
-        self.jobs.done(1, message.payload_len());
+        self.jobs.done(1, message.size());
         self.settle(message);
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Jobs {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
     running: usize,
-    /// Bytes of their payloads, which they may still hold.
+    /// Bytes of their messages, which they may still hold.
     running_bytes: usize,
     limit: usize,
     limit_bytes: usize,
@@ -62,9 +62,10 @@ impl Jobs {
         }
         let room = self.startable(calling);
         for mut message in self.waiting.drain(..room) {
-            self.waiting_bytes -= size(&message);
-            self.running_bytes += message.payload.len();
-            message.metadata.set_payload_len(message.payload.len());
+            let bytes = size(&message);
+            self.waiting_bytes -= bytes;
+            self.running_bytes += bytes;
+            message.metadata.set_size(bytes);
             into.push(message);
         }
         self.running += room;
@@ -125,7 +126,7 @@ impl Jobs {
         let fit = self.waiting.iter().take(self.room(calling).min(AT_ONCE)).take_while(|message| {
             // One that is larger than all that may run is handled alone.
             let alone = bytes == 0;
-            bytes = bytes.saturating_add(message.payload.len());
+            bytes = bytes.saturating_add(size(message));
             alone || bytes <= limit
         });
         fit.count()
@@ -145,7 +146,7 @@ impl Jobs {
         self.waiting.is_empty()
     }
 
-    /// `bytes`: of their payloads.
+    /// `bytes`: of their messages.
     pub(super) fn done(&mut self, count: usize, bytes: usize) {
         self.running -= count;
         self.running_bytes -= bytes;
@@ -160,7 +161,7 @@ impl Jobs {
     /// The same, and the place of who starts them is kept.
     pub(super) fn wait(&mut self, rest: &mut Vec<Message>) {
         for message in rest.drain(..) {
-            self.done(1, message.payload.len());
+            self.done(1, size(&message));
             self.waiting_bytes += size(&message);
             self.waiting.push_front(message);
         }

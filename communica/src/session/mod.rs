@@ -87,6 +87,7 @@ struct Bounds {
     message_size: usize,
     waiting: Quota,
     queued: Quota,
+    queued_of_handlers: Quota,
     unacknowledged: Quota,
     silence_time: Duration,
 }
@@ -130,6 +131,32 @@ pub(crate) struct What<'a> {
     pub(crate) idempotent: bool,
     /// The time by the caller's clock.
     pub(crate) now: Duration,
+    pub(crate) sender: Sender,
+}
+
+/// Who says something. A handler that waits for room holds up those behind it, and so what the peer has to say: two sides
+/// could wait for each other's handlers without end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sender {
+    #[default]
+    Caller,
+    /// Says it to the peer that called it.
+    Handler,
+}
+
+/// Throws that stand in the buffers of a link, at most: these hold some 400 KiB, and a throw has 50 bytes and more.
+const ON_THE_WAY: usize = 8192;
+
+/// What may wait where handlers have something to say. Two sides whose handlers throw back do not wait for each other if
+/// there is room for an answer to all that the other had to say when this one had no more room: what waited there, what is
+/// under way, what waits and runs here.
+fn of_handlers(limits: &Limits) -> Quota {
+    let Limits { queued, waiting, running, .. } = limits;
+    let messages = queued.messages.saturating_mul(2).saturating_add(waiting.messages);
+    Quota {
+        messages: messages.saturating_add(*running).saturating_add(ON_THE_WAY),
+        bytes: queued.bytes.saturating_mul(2).saturating_add(waiting.bytes),
+    }
 }
 
 /// A call nobody waits for any more.
@@ -205,6 +232,7 @@ impl<W: Clone> Session<W> {
                 message_size: limits.message_size,
                 waiting: limits.waiting,
                 queued: limits.queued,
+                queued_of_handlers: of_handlers(limits),
                 unacknowledged: limits.unacknowledged,
                 silence_time: limits.silence_time,
             },

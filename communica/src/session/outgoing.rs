@@ -1,7 +1,7 @@
 //! What this side says: calls, throws and answers in, batches for the link out.
 
 use super::calls::{CallEnd, CallId, Waiting};
-use super::{Abandoned, Answer, Refused, Requested, Session, What};
+use super::{Abandoned, Answer, Refused, Requested, Sender, Session, What};
 use crate::error::{Fault, FaultKind, Reason};
 use crate::serializer::Payload;
 use crate::wire::{Batch, Feature, Kind, Metadata};
@@ -13,8 +13,8 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
-        let payload = self.admit(payload)?;
-        let What { route, more, idempotent, now } = what;
+        let What { route, more, idempotent, now, sender } = what;
+        let payload = self.admit(payload, sender)?;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
         // Where many answers came together, those who got them most likely ask again together.
@@ -32,17 +32,16 @@ impl<W: Clone> Session<W> {
     /// Queues a throw; the payload is taken if it was accepted. Returns the driver to wake.
     pub(crate) fn throw(
         &mut self,
-        route: Option<&str>,
-        more: &str,
+        what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Option<W>, Refused> {
-        let payload = self.admit(payload)?;
-        self.outbox.push_request("", Kind::Throw, route, more, payload, false);
+        let payload = self.admit(payload, what.sender)?;
+        self.outbox.push_request("", Kind::Throw, what.route, what.more, payload, false);
         Ok(self.call_driver())
     }
 
     /// Takes the payload if it may be queued now.
-    fn admit(&self, payload: &mut Option<Payload>) -> Result<Payload, Refused> {
+    fn admit(&self, payload: &mut Option<Payload>, sender: Sender) -> Result<Payload, Refused> {
         if let Some(reason) = &self.closed {
             return Err(Refused::For(reason.clone()));
         }
@@ -51,7 +50,11 @@ impl<W: Clone> Session<W> {
         if size > limit {
             return Err(Refused::For(Reason::TooLarge { size, limit }));
         }
-        if self.outbox.meets(self.limits.queued) {
+        let full = match sender {
+            Sender::Caller => self.outbox.meets(self.limits.queued),
+            Sender::Handler => self.outbox.holds(self.limits.queued_of_handlers),
+        };
+        if full {
             return Err(Refused::Full);
         }
         Ok(payload.take().unwrap_or_else(|| Vec::new().into()))

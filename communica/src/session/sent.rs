@@ -117,6 +117,12 @@ impl Sent {
         true
     }
 
+    /// The large message with this number may have to be repeated.
+    pub(super) fn holds_large(&self, number: u64) -> bool {
+        self.large.messages() > 0
+            && self.entries.iter().any(|entry| matches!(entry, Entry::Large(seq, _) if *seq == number))
+    }
+
     /// Large messages that the peer has. Giving their memory back to the system takes milliseconds, which nobody should
     /// spend who holds a lock or a link.
     pub(super) fn take_done(&mut self) -> Vec<Chunks> {

@@ -60,6 +60,8 @@ pub(crate) struct Part {
     pub(crate) seq: Option<u64>,
     /// How many messages are in here.
     pub(crate) messages: u64,
+    /// How many of them are answers, and their bytes, as who queued them knows. Parts that are made of this one have none.
+    pub(crate) answers: (u64, usize),
     pub(crate) frames: Bytes,
     pub(crate) payload: Option<Bytes>,
     /// Bytes of `frames` and `payload` that went out.
@@ -89,12 +91,12 @@ pub enum Item {
 impl Part {
     /// One frame.
     pub(crate) fn new(seq: Option<u64>, frames: Bytes, payload: Option<Bytes>) -> Self {
-        Self { seq, messages: seq.map_or(0, |_| 1), frames, payload, sent: 0 }
+        Self { seq, messages: seq.map_or(0, |_| 1), answers: (0, 0), frames, payload, sent: 0 }
     }
 
     /// Messages with rising numbers.
     pub(crate) fn many(first: u64, messages: u64, frames: Bytes) -> Self {
-        Self { seq: Some(first), messages, frames, payload: None, sent: 0 }
+        Self { seq: Some(first), messages, answers: (0, 0), frames, payload: None, sent: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,6 +111,7 @@ impl Part {
         }
         self.seq = self.seq.map(|seq| seq + messages);
         self.messages = self.messages.saturating_sub(messages);
+        self.answers = (0, 0);
         self
     }
 

@@ -98,8 +98,8 @@ pub struct Metadata {
     arrival: u64,
     /// When it was read, on whatever clock the reader has.
     came: Duration,
-    /// Bytes of the payload that came with it, once its handler started.
-    payload_len: usize,
+    /// Bytes of its message, once the handler started.
+    size: usize,
 }
 
 impl Metadata {
@@ -153,17 +153,7 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self {
-            text,
-            id,
-            kind,
-            kind_at,
-            route,
-            timeout_ms,
-            arrival: 0,
-            came: Duration::ZERO,
-            payload_len: 0,
-        })
+        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0, came: Duration::ZERO, size: 0 })
     }
 
     /// The JSON text as it came.
@@ -213,12 +203,12 @@ impl Metadata {
         self.came = came;
     }
 
-    pub(crate) fn payload_len(&self) -> usize {
-        self.payload_len
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
-    pub(crate) fn set_payload_len(&mut self, bytes: usize) {
-        self.payload_len = bytes;
+    pub(crate) fn set_size(&mut self, bytes: usize) {
+        self.size = bytes;
     }
 
     pub(crate) fn set_arrival(&mut self, number: NonZeroU64) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lapin::Consumer;
 use lapin::message::Delivery;
+use lapin::types::ShortString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::broker::{Broker, OPENING};
@@ -27,6 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Where one server reads them.
 pub(super) struct AnswerDesk {
     house: Arc<House>,
+    queue: ShortString,
     broker: Arc<Broker>,
     line: Line,
     deliveries: Consumer,
@@ -34,24 +36,23 @@ pub(super) struct AnswerDesk {
 }
 
 impl AnswerDesk {
-    pub(super) async fn open(house: &Arc<House>) -> io::Result<Self> {
-        let opened = tokio::time::timeout(OPENING, Self::open_now(house)).await;
+    pub(super) async fn open(house: &Arc<House>, queue: &ShortString) -> io::Result<Self> {
+        let opened = tokio::time::timeout(OPENING, Self::open_now(house, queue)).await;
         opened.unwrap_or_else(|_| {
             let what = format!("the broker did not open a queue for answers within {OPENING:?}");
             Err(io::Error::new(io::ErrorKind::TimedOut, what))
         })
     }
 
-    async fn open_now(house: &Arc<House>) -> io::Result<Self> {
-        house.connector.names.check_answers(&house.id)?;
+    async fn open_now(house: &Arc<House>, queue: &ShortString) -> io::Result<Self> {
         let broker = house.connector.broker();
         let line = Line::open(&broker, &house.connector.exchange).await?;
         line.prefetch(house.connector.prefetch).await?;
-        let queue = line.queue_for_a_time(house.answers.clone(), KEPT).await?;
+        let queue = line.queue_for_a_time(queue.clone(), KEPT).await?;
         let deliveries = line.consume(&queue, true).await?;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { house: house.clone(), broker, line, deliveries, look })
+        Ok(Self { house: house.clone(), queue, broker, line, deliveries, look })
     }
 
     /// Reads answers for as long as the server listens, and after that until its last link has ended: handlers that it
@@ -65,7 +66,7 @@ impl AnswerDesk {
                 if self.is_over() {
                     return;
                 }
-                if let Ok(again) = Self::open(&self.house).await {
+                if let Ok(again) = Self::open(&self.house, &self.queue).await {
                     self = again;
                     backoff.reset();
                     break;

@@ -196,7 +196,7 @@ impl RmqIncoming {
             client: None,
             work: None,
             // It may come back to another server.
-            reply_to: self.house.connector.work_queue.then(|| self.house.answers.clone()),
+            reply_to: self.house.answers.clone(),
             prefetch: *prefetch,
         };
         let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));

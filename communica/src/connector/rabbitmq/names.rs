@@ -64,11 +64,6 @@ impl Names {
         self.queue("work")
     }
 
-    /// Answers to what one server asked of clients while it did work from the shared queue.
-    pub(super) fn answers(&self, server: &str) -> ShortString {
-        self.queue(&format!("answers.{server}"))
-    }
-
     pub(super) fn to_client(&self, client: &str) -> ShortString {
         self.queue(&format!("toClient.{client}"))
     }
@@ -81,18 +76,18 @@ impl Names {
         format!("communica.{}.{what}", self.address).into()
     }
 
-    /// Whether the queue for this server's answers can have its name.
-    pub(super) fn check_answers(&self, server: &str) -> io::Result<()> {
-        let bytes = self.address.len() + server.len() + "communica..answers.".len();
-        if bytes > MAX_BYTES {
-            let what = format!(
-                "the address has {} bytes, of which a server with a work queue leaves room for {}: shorten it",
-                self.address.len(),
-                self.address.len() + MAX_BYTES - bytes
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    /// Answers to what this server asked of clients while it did work from the shared queue.
+    pub(super) fn answers(&self, server: &str) -> io::Result<ShortString> {
+        let name = format!("communica.{}.answers.{server}", self.address);
+        if name.len() <= MAX_BYTES {
+            return Ok(name.into());
         }
-        Ok(())
+        let what = format!(
+            "the address has {} bytes, where a server with a work queue has room for {}: shorten it",
+            self.address.len(),
+            self.address.len() + MAX_BYTES - name.len()
+        );
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
     }
 
     /// Whether queues for this client can have names.

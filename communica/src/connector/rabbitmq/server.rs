@@ -49,10 +49,11 @@ impl Drop for Leaves {
 
 impl RmqListener {
     pub(super) async fn open(connector: &RmqConnector, limits: &Limits) -> io::Result<Self> {
+        connector.check_names("")?;
         let (arrivals, incoming) = mpsc::unbounded_channel();
-        let house = Arc::new(House::new(connector, limits));
-        if connector.work_queue {
-            tokio::spawn(AnswerDesk::open(&house).await?.keep(arrivals.clone()));
+        let house = Arc::new(House::new(connector, limits)?);
+        if let Some(queue) = &house.answers {
+            tokio::spawn(AnswerDesk::open(&house, queue).await?.keep(arrivals.clone()));
         }
         let leaves = Leaves(house.clone());
         let door = Door::open_in_time(&house).await?;
@@ -86,7 +87,7 @@ pub(super) struct House {
     /// In what this server tells all of them, itself included.
     pub(super) id: String,
     /// The queue for answers to what this server asks while it does work from the shared queue.
-    pub(super) answers: ShortString,
+    pub(super) answers: Option<ShortString>,
     /// Clients for whom such work is being done; each of its tickets has a share in its client's.
     working: Mutex<HashMap<String, Arc<()>>>,
     /// The server listens no more.
@@ -94,18 +95,22 @@ pub(super) struct House {
 }
 
 impl House {
-    fn new(connector: &RmqConnector, limits: &Limits) -> Self {
+    fn new(connector: &RmqConnector, limits: &Limits) -> io::Result<Self> {
         let id = crate::random::hex(8);
-        Self {
+        let answers = match connector.work_queue {
+            true => Some(connector.names.answers(&id)?),
+            false => None,
+        };
+        Ok(Self {
             connector: connector.clone(),
             limits: limits.clone(),
             links: Links::default(),
             doorsteps: Doorsteps::default(),
-            answers: connector.names.answers(&id),
+            answers,
             id,
             working: Mutex::default(),
             left: AtomicBool::new(false),
-        }
+        })
     }
 
     pub(super) fn has_left(&self) -> bool {
@@ -193,7 +198,6 @@ impl Door {
 
     async fn open(house: &Arc<House>) -> io::Result<Self> {
         let RmqConnector { names, exchange, .. } = &house.connector;
-        house.connector.check_names("")?;
         let broker = house.connector.broker();
         let line = Line::open(&broker, exchange).await?;
         let news_queue = line.own_queue().await?;

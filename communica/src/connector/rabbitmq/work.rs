@@ -208,7 +208,7 @@ impl WorkIncoming {
             own: None,
             client: None,
             work: None,
-            reply_to: Some(self.house.answers.clone()),
+            reply_to: self.house.answers.clone(),
             prefetch: connector.prefetch,
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));

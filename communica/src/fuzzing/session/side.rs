@@ -115,7 +115,7 @@ impl Side {
     pub(super) fn throw(&mut self, script: &mut Script<'_>) {
         let large = script.byte() % 8 == 7;
         let (number, mut payload) = self.payload(script, large);
-        if self.session.throw(Some("r"), "", &mut payload).is_ok() {
+        if self.session.throw(What { route: Some("r"), ..What::default() }, &mut payload).is_ok() {
             self.sent(number, None, false);
         }
     }
@@ -166,7 +166,7 @@ impl Side {
             return;
         }
         let message = self.running.swap_remove(which % self.running.len());
-        self.session.jobs_done(1, message.payload.len());
+        self.session.jobs_done(1, message.metadata.size());
         self.session.answer(&message.metadata, Ok(message.payload.to_vec().into()));
         self.start_handlers();
     }

@@ -113,18 +113,22 @@ impl Outbox {
         if self.large.is_empty() {
             return;
         }
-        let LargeQueue { messages, amount, answers } = std::mem::take(&mut self.large);
-        self.queued = self.queued.with(amount);
-        self.answers = self.answers.with(answers);
+        let LargeQueue { messages, .. } = std::mem::take(&mut self.large);
         let mut parts = std::mem::take(&mut self.parts).into_iter().peekable();
-        for Large { seq, chunks, .. } in messages {
+        for Large { seq, chunks, is_answer } in messages {
             while let Some(earlier) = parts.next_if(|part| part.seq.is_some_and(|other| other < seq)) {
                 self.parts.push_back(earlier);
             }
             let (metadata, payload) = chunks.whole();
             let mut frame = BytesMut::with_capacity(FRAME_HEAD + metadata.len());
             put_message(&mut frame, payload.len(), |out| out.put_slice(&metadata));
-            self.parts.push_back(Part::new(Some(seq), frame.freeze(), Some(payload)));
+            let mut part = Part::new(Some(seq), frame.freeze(), Some(payload));
+            if is_answer {
+                part.answers = (1, part.len());
+            }
+            self.queued.add(part.len());
+            self.answers.add_many(part.answers.0, part.answers.1);
+            self.parts.push_back(part);
         }
         self.parts.extend(parts);
         self.push_late_cancels();

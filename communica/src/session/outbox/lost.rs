@@ -4,7 +4,7 @@ use super::large::Large;
 use super::{Outbox, TRIES};
 use crate::error::{Fault, FaultKind};
 use crate::session::sent::Entry;
-use crate::wire::{Batch, Kind, Metadata};
+use crate::wire::{Batch, Kind, Metadata, Part};
 
 impl Outbox {
     /// Puts back what a link did not take. What it took stays known, if it is to be repeated. Returns the number of a
@@ -50,10 +50,9 @@ impl Outbox {
         for entry in entries.rev() {
             match entry {
                 Entry::Part(part) => {
+                    let part = with_answers(part);
                     self.queued.add(part.len());
-                    if is_answer(part.metadata().as_ref()) {
-                        self.answers.add(part.len());
-                    }
+                    self.answers.add_many(part.answers.0, part.answers.1);
                     self.parts.push_front(part);
                 }
                 Entry::Large(seq, mut chunks) => {
@@ -107,11 +106,15 @@ impl Outbox {
         if !self.withdrawn.remove(&seq) {
             self.queued.take(part.len());
         }
-        if is_answer(metadata.as_ref()) {
-            self.answers.take(part.len());
-        }
+        self.answers.take_many(part.answers.0, part.answers.1);
         metadata
     }
+}
+
+/// A part of one message that was cut out of another, which knew whether it is an answer.
+pub(super) fn with_answers(mut part: Part) -> Part {
+    part.answers = if is_answer(part.metadata().as_ref()) { (1, part.len()) } else { (0, 0) };
+    part
 }
 
 fn is_answer(metadata: Option<&Metadata>) -> bool {

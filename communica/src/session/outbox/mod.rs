@@ -45,6 +45,13 @@ enum Sort {
     Answers,
 }
 
+struct CancelBehind {
+    seq: u64,
+    /// Number of the request.
+    request: u64,
+    id: String,
+}
+
 pub(super) struct Outbox {
     parts: VecDeque<Part>,
     /// Whole small frames, still growing; they belong behind `parts`.
@@ -52,6 +59,7 @@ pub(super) struct Outbox {
     /// Number of the first message in `tail`, and how many there are.
     tail_seq: u64,
     tail_messages: u64,
+    tail_answers: Amount,
     /// Bytes that the next buffer should have room for.
     room_ahead: usize,
     next_seq: u64,
@@ -73,6 +81,8 @@ pub(super) struct Outbox {
     stored: bool,
     /// Numbers and ids of large requests that were given up when a part of them had gone out.
     late_cancels: Vec<(u64, String)>,
+    /// Cancels of large requests that a link took whole and may have to take again.
+    cancels_behind: Vec<CancelBehind>,
     kept: Kept,
     /// What the link takes is kept until the peer has it.
     resumes: bool,
@@ -94,6 +104,7 @@ impl Outbox {
             tail: BytesMut::new(),
             tail_seq: 0,
             tail_messages: 0,
+            tail_answers: Amount::default(),
             room_ahead: 0,
             next_seq: 0,
             large: LargeQueue::default(),
@@ -106,6 +117,7 @@ impl Outbox {
             answers: Amount::default(),
             stored: false,
             late_cancels: Vec::new(),
+            cancels_behind: Vec::new(),
             kept: Kept::default(),
             resumes: false,
             sent: Sent::default(),
@@ -139,6 +151,11 @@ impl Outbox {
         if self.large.find(seq).is_some() {
             self.late_cancels.push((seq, id.to_owned()));
             return;
+        }
+        if self.sent.holds_large(seq) {
+            let sent = &self.sent;
+            self.cancels_behind.retain(|cancel| sent.holds_large(cancel.request));
+            self.cancels_behind.push(CancelBehind { seq: self.next_seq, request: seq, id: id.to_owned() });
         }
         let repeatable = false;
         self.push(Vec::new().into(), Sort::Asks { repeatable }, |out| {
@@ -182,8 +199,11 @@ impl Outbox {
             self.seal();
             let mut frame = BytesMut::new();
             put_message(&mut frame, size, put_metadata);
-            let part = Part::new(Some(seq), frame.freeze(), Some(payload.into_bytes()));
+            let mut part = Part::new(Some(seq), frame.freeze(), Some(payload.into_bytes()));
             let bytes = part.len();
+            if is_answer {
+                part.answers = (1, bytes);
+            }
             if keep {
                 self.repeatable.insert(seq, Entry::Part(part.clone()));
             }
@@ -198,7 +218,11 @@ impl Outbox {
             let before = self.tail.len();
             put_message(&mut self.tail, size, put_metadata);
             self.tail.put_slice(&payload);
-            self.tail.len() - before
+            let bytes = self.tail.len() - before;
+            if is_answer {
+                self.tail_answers.add(bytes);
+            }
+            bytes
         };
         self.queued.add(bytes);
         if is_answer {
@@ -222,14 +246,20 @@ impl Outbox {
             self.room_ahead = self.tail.len() * 4;
             let frames = self.tail.split().freeze();
             let messages = std::mem::take(&mut self.tail_messages);
-            lean::push(&mut self.parts, Part::many(self.tail_seq, messages, frames));
+            let mut part = Part::many(self.tail_seq, messages, frames);
+            part.answers = std::mem::take(&mut self.tail_answers).as_pair();
+            lean::push(&mut self.parts, part);
         }
     }
 
-    /// No more fits. The large message that is under way does not count.
+    /// No more fits, or nothing goes out for now.
     pub(super) fn meets(&self, quota: Quota) -> bool {
-        let waiting = self.queued.with(self.large.waiting()).with(self.kept.amount());
-        waiting.meets(quota) || self.window_is_full()
+        self.holds(quota) || self.window_is_full()
+    }
+
+    /// So much waits to go out. The large message that is under way does not count.
+    pub(super) fn holds(&self, quota: Quota) -> bool {
+        self.queued.with(self.large.waiting()).with(self.kept.amount()).meets(quota)
     }
 
     /// So much is on its way that nothing more goes out before the peer says what came.
@@ -265,6 +295,7 @@ impl Outbox {
                 self.sent.take(Entry::Part(part.clone()));
             }
             self.queued.take_many(part.messages, part.len());
+            self.answers.take_many(part.answers.0, part.answers.1);
             batch.push(part);
             if self.window_is_full() {
                 break;

@@ -11,6 +11,12 @@ impl Outbox {
         if !self.sent.came(came) {
             return false;
         }
+        let cancels = std::mem::take(&mut self.cancels_behind).into_iter();
+        // What small messages say must not overtake what it is about.
+        for cancel in cancels.filter(|cancel| self.sent.holds_large(cancel.request)) {
+            self.withdrawn.insert(cancel.seq);
+            self.late_cancels.push((cancel.request, cancel.id));
+        }
         let rest = self.sent.take_rest();
         self.put_back(rest.into_iter());
         true

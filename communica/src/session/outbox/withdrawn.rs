@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Outbox;
 use super::large::LargeQueue;
+use super::lost::with_answers;
 use crate::session::amount::Amount;
 use crate::wire::Part;
 
@@ -44,7 +45,8 @@ impl Outbox {
         }
         let withdrawn = std::mem::take(&mut self.withdrawn);
         let messages = std::mem::take(&mut self.parts).into_iter().flat_map(Part::split);
-        self.parts = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq))).collect();
+        let kept = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq)));
+        self.parts = kept.map(with_answers).collect();
     }
 
     /// Drops everything. Returns the numbers of what was dropped.
@@ -56,6 +58,7 @@ impl Outbox {
         self.sent.restart(0);
         self.repeated.clear();
         self.late_cancels.clear();
+        self.cancels_behind.clear();
         self.kept.clear();
         self.repeatable.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());

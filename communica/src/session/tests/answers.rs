@@ -23,7 +23,7 @@ fn answer(server: &mut Pair, size: usize) -> usize {
         started.reverse();
         while let Some(job) = started.pop() {
             server.answer(&job.metadata, Ok(vec![b'x'; size].into()));
-            server.jobs_done(1, job.payload.len());
+            server.jobs_done(1, job.metadata.size());
             count += 1;
             if server.give_back_if_full(&mut started, &mut mine) {
                 return count;

@@ -220,21 +220,21 @@ fn a_full_queue_says_so_and_a_large_message_never_goes() {
     let refused = client.request(What::default(), &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
     for _ in 0..2 {
-        client.throw(None, "", &mut payload("x")).unwrap();
+        client.throw(What::default(), &mut payload("x")).unwrap();
     }
     let mut kept = payload("x");
-    assert_eq!(client.throw(None, "", &mut kept).unwrap_err(), Refused::Full);
+    assert_eq!(client.throw(What::default(), &mut kept).unwrap_err(), Refused::Full);
     assert!(kept.is_some(), "what was refused is still the caller's");
     let mut batch = Batch::default();
     assert!(client.fill(&mut batch, true), "there is room again");
-    assert!(client.throw(None, "", &mut kept).is_ok());
+    assert!(client.throw(What::default(), &mut kept).is_ok());
 }
 
 #[test]
 fn reading_stops_at_the_bound_unless_an_answer_may_be_behind_it() {
     let limits = Limits::new().waiting(2, 1 << 20).running(1);
     let (mut client, mut server) = (session("c", &limits), session("s", &limits));
-    let throw = |client: &mut Pair| client.throw(None, "", &mut payload("x")).map(drop).unwrap();
+    let throw = |client: &mut Pair| client.throw(What::default(), &mut payload("x")).map(drop).unwrap();
     throw(&mut client);
     deliver(&mut client, &mut server);
     assert_eq!(server.intake(), Intake::Open);
@@ -283,10 +283,10 @@ fn a_draining_side_handles_what_came_and_refuses_what_comes() {
 #[test]
 fn the_driver_is_woken_once_until_it_looks() {
     let mut client = session("c", &limits());
-    assert_eq!(client.throw(None, "", &mut payload("a")).unwrap(), Some("driver"));
-    assert_eq!(client.throw(None, "", &mut payload("b")).unwrap(), None);
+    assert_eq!(client.throw(What::default(), &mut payload("a")).unwrap(), Some("driver"));
+    assert_eq!(client.throw(What::default(), &mut payload("b")).unwrap(), None);
     let _ = client.driver_looks(|known| known.unwrap());
-    assert_eq!(client.throw(None, "", &mut payload("c")).unwrap(), Some("driver"));
+    assert_eq!(client.throw(What::default(), &mut payload("c")).unwrap(), Some("driver"));
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_call_alone_asks_to_be_sent_at_once() {
 #[test]
 fn the_answer_to_a_throw_is_not_sent() {
     let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
-    client.throw(Some("route"), "", &mut payload("x")).unwrap();
+    client.throw(What { route: Some("route"), ..What::default() }, &mut payload("x")).unwrap();
     deliver(&mut client, &mut server);
     for message in start(&mut server) {
         server.answer(&message.metadata, Err(Fault::new(FaultKind::Req, "no", None)));
@@ -384,7 +384,7 @@ fn a_message_that_is_given_up_leaves_its_room() {
         }
         assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
         client.link_up(Delivery::Direct, None);
-        client.throw(None, "", &mut payload("next")).expect("nothing is queued");
+        client.throw(What::default(), &mut payload("next")).expect("nothing is queued");
     }
 }
 
@@ -393,11 +393,11 @@ fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
     let limits = Limits::new().waiting(1000, 2_000);
     let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
     for size in [1_000, 1_000, 10, 5_000, 10] {
-        client.throw(None, "", &mut payload(&"x".repeat(size))).unwrap();
+        client.throw(What::default(), &mut payload(&"x".repeat(size))).unwrap();
     }
     deliver(&mut client, &mut server);
     let done = |server: &mut Pair, started: &[Message]| {
-        server.jobs_done(started.len(), started.iter().map(|message| message.payload.len()).sum());
+        server.jobs_done(started.len(), started.iter().map(|message| message.metadata.size()).sum());
     };
     for count in [2, 1, 1, 1] {
         assert!(server.may_start_jobs());
@@ -413,7 +413,8 @@ fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
 fn small_messages_do_not_wait_for_room_while_a_large_one_is_under_way() {
     let limits = limits().queued(100, 100_000);
     let mut client = session("c", &limits);
-    let throw = |client: &mut Pair, bytes| client.throw(None, "", &mut payload(&"x".repeat(bytes))).map(drop);
+    let throw =
+        |client: &mut Pair, bytes| client.throw(What::default(), &mut payload(&"x".repeat(bytes))).map(drop);
     throw(&mut client, 200_000).unwrap();
     for _ in 0..3 {
         throw(&mut client, 100).unwrap();

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::wire::hello::{About, Heard as HeardOf};
-use crate::wire::{Decoder, Feature, Received, WireLimits};
+use crate::wire::{Decoder, Feature, Kind, Received, WireLimits};
 
 /// Two sessions and the bytes between them.
 struct Road {
@@ -141,7 +141,7 @@ fn say(side: &mut Pair, log: &mut Log, size: usize) {
             return;
         };
         log.asked.insert(number, requested.call);
-    } else if side.throw(None, "", &mut text).is_err() {
+    } else if side.throw(What::default(), &mut text).is_err() {
         log.thrown -= 1;
     }
 }
@@ -251,7 +251,7 @@ fn calls_to_a_process_that_is_another_now_end_and_unsent_ones_go_to_it() {
         road.sides[0].request(what, &mut payload("again")).unwrap().call
     };
     road.send_all(0);
-    road.sides[0].throw(None, "", &mut payload("lost")).unwrap();
+    road.sides[0].throw(What::default(), &mut payload("lost")).unwrap();
     road.send_all(0);
     road.cut([Batch::default(), Batch::default()]);
     let unsent = request(&mut road.sides[0], "unsent");
@@ -275,7 +275,7 @@ fn calls_to_a_process_that_is_another_now_end_and_unsent_ones_go_to_it() {
 fn a_client_that_was_started_anew_gets_nothing_that_the_earlier_one_asked_for() {
     let mut road = Road::new(&limits());
     request(&mut road.sides[0], "old");
-    road.sides[0].throw(None, "", &mut payload("thrown")).unwrap();
+    road.sides[0].throw(What::default(), &mut payload("thrown")).unwrap();
     road.send_all(0);
     road.receive(1, usize::MAX);
     road.cut([Batch::default(), Batch::default()]);
@@ -291,7 +291,7 @@ fn what_the_server_said_before_the_client_had_its_hello_is_repeated() {
     let mut hello = client.about(None);
     hello.heard = Some(HeardOf { instance: server.about(None).instance, messages: 0 });
     server.link_up(Delivery::Direct, Some(hello));
-    server.throw(None, "", &mut payload("early")).unwrap();
+    server.throw(What::default(), &mut payload("early")).unwrap();
     assert_eq!(carry(&mut server).len(), 1);
     server.link_lost(Batch::default(), "cut", Lost::Cut);
     shake(&mut client, &mut server);
@@ -322,7 +322,7 @@ fn a_goodbye_ends_what_was_sent() {
 fn cut_and_check(road: &mut Road) {
     road.cut([Batch::default(), Batch::default()]);
     road.reconnect();
-    road.sides[0].throw(None, "", &mut payload("more")).unwrap();
+    road.sides[0].throw(What::default(), &mut payload("more")).unwrap();
     road.send_all(0);
     road.receive(1, usize::MAX);
     assert_eq!(texts(&start(&mut road.sides[1])), ["more"]);
@@ -347,16 +347,16 @@ fn acknowledgements_free_the_window_and_wake_who_waits_for_room() {
     let limits = Limits::new().unacknowledged(8, 1 << 20);
     let mut road = Road::new(&limits);
     for _ in 0..8 {
-        road.sides[0].throw(None, "", &mut payload("x")).unwrap();
+        road.sides[0].throw(What::default(), &mut payload("x")).unwrap();
     }
     road.send_all(0);
-    assert_eq!(road.sides[0].throw(None, "", &mut payload("no")), Err(Refused::Full));
+    assert_eq!(road.sides[0].throw(What::default(), &mut payload("no")), Err(Refused::Full));
     road.receive(1, usize::MAX);
     // It knows how little the other side keeps.
     assert!(road.sides[1].has_unsent());
     let acknowledgement = carry(&mut road.sides[1]).remove(0);
     assert_eq!(road.sides[0].receive(acknowledgement.clone()), Event::Room);
-    assert!(road.sides[0].throw(None, "", &mut payload("yes")).is_ok());
+    assert!(road.sides[0].throw(What::default(), &mut payload("yes")).is_ok());
     assert_eq!(road.sides[0].receive(acknowledgement), Event::Noted, "the same again");
 }
 
@@ -366,7 +366,7 @@ fn what_came_of_messages_that_were_queued_together_makes_room() {
     let mut road = Road::new(&limits);
     road.cut([Batch::default(), Batch::default()]);
     for number in 0..9 {
-        road.sides[0].throw(None, "", &mut payload(&number.to_string())).unwrap();
+        road.sides[0].throw(What::default(), &mut payload(&number.to_string())).unwrap();
     }
     road.reconnect();
     road.send_all(0);
@@ -402,7 +402,7 @@ fn what_the_client_said_before_the_server_had_its_link_is_repeated() {
     let (mut client, mut server) = (fresh("c", &limits()), fresh("s", &limits()));
     let answer = server.about(Some(&client.about(None)));
     client.link_up(Delivery::Direct, Some(answer));
-    client.throw(None, "", &mut payload("early")).unwrap();
+    client.throw(What::default(), &mut payload("early")).unwrap();
     assert_eq!(carry(&mut client).len(), 1);
     client.link_lost(Batch::default(), "cut", Lost::Cut);
     shake(&mut client, &mut server);
@@ -416,7 +416,7 @@ fn however_often_a_peer_comes_back_no_more_than_the_window_is_kept_for_it() {
     road.cut([Batch::default(), Batch::default()]);
     for number in 0..20 {
         // Too large to share a buffer with others.
-        let _ = road.sides[0].throw(None, "", &mut payload(&format!("{number:020000}")));
+        let _ = road.sides[0].throw(What::default(), &mut payload(&format!("{number:020000}")));
     }
     for _ in 0..3 {
         road.reconnect();
@@ -454,7 +454,7 @@ fn a_call_that_is_given_up_stops_before_it_starts_and_while_it_runs() {
     let mut road = Road::new(&limits());
     let waiting = request(&mut road.sides[0], "waiting");
     let running = request(&mut road.sides[0], "running");
-    let throw = |road: &mut Road| road.sides[0].throw(None, "", &mut payload("throw")).unwrap();
+    let throw = |road: &mut Road| road.sides[0].throw(What::default(), &mut payload("throw")).unwrap();
     throw(&mut road);
     road.send_all(0);
     assert!(!road.sides[0].abandon(waiting).unsent);
@@ -515,4 +515,51 @@ fn a_message_that_the_peer_does_not_accept_is_not_sent() {
     shake(&mut client, &mut server);
     let refused = client.request(What::default(), &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
+}
+
+#[test]
+fn handlers_go_on_while_the_queue_is_never_empty() {
+    let mut road = Road::new(&Limits::new().unacknowledged(10, usize::MAX).queued(100, usize::MAX));
+    let mut answered = 0;
+    for round in 0..300 {
+        // Somebody fills the queue whenever there is room, with messages that are parts of their own.
+        while road.sides[1].throw(What::default(), &mut payload(&"x".repeat(20_000))).is_ok() {}
+        let _ = request(&mut road.sides[0], "x");
+        road.send_all(0);
+        road.receive(1, usize::MAX);
+        for job in start(&mut road.sides[1]) {
+            road.sides[1].answer(&job.metadata, Ok(Vec::new().into()));
+            road.sides[1].jobs_done(1, job.metadata.size());
+            answered += 1;
+        }
+        assert!(answered + 20 > round, "of {round} requests {answered} were answered, and few answers wait");
+        road.send(1, usize::MAX);
+        road.receive(0, usize::MAX);
+        for job in start(&mut road.sides[0]) {
+            road.sides[0].answer(&job.metadata, Ok(Vec::new().into()));
+            road.sides[0].jobs_done(1, job.metadata.size());
+        }
+        // What came makes room in the window.
+        road.send_all(0);
+        road.receive(1, usize::MAX);
+        assert!(!road.sides[1].outbox.is_empty());
+    }
+}
+
+#[test]
+fn the_word_that_nobody_waits_does_not_overtake_a_large_request_that_is_repeated() {
+    let mut road = Road::new(&limits());
+    let call = request(&mut road.sides[0], &"x".repeat(10_000));
+    road.send_all(0);
+    road.pipes[0] = Pipe::new();
+    assert!(!road.sides[0].abandon(call).unsent, "the link took all of it");
+    road.cut([Batch::default(), Batch::default()]);
+    road.reconnect();
+    road.send_all(0);
+    let (mut decoder, mut bytes) = (Pipe::new().decoder, std::mem::take(&mut road.pipes[0].bytes));
+    let mut kinds = Vec::new();
+    while let Ok(Some(Received::Message(message))) = decoder.next(&mut bytes) {
+        kinds.push(message.metadata.kind());
+    }
+    assert_eq!(kinds, [Kind::Request, Kind::Cancel]);
 }

@@ -112,7 +112,7 @@ fn what_was_not_confirmed_is_repeated_under_its_stamp_and_in_order() {
 fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     let mut client = linked("c");
     let calls = ["a", "b", "c", "d"].map(|text| request(&mut client, text));
-    let _ = client.throw(Some("route"), "", &mut payload("thrown")).unwrap();
+    let _ = client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
     let first = publish(&mut client);
     client.confirmed(5);
     // One has its answer, one is not waited for, one throw is nobody's to repeat.
@@ -143,7 +143,7 @@ fn answer_all(server: &mut Pair) {
 fn a_request_is_settled_when_its_answer_is_confirmed_and_a_throw_when_it_is_done() {
     let (mut client, mut server, settled) = (linked("c"), linked("s"), Settled::default());
     request(&mut client, "asked");
-    let _ = client.throw(Some("route"), "", &mut payload("thrown")).unwrap();
+    let _ = client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
     for (message, stamp) in publish(&mut client) {
         settled.deliver(&message, &stamp, &mut server);
     }
@@ -181,7 +181,8 @@ fn only_so_many_settled_messages_are_remembered() {
     let mut server = session("s", &Limits::new().remembered(2));
     let (mut client, settled) = (linked("c"), Settled::default());
     let throw = |client: &mut Pair| {
-        let _ = client.throw(Some("route"), "", &mut payload("thrown")).unwrap();
+        let _ =
+            client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
         publish(client).remove(0)
     };
     let thrown = [throw(&mut client), throw(&mut client), throw(&mut client)];
@@ -201,7 +202,9 @@ fn unconfirmed_messages_fill_the_queue_until_they_are_confirmed() {
     request(&mut client, "a");
     request(&mut client, "b");
     publish(&mut client);
-    let third = |client: &mut Pair| client.throw(Some("route"), "", &mut payload("c")).map(|_| ());
+    let third = |client: &mut Pair| {
+        client.throw(What { route: Some("route"), ..What::default() }, &mut payload("c")).map(|_| ())
+    };
     assert_eq!(third(&mut client), Err(Refused::Full));
     assert!(client.has_output() && !client.has_unsent());
     assert!(client.confirmed(1), "there is room again");

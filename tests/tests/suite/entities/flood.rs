@@ -203,3 +203,45 @@ async fn callers_wait_for_room_in_the_queue_and_go_on() {
     })
     .await;
 }
+
+/// Every handler says something to who called it, and waits until there is room for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sides_that_flood_each_other_with_throws_whose_handlers_throw_back_both_finish() {
+    const THROWS: i64 = 50_000;
+    fn routes() -> (RouteTable, mpsc::UnboundedReceiver<i64>) {
+        let (routes, noted) = noting(RouteTable::new(), "back");
+        let back = |cx: Context, number: i64| async move { cx.peer().throw("back", &number).await };
+        (routes.route("there", back), noted)
+    }
+    within(60, async {
+        let limits = Limits::new().queued(16, 1 << 20).waiting(16, 1 << 20).running(16);
+        let connector = LocalConnector::new(unique("flood"));
+        let (server_routes, mut at_server) = routes();
+        let (client_routes, mut at_client) = routes();
+        let server = RouteServer::new(connector.clone(), server_routes).limits(limits.clone());
+        let server = server.start().await.unwrap();
+        let client = RouteClient::builder(connector).routes(client_routes).limits(limits).client_id("w1");
+        let client = client.connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        let sides = [client.into_caller(), peer];
+        let floods = sides.map(|side| {
+            tokio::spawn(async move {
+                for number in 0..THROWS {
+                    side.throw("there", &number).await.unwrap();
+                }
+                // It keeps the link.
+                side
+            })
+        });
+        for came in [&mut at_server, &mut at_client] {
+            // Those that wait for room have no order.
+            for _ in 0..THROWS {
+                came.recv().await.expect("all of them come");
+            }
+        }
+        for flood in floods {
+            flood.await.unwrap();
+        }
+    })
+    .await;
+}
