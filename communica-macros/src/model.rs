@@ -4,7 +4,10 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, FnArg, ItemTrait, Pat, PatType, Path, Receiver, TraitItem, TraitItemFn, Type};
+use syn::{
+    AttrStyle, Attribute, Expr, FnArg, ItemTrait, Pat, PatType, Path, Receiver, ReceiverKind, TraitItem,
+    TraitItemFn, Type,
+};
 
 use crate::args::ServiceArgs;
 use crate::attrs::Attrs;
@@ -49,9 +52,14 @@ pub(crate) struct Arg {
 
 impl Service {
     pub(crate) fn of(mut item: ItemTrait, args: ServiceArgs, errors: &mut Errors) -> Self {
+        item.attrs.iter_mut().for_each(outside);
         RouteArgs::refuse(&mut item.attrs, errors);
         let methods = item.items.iter_mut().filter_map(|inner| match inner {
             TraitItem::Fn(method) => {
+                method.attrs.iter_mut().for_each(outside);
+                if let Some(FnArg::Receiver(receiver)) = method.sig.inputs.first_mut() {
+                    shorten(receiver);
+                }
                 let settings = RouteArgs::take(&mut method.attrs, errors);
                 Some(Method::of(method.clone(), settings, &args))
             }
@@ -146,6 +154,21 @@ impl Arg {
 
     pub(crate) fn ty(&self) -> &Type {
         &self.item.ty
+    }
+}
+
+/// `#![allow(…)]` inside of an item becomes `#[allow(…)]` before it, where copies of it can stand too.
+fn outside(attr: &mut Attribute) {
+    attr.style = AttrStyle::Outer;
+}
+
+/// `self: &Self` becomes `&self`, which is the same.
+fn shorten(receiver: &mut Receiver) {
+    let ReceiverKind::Typed(_, ty) = &receiver.kind else { return };
+    let Type::Reference(reference) = shape::peel(ty) else { return };
+    let same = matches!(shape::peel(&reference.elem), Type::Path(path) if path.path.is_ident("Self"));
+    if same && receiver.mutability.is_none() && reference.mutability.is_none() {
+        receiver.kind = ReceiverKind::Reference(reference.and_token, reference.lifetime.clone(), None);
     }
 }
 

@@ -51,9 +51,11 @@ pub(crate) fn parameters(count: usize) -> Vec<Ident> {
 }
 
 /// The client's generic parameter: `C`, which reads well in documentation, or a longer name where the
-/// methods use `C` for something else, or a macro could.
+/// methods or their formats use `C` for something else, or a macro could.
 pub(crate) fn caller(service: &Service) -> Ident {
-    let taken = service.methods.iter().any(|method| mentions_c(method.item.sig.to_token_stream()));
+    let taken = service.methods.iter().any(|method| {
+        mentions_c(method.item.sig.to_token_stream()) || mentions_c(method.serializer.to_token_stream())
+    });
     Ident::new(if taken { "__CommunicaC" } else { "C" }, Span::mixed_site())
 }
 

@@ -49,7 +49,11 @@ fn the_trait_stays_as_written_with_send_on_its_futures() {
     has(&text, "-> impl ::core::future::Future<Output = i64> + ::core::marker::Send;");
     has(
         &text,
-        "Send where Self: ::core::marker::Sync, { async move { let line = line; self.write(line).await } }",
+        "Send where Self: ::core::marker::Sync, { async move { if let ::core::option::Option::Some(result)",
+    );
+    has(
+        &text,
+        "::core::option::Option::None::<()> { return result; } let line = line; self.write(line).await } }",
     );
     has(&text, "fn quick(&self) -> std::io::Result<u8>;");
 }

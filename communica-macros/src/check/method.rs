@@ -25,7 +25,8 @@ pub(super) fn check(service: &Service, method: &Method, errors: &mut Errors) {
     }
 }
 
-/// The client has some methods of its own, and a `throw_x` for each `x`.
+/// The client has some methods of its own, and a `throw_x` for each `x`. Where one of these two has `cfg`, the other may
+/// be alone in the end.
 fn free_name(service: &Service, method: &Method, errors: &mut Errors) {
     let name = method.name();
     if name == names::INTO_ROUTES || names::CLIENT_OWN.contains(&name.as_str()) {
@@ -35,9 +36,10 @@ fn free_name(service: &Service, method: &Method, errors: &mut Errors) {
             format!("`{name}` is what the {owner} gets from this macro: name the method otherwise"),
         );
     }
-    let thrown = name.strip_prefix("throw_");
-    if let Some(other) = thrown.filter(|other| service.methods.iter().any(|method| method.name() == **other))
-    {
+    let always = |method: &Method| method.attrs.cfg.is_empty();
+    let thrown = name.strip_prefix("throw_").filter(|_| always(method));
+    let is_there = |name: &str| service.methods.iter().any(|other| other.name() == name && always(other));
+    if let Some(other) = thrown.filter(|other| is_there(other)) {
         errors.at(
             method.ident(),
             format!("the client's `{name}` is the throw of `{other}`: name this method otherwise"),
@@ -96,6 +98,9 @@ fn shared_receiver(method: &Method, errors: &mut Errors) {
         ReceiverKind::Reference(_, _, None) => {}
         ReceiverKind::Reference(_, _, Some(_)) => {
             errors.at(receiver, "calls run side by side: take `&self`, and keep what changes behind a lock");
+        }
+        ReceiverKind::Typed(..) => {
+            errors.at(receiver, "a call borrows the value, and takes it in no other form: write `&self`");
         }
         _ => errors.at(receiver, "the value serves more than one call: take `&self`"),
     }

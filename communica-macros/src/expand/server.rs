@@ -4,10 +4,11 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Block, Expr, FnArg, Pat, ReturnType, Signature, Stmt, TraitItem, TraitItemFn, parse_quote};
 
-use super::place_of;
 use super::routes::into_routes;
+use super::{place_of, placed};
 use crate::attrs::Attrs;
 use crate::model::{Method, Service, plain_name};
+use crate::names;
 
 pub(super) fn service_trait(service: &Service) -> TokenStream {
     let mut item = service.item.clone();
@@ -49,12 +50,17 @@ fn with_send(method: &Method) -> TraitItemFn {
 
 /// `T` → `impl Future<Output = T> + Send`
 pub(super) fn future_of(sig: &Signature) -> ReturnType {
-    let (output, place) = match &sig.output {
-        ReturnType::Default => (quote!(()), place_of(&sig.ident)),
-        ReturnType::Type(_, ty) => (quote!(#ty), place_of(ty)),
-    };
+    let (output, place) = result_of(sig);
     let future = quote_spanned!(place=> impl ::core::future::Future<Output = #output> + ::core::marker::Send);
     parse_quote!(-> #future)
+}
+
+/// The result's type, and where it was written, or where it was left out.
+fn result_of(sig: &Signature) -> (TokenStream, Span) {
+    match &sig.output {
+        ReturnType::Default => (quote!(()), place_of(&sig.ident)),
+        ReturnType::Type(_, ty) => (quote!(#ty), place_of(ty)),
+    }
 }
 
 /// The body as a future that owns every argument until it ends, as the one of an `async fn` does.
@@ -65,8 +71,21 @@ fn waiting(method: &Method, body: &Block) -> Block {
         quote!(#(#lint)* let #mutability #ident = #ident;)
     });
     let (statements, span) = (&body.stmts, Span::call_site().located_at(body.brace_token.span.join()));
-    let future = quote_spanned!(span=> async move { #(#keep)* #(#statements)* });
+    let typed = typed(&method.item.sig);
+    let future = quote_spanned!(span=> async move { #typed #(#keep)* #(#statements)* });
     Block { brace_token: body.brace_token, stmts: vec![Stmt::Expr(Expr::Verbatim(future), None)] }
+}
+
+/// An `async` block cannot name its type: a first `return`, which never runs, does. So what the body gives becomes the
+/// result (`Box<[u8; 3]>` a `Box<[u8]>`), and what does not fit is told where it is given.
+fn typed(sig: &Signature) -> TokenStream {
+    let (output, place) = result_of(sig);
+    let result = placed(names::variable("result"), place);
+    quote_spanned! {place=>
+        if let ::core::option::Option::Some(#result) = ::core::option::Option::None::<#output> {
+            return #result;
+        }
+    }
 }
 
 fn without_mut(input: &mut FnArg) {

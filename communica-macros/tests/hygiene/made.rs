@@ -17,6 +17,9 @@ pub(crate) mod renamed {
                 #[route(idempotent, named)]
                 async fn $method(&self, cx: &library::Context, $argument: $ty, count: u8) -> Vec<u8>;
                 async fn lend(&self, $argument: &$ty) -> Result<(), $error>;
+                async fn boxed(&self, $argument: $ty) -> Box<[$ty]> {
+                    Box::new([$argument])
+                }
             }
 
             #[derive(Debug, library::ServiceError)]
@@ -51,6 +54,7 @@ fn a_macro_may_write_the_service() {
         let made = renamed::MadeClient::new(client);
         assert_eq!(made.repeat(7, 2).await.unwrap(), [7, 7]);
         assert!(made.lend(&1).await.is_err());
+        assert_eq!(*made.boxed(1).await.unwrap(), [1]);
     });
 }
 

@@ -129,3 +129,41 @@ fn users_types_may_have_any_name() {
         assert_eq!((fault.0, message.0, data.0, value0.0), (1, 2, 3, 4));
     });
 }
+
+/// Formats with the name of the client's type parameter.
+mod formats {
+    use communica::{JsonSerializer, MsgPackSerializer};
+
+    pub(crate) type C = MsgPackSerializer;
+    pub(crate) mod other {
+        pub(crate) type C = super::JsonSerializer;
+    }
+
+    #[communica::service(serializer = C::default())]
+    pub(crate) trait Formats {
+        async fn add(&self, a: u8, b: u8) -> u8;
+        #[route(serializer = other::C::default())]
+        async fn other(&self, text: &str) -> usize {
+            text.len()
+        }
+    }
+
+    impl Formats for () {
+        async fn add(&self, a: u8, b: u8) -> u8 {
+            a + b
+        }
+    }
+}
+
+#[test]
+fn a_format_may_have_the_name_of_a_type_parameter() {
+    use formats::Formats as _;
+    served("formats", ().into_routes(), |client| async move {
+        let formats = formats::FormatsClient::new(&client);
+        assert_eq!(formats.add(1, 2).await.unwrap(), 3);
+        assert_eq!(formats.other("ab").await.unwrap(), 2);
+        formats.throw_add(1, 2).await.unwrap();
+        let length: usize = client.request("other", "abc").await.unwrap();
+        assert_eq!(length, 3);
+    });
+}

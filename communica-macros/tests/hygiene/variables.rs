@@ -38,8 +38,8 @@ mod words {
         fn blocks(&self, handler: &Context, text: Option<&str>, error: &[u8], value: &u8) -> u8;
         async fn r#async(&self, r#type: u8, r#self_: u8) -> u8;
         async fn r#move(&self, r#match: &str) -> Result<u8, crate::made::renamed::Worse>;
-        async fn kept(&self, service: u8, _hidden: u8) -> u8 {
-            service
+        async fn kept(&self, service: u8, result: u8, _hidden: u8) -> u8 {
+            service + result
         }
     }
 
@@ -101,7 +101,7 @@ fn arguments_may_have_any_name() {
         assert_eq!(words.r#loop(2).await.unwrap(), 5);
         assert_eq!(words.blocks(Some("ab"), &[1], &2).await.unwrap(), 8);
         assert_eq!(words.r#async(1, 2).await.unwrap(), 3);
-        assert_eq!(words.kept(4, 5).await.unwrap(), 4);
+        assert_eq!(words.kept(4, 5, 6).await.unwrap(), 9);
         words.throw_async(1, 2).await.unwrap();
         let error = words.r#move("abc").await.unwrap_err();
         assert!(matches!(error, communica::CallError::Service(renamed::Worse { r#type: 3 })));

@@ -6,6 +6,7 @@ use communica::{MemoryConnector, RouteClient, RouteServer, RouteTable};
 
 mod attributes;
 mod blocking;
+mod bodies;
 mod changes;
 mod context;
 mod desk;

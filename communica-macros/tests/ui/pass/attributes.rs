@@ -26,6 +26,31 @@ mod api {
     pub(crate) trait old_desk {
         async fn plus(&self, a: u8, b: u8) -> u8;
     }
+
+    #[communica::service]
+    pub(crate) trait inner_desk {
+        //! Attributes may stand inside of what they are for.
+        #![allow(non_camel_case_types, non_snake_case)]
+        async fn Plus(&self, a: u8, b: u8) -> u8;
+        async fn one(&self, a: u8) -> u8 {
+            //! Always the same.
+            #![allow(unused_variables)]
+            1
+        }
+        fn quick(&self, a: u8) -> u8 {
+            #![expect(unused_variables)]
+            1
+        }
+        fn dated(&self) -> u8 {
+            #![deprecated]
+            #![route(name = "old")]
+            1
+        }
+        async fn gone(&self, a: Missing) -> u8 {
+            #![cfg(any())]
+            1
+        }
+    }
 }
 
 use api::Desk;
@@ -47,6 +72,13 @@ async fn uses(desk: api::DeskClient) {
     desk.Add(1, 2).await.unwrap();
 }
 
+async fn uses_inner(desk: api::inner_deskClient) {
+    desk.Plus(1, 2).await.unwrap();
+    desk.one(1).await.unwrap();
+    #[expect(deprecated)]
+    desk.dated().await.unwrap();
+}
+
 fn main() {
-    let _ = (().into_routes(), uses);
+    let _ = (().into_routes(), uses, uses_inner);
 }

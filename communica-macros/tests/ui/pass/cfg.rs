@@ -15,6 +15,9 @@ pub trait Desk {
     fn plain(&self) -> Missing {
         Missing
     }
+    #[cfg(any())]
+    async fn throw_number(&self, value: Missing);
+    async fn throw_plain(&self);
 }
 
 #[communica::service]
@@ -27,10 +30,12 @@ impl Desk for u8 {
     async fn number(&self, value: u8) -> u8 {
         *self + value
     }
+    async fn throw_plain(&self) {}
 }
 
 async fn uses(desk: DeskClient) -> u8 {
     desk.throw_number(1).await.unwrap();
+    desk.throw_plain().await.unwrap();
     desk.number(1).await.unwrap()
 }
 
