@@ -12,7 +12,7 @@ use crate::wire::WireLimits;
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 32 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
-/// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait |
+/// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait; handlers have more room, see there |
 /// | [`peers`](Self::peers) | 10,000 | a new client is refused, with the reason |
 /// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
@@ -34,6 +34,7 @@ use crate::wire::WireLimits;
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
+/// | what handlers say to the peer that called them | twice `queued`, `waiting`, `running` and 8,192 together; twice `queued` and `waiting` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | as many as wait | a handler more runs to its end |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
@@ -122,7 +123,8 @@ impl Limits {
     }
 
     /// Handlers of one peer that were started and wait for something. At least 1. The payloads that they were given have
-    /// together as many bytes as may [wait](Self::waiting), unless there is but one.
+    /// together as many bytes as may [wait](Self::waiting), unless there is but one. One that blocks on a thread of its own
+    /// (`#[route(blocking)]`) counts until it ends, also when nobody waits for its answer any more.
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
     /// must not keep those calls from being handled. At 16 times the limit there is an end to that: further requests
@@ -145,7 +147,10 @@ impl Limits {
     /// Messages to one peer that are accepted and not yet handed to its link, by number and by bytes. At this bound
     /// `request` and `throw` wait for room; those that wait side by side get it in no order. While answers alone reach
     /// it, no further handlers of that peer start. A peer that goes on sending what has to be refused, and takes no
-    /// answers, loses its link at four times the bound. A large message that goes out in pieces does not count while it is
+    /// answers, loses its link at four times the bound.
+    ///
+    /// What a handler says to the peer that called it has more room: that, once more, what may wait and run here, and what the
+    /// buffers of a link hold. Else two sides whose handlers throw back could wait for each other without end. A large message that goes out in pieces does not count while it is
     /// the next or under way, or the small ones that pass it would wait for it.
     #[must_use]
     pub fn queued(self, messages: usize, bytes: usize) -> Self {

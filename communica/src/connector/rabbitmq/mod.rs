@@ -84,8 +84,10 @@ const TYPE: &str = "RABBITMQ";
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 /// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
 ///   that one had not finished goes to the new one as well, and may be handled twice.
-/// - A server that calls a client back while it does work from the shared queue may get no answer to that call if a connection to the
-///   broker breaks meanwhile, its own or the client's: give such calls a time limit.
+/// - What was not confirmed when the connection broke is published again. The same server knows it again; of several that share a
+///   queue, one may do it and another the copy.
+/// - Answers to what servers that share a queue ask of clients wait in a queue of each server
+///   (`communica.<address>.answers.<server>`), which the broker deletes when that server was not there for half an hour.
 ///
 /// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
 /// taken, more can be lost. Its throws have no ids: those that are being handled while the connection to the broker breaks
