@@ -255,10 +255,15 @@ impl Driver<'_> {
 
     /// Works off what came before the peer went.
     fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        // The link says again why it is over, or that the peer is somebody else's by now.
-        if let Poll::Ready(Ok(Received::Closed { reason })) = self.rx.poll_recv(cx, &mut self.room.inbox) {
-            if reason.as_deref() == Some(MOVED) {
-                return Poll::Ready(LinkEnd::Peer(reason));
+        loop {
+            match self.rx.poll_recv(cx, &mut self.room.inbox) {
+                // Answers by other ways than the goodbye.
+                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
+                // The peer is somebody else's by now.
+                Poll::Ready(Ok(Received::Closed { reason })) if reason.as_deref() == Some(MOVED) => {
+                    return Poll::Ready(LinkEnd::Peer(reason));
+                }
+                _ => break,
             }
         }
         if self.exchange.session().may_start_jobs() {
@@ -370,6 +375,7 @@ impl Driver<'_> {
                 }
             }
         }
+        made_room |= session.take_made_room();
         let done = session.take_done();
         drop(session);
         if !done.is_empty() {
@@ -399,6 +405,8 @@ impl Driver<'_> {
             Poll::Ready(Ok(Flushed::All)) => self.let_others_first = true,
         }
         if self.exchange.session().is_held_back() {
+            // More may be read then, and the word that lets go on stands behind what was not.
+            self.go_on_if_there_is_room(cx);
             return self.poll_watch(cx);
         }
         self.stuck = None;

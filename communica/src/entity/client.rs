@@ -195,7 +195,7 @@ impl Client {
         let left = self.grace.saturating_sub(since.elapsed());
         let in_time = !left.is_zero();
         // Should the link be cut meanwhile, the keeper opens one more for what the server does not have.
-        let gone = exchange.wait_until(|session| !session.is_linked() && !(in_time && session.has_output()));
+        let gone = exchange.wait_until(|session| !(session.is_linked() || in_time && session.has_output()));
         let _ = timeout(left.max(GOODBYE), gone).await;
         self.end();
     }

@@ -58,7 +58,8 @@ impl Shutdown {
     }
 
     fn came(&mut self, cx: &mut std::task::Context<'_>) -> bool {
-        self.interrupt.poll_recv(cx).is_ready() || self.terminate.poll_recv(cx).is_ready()
+        // All of them, so that two that come together are one wish.
+        self.interrupt.poll_recv(cx).is_ready() | self.terminate.poll_recv(cx).is_ready()
     }
 }
 
@@ -70,8 +71,8 @@ impl Shutdown {
     }
 
     fn came(&mut self, cx: &mut std::task::Context<'_>) -> bool {
-        let asked = self.c.poll_recv(cx).is_ready() || self.r#break.poll_recv(cx).is_ready();
-        let ends = self.close.poll_recv(cx).is_ready() || self.shutdown.poll_recv(cx).is_ready();
+        let asked = self.c.poll_recv(cx).is_ready() | self.r#break.poll_recv(cx).is_ready();
+        let ends = self.close.poll_recv(cx).is_ready() | self.shutdown.poll_recv(cx).is_ready();
         asked || ends
     }
 }

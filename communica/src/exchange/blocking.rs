@@ -39,12 +39,10 @@ impl Exchange {
             match deadline.filter(|_| is_request) {
                 // What it has to say, it has said to the exchange.
                 None => drop(blocked.await),
-                Some(deadline) => {
-                    if tokio::time::timeout_at(deadline.into(), blocked).await.is_err() {
-                        waited_for.iter().for_each(|id| exchange.running.done(id));
-                    }
-                }
+                Some(deadline) => drop(tokio::time::timeout_at(deadline.into(), blocked).await),
             }
+            // Also when it was done before this task was known.
+            waited_for.iter().for_each(|id| exchange.running.done(id));
         });
     }
 }

@@ -76,6 +76,8 @@ impl Exchange {
 
     /// Nobody waits for the answers of handlers that run; those of throws run on.
     pub(crate) fn stop_requests(&self) {
+        // First, or they would start in the places of those that are stopped.
+        self.session().forget_requests();
         self.running.stop_requests();
     }
 

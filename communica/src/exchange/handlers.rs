@@ -235,8 +235,9 @@ impl Exchange {
 
     /// Stops the handlers that still run. Their callers get no answer.
     pub(crate) fn abort_jobs(&self) {
-        self.running.stop_all();
+        // First, or they would start in the places of those that are stopped.
         self.session().forget_jobs();
+        self.running.stop_all();
     }
 }
 

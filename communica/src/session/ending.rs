@@ -19,6 +19,11 @@ impl<W: Clone> Session<W> {
         self.end_all(&Reason::Disconnected(why.to_owned()))
     }
 
+    /// Nobody waits for answers any more; throws are still handled.
+    pub(crate) fn forget_requests(&mut self) {
+        self.jobs.forget_requests();
+    }
+
     /// What came is not handled here any more: a store gives it to somebody else.
     pub(crate) fn forget_jobs(&mut self) {
         self.arrivals.forget();

@@ -55,19 +55,24 @@ impl<W: Clone> Session<W> {
     }
 
     fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {
-        self.refusing = true;
+        self.refusing |= request.kind() == Kind::Request;
         self.answer(request, Err(Fault::new(FaultKind::Resp, why, None)));
         Event::Dropped(why)
     }
 
     fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {
-        let was_full = self.outbox.meets(self.limits.queued);
+        let was_full = self.full();
         let came = metadata.id().parse().is_ok_and(|count| self.outbox.came(count));
         match came {
             false if self.resumes => Event::Dropped("the peer acknowledged what it was not sent"),
-            _ if was_full && !self.outbox.meets(self.limits.queued) => Event::Room,
+            _ if self.full().has_room_since(was_full) => Event::Room,
             _ => Event::Noted,
         }
+    }
+
+    /// An answer made room for callers or handlers that wait for it.
+    pub(crate) fn take_made_room(&mut self) -> bool {
+        std::mem::take(&mut self.made_room)
     }
 
     /// Large messages that the peer has. Dropping them takes time: not under a lock, nor where a link waits for it.
@@ -86,8 +91,10 @@ impl<W: Clone> Session<W> {
                 if let Some((seq, size)) = self.calls.message(call) {
                     self.outbox.never_repeat(seq);
                     if self.stored {
+                        let was_full = self.full();
                         // It may be about to go out again.
                         self.outbox.withdraw(seq, size);
+                        self.made_room |= self.full().has_room_since(was_full);
                     }
                 }
                 Event::Answered(self.calls.end(call, end))

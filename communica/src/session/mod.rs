@@ -75,6 +75,8 @@ pub(crate) struct Session<W> {
     paused: bool,
     /// The link that is there brought something.
     brought: bool,
+    /// What was received made room.
+    made_room: bool,
     /// Some of the answers that wait to be sent are no handler's: they refuse requests.
     refusing: bool,
     /// Answers to calls in the batch of messages that came last.
@@ -144,6 +146,20 @@ pub(crate) enum Sender {
     Handler,
 }
 
+/// Who has to wait for room.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    for_callers: bool,
+    for_handlers: bool,
+}
+
+impl Full {
+    /// Some of those that had to wait then can go on now.
+    fn has_room_since(self, earlier: Self) -> bool {
+        earlier.for_callers && !self.for_callers || earlier.for_handlers && !self.for_handlers
+    }
+}
+
 /// Throws that stand in the buffers of a link, at most: these hold some 400 KiB, and a throw has 50 bytes and more.
 const ON_THE_WAY: usize = 8192;
 
@@ -152,6 +168,8 @@ const ON_THE_WAY: usize = 8192;
 /// under way, what waits and runs here.
 fn of_handlers(limits: &Limits) -> Quota {
     let Limits { queued, waiting, running, .. } = limits;
+    // Four times, because so much is read while nothing can go out.
+    let waiting = waiting.times(4);
     let messages = queued.messages.saturating_mul(2).saturating_add(waiting.messages);
     Quota {
         messages: messages.saturating_add(*running).saturating_add(ON_THE_WAY),
@@ -248,6 +266,7 @@ impl<W: Clone> Session<W> {
             paused: false,
             brought: false,
             refusing: false,
+            made_room: false,
             answers_came: 0,
             id_text: String::new(),
         }

@@ -1,7 +1,7 @@
 //! What this side says: calls, throws and answers in, batches for the link out.
 
 use super::calls::{CallEnd, CallId, Waiting};
-use super::{Abandoned, Answer, Refused, Requested, Sender, Session, What};
+use super::{Abandoned, Answer, Full, Refused, Requested, Sender, Session, What};
 use crate::error::{Fault, FaultKind, Reason};
 use crate::serializer::Payload;
 use crate::wire::{Batch, Feature, Kind, Metadata};
@@ -50,11 +50,8 @@ impl<W: Clone> Session<W> {
         if size > limit {
             return Err(Refused::For(Reason::TooLarge { size, limit }));
         }
-        let full = match sender {
-            Sender::Caller => self.outbox.meets(self.limits.queued),
-            Sender::Handler => self.outbox.holds(self.limits.queued_of_handlers),
-        };
-        if full {
+        let full = self.full();
+        if (sender == Sender::Caller && full.for_callers) || full.for_handlers {
             return Err(Refused::Full);
         }
         Ok(payload.take().unwrap_or_else(|| Vec::new().into()))
@@ -126,13 +123,21 @@ impl<W: Clone> Session<W> {
     /// Moves everything that waits into `batch`; of a large message one chunk, if the link cuts messages. True if
     /// there is room for callers who wait for it.
     pub(crate) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) -> bool {
-        let was_full = self.outbox.meets(self.limits.queued);
+        let was_full = self.full();
         if self.must_acknowledge() {
             batch.push_acknowledgement(self.heard.count());
             self.heard.was_told();
         }
         self.outbox.fill(batch, in_chunks);
-        was_full && !self.outbox.meets(self.limits.queued)
+        self.full().has_room_since(was_full)
+    }
+
+    /// Who has to wait for room.
+    pub(super) fn full(&self) -> Full {
+        Full {
+            for_callers: self.outbox.meets(self.limits.queued),
+            for_handlers: self.outbox.holds(self.limits.queued_of_handlers),
+        }
     }
 
     fn must_acknowledge(&self) -> bool {
@@ -143,17 +148,17 @@ impl<W: Clone> Session<W> {
     /// All of the last batch went out. True if there is room for callers who wait for it: the end of a large message
     /// makes some.
     pub(crate) fn filled_was_sent(&mut self) -> bool {
-        let was_full = self.outbox.meets(self.limits.queued);
+        let was_full = self.full();
         self.outbox.filled_was_sent();
-        was_full && !self.outbox.meets(self.limits.queued)
+        self.full().has_room_since(was_full)
     }
 
     /// So many of the messages that the link took are in its store. True if there is room for callers who wait for it.
     pub(crate) fn confirmed(&mut self, count: u64) -> bool {
-        let was_full = self.outbox.meets(self.limits.queued);
+        let was_full = self.full();
         let arrivals = &mut self.arrivals;
         self.outbox.confirmed(count, |arrival| arrivals.settle(arrival));
-        was_full && !self.outbox.meets(self.limits.queued)
+        self.full().has_room_since(was_full)
     }
 
     /// Queues a close notify as the last thing to send on this link.

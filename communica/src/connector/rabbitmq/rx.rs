@@ -22,7 +22,7 @@ use super::leaving::Left;
 use super::line::{cancelled, is};
 use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::Shared;
-use crate::connector::{BoxFuture, LinkError, LinkRx, Received};
+use crate::connector::{BoxFuture, LinkError, LinkRx, MOVED, Received};
 use crate::error::{Fault, FaultKind};
 use crate::wire::{Kind, Message, Metadata, Receipt};
 
@@ -248,6 +248,14 @@ impl RmqRx {
         Ok(())
     }
 
+    /// What comes for this link by other queues than its own.
+    fn take_aside(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) {
+        let Some(aside) = &mut self.aside else { return };
+        while let Poll::Ready(Some(message)) = aside.poll_recv(cx) {
+            into.push(message);
+        }
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
         let Some(silence) = &mut self.silence else { return Poll::Pending };
         std::task::ready!(silence.over.as_mut().poll(cx));
@@ -274,10 +282,15 @@ impl LinkRx for RmqRx {
         into: &mut Vec<Message>,
     ) -> Poll<Result<Received, LinkError>> {
         self.shared.keep_waker(cx.waker());
-        if let Some(reason) = self.shared.ended() {
-            return Poll::Ready(Ok(Received::Closed { reason }));
-        }
         let before = into.len();
+        if let Some(reason) = self.shared.ended() {
+            if reason.as_deref() != Some(MOVED) {
+                // Answers that come by other ways may stand behind the goodbye.
+                self.take_aside(cx, into);
+            }
+            let came = into.len() > before;
+            return Poll::Ready(Ok(if came { Received::Messages } else { Received::Closed { reason } }));
+        }
         if self.failed.is_none() {
             self.failed = self.gather(cx).err();
         }
@@ -293,11 +306,7 @@ impl LinkRx for RmqRx {
                 Taken::Nothing => {}
             }
         }
-        if let Some(aside) = &mut self.aside {
-            while let Poll::Ready(Some(message)) = aside.poll_recv(cx) {
-                into.push(message);
-            }
-        }
+        self.take_aside(cx, into);
         if into.len() > before {
             return Poll::Ready(Ok(Received::Messages));
         }

@@ -47,6 +47,7 @@ enum Sort {
 
 struct CancelBehind {
     seq: u64,
+    bytes: usize,
     /// Number of the request.
     request: u64,
     id: String,
@@ -91,7 +92,7 @@ pub(super) struct Outbox {
     window: Quota,
     /// Requests that may be repeated whatever became of them, until they are answered or given up.
     repeatable: BTreeMap<u64, Entry>,
-    /// Those of them that were, and how often.
+    /// Those of them that were, and how often; and requests that a store may have had before they were queued again.
     repeated: HashMap<u64, u32>,
     origin: Origin,
 }
@@ -152,15 +153,15 @@ impl Outbox {
             self.late_cancels.push((seq, id.to_owned()));
             return;
         }
+        let own = self.next_seq;
+        let bytes = self.push(Vec::new().into(), Sort::Asks { repeatable: false }, |out| {
+            put_request(id, Kind::Cancel, None, "", out)
+        });
         if self.sent.holds_large(seq) {
             let sent = &self.sent;
             self.cancels_behind.retain(|cancel| sent.holds_large(cancel.request));
-            self.cancels_behind.push(CancelBehind { seq: self.next_seq, request: seq, id: id.to_owned() });
+            self.cancels_behind.push(CancelBehind { seq: own, bytes, request: seq, id: id.to_owned() });
         }
-        let repeatable = false;
-        self.push(Vec::new().into(), Sort::Asks { repeatable }, |out| {
-            put_request(id, Kind::Cancel, None, "", out)
-        });
     }
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Outbox, TRIES};
+use super::{CancelBehind, Outbox, TRIES};
+use crate::session::sent::Entry;
 use crate::wire::Chunks;
 
 impl Outbox {
@@ -11,13 +12,18 @@ impl Outbox {
         if !self.sent.came(came) {
             return false;
         }
-        let cancels = std::mem::take(&mut self.cancels_behind).into_iter();
+        let mut cancels = std::mem::take(&mut self.cancels_behind);
+        cancels.retain(|cancel| self.sent.holds_large(cancel.request));
+        let mut rest = self.sent.take_rest();
         // What small messages say must not overtake what it is about.
-        for cancel in cancels.filter(|cancel| self.sent.holds_large(cancel.request)) {
-            self.withdrawn.insert(cancel.seq);
-            self.late_cancels.push((cancel.request, cancel.id));
+        for CancelBehind { seq, bytes, request, id } in cancels {
+            let before = rest.len();
+            rest.retain(|entry| !matches!(entry, Entry::Part(part) if part.seq == Some(seq)));
+            if rest.len() == before {
+                self.withdraw(seq, bytes);
+            }
+            self.late_cancels.push((request, id));
         }
-        let rest = self.sent.take_rest();
         self.put_back(rest.into_iter());
         true
     }
@@ -77,7 +83,7 @@ impl Outbox {
 
     /// The request with this number is not to be repeated any more.
     pub(in crate::session) fn never_repeat(&mut self, seq: u64) {
-        if !self.repeatable.is_empty() {
+        if !(self.repeatable.is_empty() && self.repeated.is_empty()) {
             self.repeatable.remove(&seq);
             self.repeated.remove(&seq);
         }

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use super::Outbox;
 use crate::connector::Delivery;
 use crate::session::sent::Entry;
+use crate::wire::{Kind, Part};
 
 impl Outbox {
     /// What a link takes from now on has this fate.
@@ -15,7 +16,7 @@ impl Outbox {
             let lost = self.kept.take_unanswered();
             // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
             self.origin.round += 1;
-            self.put_back(lost.into_iter().map(Entry::Part));
+            self.put_back_stored(lost);
         }
     }
 
@@ -29,6 +30,15 @@ impl Outbox {
         self.kept.amount().messages() > 0
     }
 
+    /// Requests among these may have run, whatever becomes of them now.
+    fn put_back_stored(&mut self, lost: Vec<Part>) {
+        let asks = |part: &&Part| part.metadata().is_some_and(|metadata| metadata.kind() == Kind::Request);
+        for seq in lost.iter().filter(asks).filter_map(|part| part.seq) {
+            self.repeated.entry(seq).or_default();
+        }
+        self.put_back(lost.into_iter().map(Entry::Part));
+    }
+
     /// Puts back what the store may not have. `refused`: it did not accept a message, which is most likely the first of
     /// them. Returns the number of one that is given up.
     pub(in crate::session) fn stored_link_lost(&mut self, refused: bool) -> Option<u64> {
@@ -37,7 +47,7 @@ impl Outbox {
         self.handed_out = false;
         let lost = self.kept.take_unconfirmed();
         let first = lost.first().and_then(|message| message.seq);
-        self.put_back(lost.into_iter().map(Entry::Part));
+        self.put_back_stored(lost);
         let given_up = self.count_try(first.filter(|_| refused));
         if let Some(seq) = given_up {
             self.give_up(seq);

@@ -120,3 +120,33 @@ fn no_handler_starts_while_its_answer_would_have_no_room() {
     assert!(server.may_start_jobs());
     assert_eq!(start(&mut server).len(), 1);
 }
+
+#[test]
+fn a_throw_that_is_refused_makes_no_answer() {
+    let limits = Limits::new().queued(2, 1 << 20);
+    let mut server = asked(20, &limits);
+    for job in start(&mut server) {
+        server.answer(&job.metadata, Ok(vec![b'x'; 1000].into()));
+        server.jobs_done(1, job.metadata.size());
+    }
+    server.drain();
+    let mut client = session("d", &Limits::new());
+    client.throw(What::default(), &mut payload("x")).unwrap();
+    deliver(&mut client, &mut server);
+    assert_eq!(server.intake(), Intake::Open);
+}
+
+#[test]
+fn handlers_that_wait_for_room_are_told_of_theirs() {
+    let limits = Limits::new().queued(1, usize::MAX).waiting(1, usize::MAX).running(1);
+    let mut side = session("s", &limits.unacknowledged(1, usize::MAX));
+    let from_handler = What { sender: Sender::Handler, ..What::default() };
+    let mut count = 0;
+    while side.throw(from_handler, &mut payload("x")).is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, 2 + 4 + 1 + 8192);
+    assert!(matches!(side.throw(What::default(), &mut payload("x")), Err(Refused::Full)));
+    assert!(side.fill(&mut Batch::default(), true), "all went out");
+    assert!(side.throw(from_handler, &mut payload("x")).is_ok());
+}

@@ -390,7 +390,7 @@ fn a_message_that_is_given_up_leaves_its_room() {
 
 #[test]
 fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
-    let limits = Limits::new().waiting(1000, 2_100);
+    let limits = Limits::new().waiting(1000, 2_050);
     let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
     for size in [1_000, 1_000, 10, 5_000, 10] {
         client.throw(What::default(), &mut payload(&"x".repeat(size))).unwrap();

@@ -239,3 +239,37 @@ fn calls_to_a_peer_that_moved_end() {
     ));
     assert!(publish(&mut server).is_empty());
 }
+
+#[test]
+fn an_answer_to_what_is_about_to_be_published_again_takes_it_back_and_makes_room() {
+    let (mut client, mut server) = (session("c", &Limits::new().queued(1, usize::MAX)), linked("s"));
+    client.link_up(STORE, None);
+    let call = request(&mut client, "a");
+    for (message, _) in publish(&mut client) {
+        server.receive(message);
+    }
+    answer_all(&mut server);
+    lose_link(&mut client);
+    client.link_up(STORE, None);
+    let next = |client: &mut Pair| client.throw(What::default(), &mut payload("b")).map(|_| ());
+    assert_eq!(next(&mut client), Err(Refused::Full));
+    for message in carry(&mut server) {
+        client.receive(message);
+    }
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Value(_))));
+    assert!(client.take_made_room() && !client.take_made_room(), "who waits for room is told, once");
+    next(&mut client).unwrap();
+    let published: Vec<_> = publish(&mut client).into_iter().map(|(message, _)| message).collect();
+    assert_eq!(texts(&published), ["b"]);
+}
+
+#[test]
+fn what_a_store_may_have_may_have_run() {
+    let mut client = linked("c");
+    let (published, queued) = (request(&mut client, "published"), publish(&mut client).len());
+    assert_eq!(queued, 1);
+    lose_link(&mut client);
+    assert!(!client.abandon(published).unsent);
+    let new = request(&mut client, "new");
+    assert!(client.abandon(new).unsent);
+}
