@@ -34,7 +34,7 @@ use crate::wire::WireLimits;
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
-/// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; without the latter two in bytes | they wait for room |
+/// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | as many as wait | a handler more runs to its end |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
