@@ -13,13 +13,13 @@ use crate::wire::WireLimits;
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
 /// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait; handlers have more room, see there |
-/// | [`peers`](Self::peers) | 10,000 | a new client is refused, with the reason |
+/// | [`peers`](Self::peers) | 10,000 | the client that is gone longest is forgotten for a new one; if all are connected, that is refused, with the reason |
 /// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
 /// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
 /// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
 /// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came |
-/// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one |
+/// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; not over a broker |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older message that a broker brings again is handled again |
 ///
@@ -38,7 +38,7 @@ use crate::wire::WireLimits;
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | as many as wait | a handler more runs to its end |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
-/// | links on which an idempotent call is repeated | 3 | it ends with `MayHaveRun` |
+/// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |
 /// | warnings about throws that fail | 8 for each peer, then every power of two | they are counted in silence |
 #[derive(Clone, Debug)]
@@ -123,7 +123,8 @@ impl Limits {
     }
 
     /// Handlers of one peer that were started and wait for something. At least 1. The messages that they were given have
-    /// together as many bytes as may [wait](Self::waiting), unless there is but one. One that blocks on a thread of its own
+    /// together as many bytes as may [wait](Self::waiting), unless there is but one; 16 times as many while this side waits for answers of
+    /// that peer. One that blocks on a thread of its own
     /// (`#[route(blocking)]`) counts until it ends, also when nobody waits for its answer any more.
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
@@ -136,9 +137,8 @@ impl Limits {
 
     /// Messages of one peer that wait for a handler to end, by number and by bytes.
     ///
-    /// At this bound no more is read from the peer, so that its sending slows down. Only while this side itself
-    /// waits for an answer of that peer reading goes on, because the answer may stand behind those messages; at four
-    /// times the bound the link is closed, with the reason in the log and in the close notify.
+    /// At this bound no more is read from the peer, so that its sending slows down. Only while this side itself waits for an answer
+    /// of that peer, or for word of what it sent, reading goes on, because that may stand behind those messages; at four times the bound the link is closed, with the reason in the log and in the close notify.
     #[must_use]
     pub fn waiting(self, messages: usize, bytes: usize) -> Self {
         Self { waiting: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
@@ -157,7 +157,8 @@ impl Limits {
         Self { queued: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
     }
 
-    /// Clients a server knows, connected or not.
+    /// Clients a server knows, connected or not. For one more, the one that is gone longest is forgotten, with what waits for it; if
+    /// all are connected, the newcomer is refused with the reason.
     #[must_use]
     pub fn peers(self, clients: usize) -> Self {
         Self { peers: clients.max(1), ..self }
@@ -181,7 +182,8 @@ impl Limits {
         Self { stall_time: time, ..self }
     }
 
-    /// How long a server remembers a client whose link is gone, with its place and what waits to be sent to it.
+    /// How long a server remembers a client whose link is gone, with its place and what waits to be sent to it; less long where its
+    /// place is needed, see [`peers`](Self::peers).
     #[must_use]
     pub fn forget_time(self, time: Duration) -> Self {
         Self { forget_time: time, ..self }
@@ -205,7 +207,7 @@ impl Limits {
     /// How long a peer may be silent before it counts as gone, as one that is stopped, hangs, or whose machine was
     /// unplugged. Both sides say that they live four times in this time, or in the peer's if that is shorter; so a
     /// handler that computes, or blocks its thread, for more than half of it may cost a link. Then the link counts as cut:
-    /// what is under way goes on over the next. At least 30 ms; `Duration::MAX` for ever. Only with a peer that supports
+    /// what is under way goes on over the next. At least 30 ms; `Duration::MAX` for ever, if the peer says so too. Not over a broker. Only with a peer that supports
     /// [`Feature::Heartbeat`](crate::Feature::Heartbeat); for others there is TCP's keepalive, which takes a minute.
     #[must_use]
     pub fn silence_time(self, time: Duration) -> Self {
@@ -216,7 +218,8 @@ impl Limits {
     /// [`Error::MayHaveRun`](crate::Error::MayHaveRun); calls that were not sent wait on, within their own time limit.
     /// Where it is known that the other process died, they end at once: a client whose local address leads to nobody any
     /// more knows, and so does a server on Linux that sees its local client's process gone.
-    /// Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume); otherwise they end with the link.
+    /// Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume); otherwise they end with the link. Over a broker calls
+    /// wait on whatever the peer supports: give them time limits.
     #[must_use]
     pub fn resume_time(self, time: Duration) -> Self {
         Self { resume_time: time, ..self }

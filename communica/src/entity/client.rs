@@ -79,6 +79,7 @@ impl ClientSettings {
             status,
             grace: self.grace,
             token: self.token,
+            was_turned_down: false,
         };
         let keeper = tokio::spawn(keeper.run()).abort_handle();
         Arc::new(Client { exchange, connector: self.connector, status: watch, keeper, grace: self.grace })
@@ -232,6 +233,8 @@ struct Keeper {
     status: watch::Sender<Status>,
     grace: Duration,
     token: Option<Token>,
+    /// It was told in the log, and there was no link since.
+    was_turned_down: bool,
 }
 
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
@@ -297,6 +300,7 @@ impl Keeper {
     /// Drives the link. `Some` when it was the last.
     async fn keep(&mut self, link: Link, about: Option<About>) -> Option<Reason> {
         tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
+        self.was_turned_down = false;
         let since = Instant::now();
         let _slot = self.exchange.link_slot.lock().await;
         // Whoever waits for the connection finds the link attached.
@@ -326,7 +330,7 @@ impl Keeper {
     }
 
     /// Keeps the error for who waits. `Some` when there is no point in going on.
-    fn note(&self, error: LinkError) -> Option<Reason> {
+    fn note(&mut self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
         if let LinkError::NobodyThere(error) = &error {
             // Whoever comes next is another process.
@@ -337,6 +341,13 @@ impl Keeper {
         }
         // A server that knew this client and turns it down now may think better of it.
         if !matches!(*self.status.borrow(), Status::Trying(_)) {
+            if let LinkError::Refused(reason) = error {
+                let passes = reason == SUPERSEDED || reason == STOPPING;
+                if !passes && !std::mem::replace(&mut self.was_turned_down, true) {
+                    let (address, client_id) = (self.connector.address(), self.exchange.client_id());
+                    tracing::warn!(address, client_id, reason, "was turned down, and tries on");
+                }
+            }
             return None;
         }
         match error {

@@ -194,8 +194,8 @@ impl RouteClient {
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
     /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
-    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that takes no more calls:
-    /// close it again, or drop it.
+    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that serves no more: close it
+    /// again, or drop it.
     pub async fn close(&self) {
         self.client.close().await;
     }
@@ -250,6 +250,9 @@ impl RouteClientBuilder {
     ///
     /// # Errors
     /// [`Error::DuplicateRoute`].
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime.
     pub fn start(self) -> Result<RouteClient, Error> {
         let handlers = Handlers::checked(self.routes)?;
         Ok(RouteClient::of(self.settings.start(handlers)))

@@ -366,8 +366,8 @@ impl<S: Serializer> SimpleClient<S> {
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
     /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
-    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that takes no more calls:
-    /// close it again, or drop it.
+    /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that serves no more: close it
+    /// again, or drop it.
     pub async fn close(&self) {
         self.client.close().await;
     }
@@ -426,6 +426,9 @@ impl<S: Serializer> SimpleClientBuilder<S> {
     }
 
     /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime.
     pub fn start(self) -> SimpleClient<S> {
         SimpleClient {
             client: self.settings.start(Handlers::Simple(self.handler)),

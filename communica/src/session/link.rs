@@ -150,8 +150,9 @@ impl<W: Clone> Session<W> {
         if self.stored {
             // What the store has, it hands over; what it may not have, the next link takes again.
             let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
-            let not_sent = || CallEnd::Lost(Error::NotSent(Reason::Disconnected(why.to_owned())));
-            return self.calls.end_where(|seq| given_up == Some(seq), not_sent);
+            // Most likely it is the one that was refused. It may also be one that the store took and did not confirm.
+            let lost = || CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why.to_owned())));
+            return self.calls.end_where(|seq| given_up == Some(seq), lost);
         }
         let given_up = self.outbox.link_lost(batch);
         let reason = self.closed.clone().unwrap_or_else(|| Reason::Disconnected(why.to_owned()));

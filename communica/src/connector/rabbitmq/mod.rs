@@ -69,7 +69,7 @@ const TYPE: &str = "RABBITMQ";
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
 /// | a queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
-/// | a call's time limit passes | the broker drops a request that nobody has taken by then |
+/// | a call's time limit passes | the broker drops a request that nobody has taken by then, counted from when it was published |
 ///
 /// # What to know of the broker
 ///
@@ -78,7 +78,7 @@ const TYPE: &str = "RABBITMQ";
 /// - A message that is handled for longer than the broker's `consumer_timeout` (30 minutes by default) breaks the link, and
 ///   is brought again.
 /// - A message larger than the broker takes (128 MiB by default, 16 MiB since RabbitMQ 4) breaks the link; after the third
-///   time its call ends as not sent. [`Limits::message_size`] should be below that.
+///   time its call ends. [`Limits::message_size`] should be below that.
 /// - That a queue was emptied is not noticed: what was in it is gone, and calls end with their time limit.
 /// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
@@ -188,7 +188,7 @@ impl RmqConnector {
     /// by whichever server is free. To be set on both sides.
     ///
     /// Without it, a client belongs to one of the servers for as long as its connection lives. What a server sends to the client goes the
-    /// usual way. The Python library does not know such queues.
+    /// usual way. The word that a call was given up does not reach its handler. The Python library does not know such queues.
     #[must_use]
     pub fn work_queue(self) -> Self {
         Self { work_queue: true, ..self }
@@ -237,7 +237,8 @@ impl RmqConnector {
         Ok(())
     }
 
-    /// An ASCII string from which another process makes the same connector. **It holds the broker's password.**
+    /// An ASCII string from which another process makes the same connector, but for certificates, periods, prefetches and
+    /// `ack_on_arrival`. **It holds the broker's password.**
     #[must_use]
     pub fn dump_state(&self) -> String {
         let state = State {
