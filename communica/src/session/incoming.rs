@@ -15,6 +15,8 @@ impl<W: Clone> Session<W> {
         self.brought = true;
         self.other.heard();
         if message.metadata.kind() == Kind::Acknowledge {
+            // No store should bring it, and none may bring it again.
+            message.receipt.take().into_iter().for_each(|receipt| receipt.settle());
             return self.acknowledged(&message.metadata);
         }
         self.heard.note(message.metadata.as_bytes().len() + message.payload.len());

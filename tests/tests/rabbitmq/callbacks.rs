@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use communica::{Context, RmqConnector, RouteTable};
+use communica::{Context, Limits, RmqConnector, RouteTable};
 use communica_tests::broker;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
@@ -82,20 +82,42 @@ async fn callbacks_outlast_a_loss_of_the_servers() {
 async fn stop_waits_for_callbacks_and_their_answers_come() {
     within(60, async {
         let connector = fresh("stopping").await.work_queue().work_prefetch(1);
-        let servers = [serve(&connector, back()).await, serve(&connector, back()).await];
+        // The client is connected to this one, which stays.
+        let _home = serve(&connector, back()).await;
         let gate = Gate::shut();
         let (routes, mut notes) = desk(&gate);
         let client = client(&connector, "w1").routes(routes).connect().await.unwrap();
-        let calls = Calls::start(&client, "back", 0..2);
-        notes.take(2).await;
+        let (one, two) = (serve(&connector, back()).await, serve(&connector, back()).await);
+        let calls = Calls::start(&client, "back", 0..3);
+        notes.take(3).await;
         let since = Instant::now();
-        let [one, two] = servers;
         let stopping = tokio::spawn(async move { tokio::join!(one.stop(), two.stop()) });
         sleep(Duration::from_millis(300)).await;
         gate.open();
         calls.are_answered().await;
         stopping.await.unwrap();
         assert!(since.elapsed() < Duration::from_secs(8), "stop used up its grace time");
+    })
+    .await;
+}
+
+/// Only the server that a client is connected to knows how much that takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_that_is_too_large_for_its_client_is_refused_whichever_server_makes_it() {
+    within(60, async {
+        let connector = fresh("large").await.work_queue().work_prefetch(1);
+        let ask = |cx: Context, _: i64| async move {
+            let asked = cx.peer().request::<_, i64>("hold", &"x".repeat(100_000)).await;
+            asked.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let routes = || RouteTable::new().route("back", ask);
+        let _servers = [serve(&connector, routes()).await, serve(&connector, routes()).await];
+        let limits = Limits::new().message_size(10_000);
+        let client = client(&connector, "w1").limits(limits).connect().await.unwrap();
+        for _ in 0..6 {
+            let told: String = client.request("back", &1).await.unwrap();
+            assert!(told.contains("bytes"), "{told}");
+        }
     })
     .await;
 }

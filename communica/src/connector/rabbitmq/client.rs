@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,9 +42,9 @@ pub(super) async fn connect(
     // Whatever an earlier link sent is in these queues, unless somebody deleted them.
     let mut queues = vec![to_server.clone(), to_client.clone()];
     queues.extend(connector.work_queue.then(|| connector.names.work()));
-    if connector.connected_before.load(Ordering::Relaxed) && !broker.has_queues(&queues).await? {
+    if connector.former.was_here(&client) && !broker.has_queues(&queues).await? {
         // Until there is a link: this attempt may fail after the queues were made anew.
-        connector.queues_lost.store(true, Ordering::Relaxed);
+        connector.former.queues_lost(&client);
     }
     let line = Line::open(&broker, &connector.exchange).await?;
     line.prefetch(connector.prefetch).await?;
@@ -55,6 +54,7 @@ pub(super) async fn connect(
     let turn = tokio::time::timeout(LEAVING_TIME, broker.turn(&to_client)).await.ok();
     shared.reads(to_client.clone(), turn);
     let consumer = shared.line.consume(&to_client, true).await?;
+    let fresh = connector.former.connected(&client);
     let destination = Destination {
         peer: to_server,
         own: Some(shaken.server_queue),
@@ -63,8 +63,6 @@ pub(super) async fn connect(
         reply_to: None,
         prefetch: connector.prefetch,
     };
-    connector.connected_before.store(true, Ordering::Relaxed);
-    let fresh = connector.queues_lost.swap(false, Ordering::Relaxed);
     let address = connector.describe();
     let windows = Windows { queue: Some(to_client), consumers: vec![consumer], opening: None };
     let rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))

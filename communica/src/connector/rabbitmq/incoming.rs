@@ -190,6 +190,7 @@ impl RmqIncoming {
         let rx = RmqRx::new(shared.clone(), windows, settings).with_own(own).with_aside(aside);
         // Not earlier: the client may ask the broker at once whether somebody reads what it sends.
         shared.line.post(Post::new(DONE, &to, shared.connect_id.clone()).must_arrive()).await?;
+        self.house.links.has_queues(&self.client);
         let destination = Destination {
             peer: names.to_client(&self.client),
             own: Some(to),

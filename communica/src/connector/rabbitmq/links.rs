@@ -62,7 +62,7 @@ impl Links {
         if former.len() >= FORMER {
             former.clear();
         }
-        former.insert(client.to_owned(), false);
+        former.entry(client.to_owned()).or_default();
         let session_id = entry.shaken.as_ref().map(|shaken| shaken.session_id.clone());
         let earlier = links.insert(client.to_owned(), entry)?.shaken?;
         if Some(&earlier.session_id) != session_id.as_ref() {
@@ -87,6 +87,11 @@ impl Links {
     /// The queues of a client that was here before are gone.
     pub(super) fn queues_lost(&self, client: &str) {
         self.lock().former.insert(client.to_owned(), true);
+    }
+
+    /// The client has a link, and knows.
+    pub(super) fn has_queues(&self, client: &str) {
+        self.lock().former.insert(client.to_owned(), false);
     }
 
     /// Whether they were gone when this link came to be.

@@ -9,6 +9,7 @@ mod broker;
 mod client;
 mod doorstep;
 mod elsewhere;
+mod former;
 mod incoming;
 mod leaving;
 mod line;
@@ -24,7 +25,6 @@ mod work;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lapin::options::QueueDeleteOptions;
@@ -34,6 +34,7 @@ use super::{BoxFuture, Connector, Link, LinkError, Listener, StateError, state};
 use crate::limits::Limits;
 use broker::{Url, broken};
 use elsewhere::Elsewhere;
+use former::Former;
 use names::{EXCHANGE, Names};
 use rx::Intake;
 use shared::Pace;
@@ -67,7 +68,7 @@ const TYPE: &str = "RABBITMQ";
 /// | the broker brings a message again | recognised by its id, and not handled again, while the same process lives ([`Limits::remembered`]) |
 /// | a client comes back to its server | what waits is handled in the order of sending, and nothing of it twice |
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
-/// | a queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
+/// | a client's queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
 /// | a call's time limit passes | the broker drops a request that nobody has taken by then, counted from when it was published |
 ///
@@ -79,11 +80,13 @@ const TYPE: &str = "RABBITMQ";
 ///   is brought again.
 /// - A message larger than the broker takes (128 MiB by default, 16 MiB since RabbitMQ 4) breaks the link; after the third
 ///   time its call ends. [`Limits::message_size`] should be below that.
-/// - That a queue was emptied is not noticed: what was in it is gone, and calls end with their time limit.
+/// - That a queue was emptied, or one that servers share was deleted while they live, is not noticed: what was in it is gone, and calls end with their time limit.
 /// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 /// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
 ///   that one had not finished goes to the new one as well, and may be handled twice.
+/// - What a server of several had asked of a client that came back to another may have no answer: it ends with its time limit, or when
+///   the server forgets the client ([`Limits::forget_time`]).
 /// - What was not confirmed when the connection broke is published again. The same server knows it again; of several that share a
 ///   queue, one may do it and another the copy.
 /// - Answers to what servers that share a queue ask of clients wait in a queue of each server
@@ -104,10 +107,8 @@ pub struct RmqConnector {
     work_queue: bool,
     work_prefetch: u16,
     pace: Pace,
-    /// This connector or a copy of it had a link.
-    connected_before: Arc<AtomicBool>,
-    /// The queues of the last link are gone, and there was no other link since.
-    queues_lost: Arc<AtomicBool>,
+    /// Clients of this connector and of copies of it.
+    former: Arc<Former>,
     /// Where answers go that are due, on whichever link.
     elsewhere: Arc<Elsewhere>,
 }
@@ -146,8 +147,7 @@ impl RmqConnector {
             work_queue: false,
             work_prefetch: 16,
             pace: Pace { listening: Duration::from_secs(20), check: Duration::from_secs(2) },
-            connected_before: Arc::default(),
-            queues_lost: Arc::default(),
+            former: Arc::default(),
             elsewhere: Arc::default(),
         }
     }
@@ -189,6 +189,11 @@ impl RmqConnector {
     ///
     /// Without it, a client belongs to one of the servers for as long as its connection lives. What a server sends to the client goes the
     /// usual way. The word that a call was given up does not reach its handler. The Python library does not know such queues.
+    ///
+    /// A handler that calls its client back, whose handler calls again, needs a second place of the
+    /// [`work_prefetch`](Self::work_prefetch): where all places of all servers are taken by such calls, they wait for each other. And
+    /// an `authorize` hook is asked about everybody whose work comes, without the token: one that demands a token turns away what
+    /// a client did not send to the server it is connected to.
     #[must_use]
     pub fn work_queue(self) -> Self {
         Self { work_queue: true, ..self }

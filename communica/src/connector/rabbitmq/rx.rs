@@ -21,7 +21,7 @@ use super::broker::broken;
 use super::leaving::Left;
 use super::line::{cancelled, is};
 use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
-use super::shared::Shared;
+use super::shared::{Refusal, Shared};
 use crate::connector::{BoxFuture, LinkError, LinkRx, MOVED, Received};
 use crate::error::{Fault, FaultKind};
 use crate::wire::{Kind, Message, Metadata, Receipt};
@@ -171,13 +171,14 @@ impl RmqRx {
         if is(&delivery, MESSAGE) && acknowledged {
             let queue = delivery.routing_key.clone();
             let tag = delivery.delivery_tag;
+            let reply_to = delivery.properties.reply_to().clone();
             return match self.message(delivery) {
                 Ok(message) => Taken::Message(message),
                 Err(unfit) => {
                     // Kept, it would come again for ever.
                     tracing::warn!(%queue, why = unfit.why, "dropped a message");
-                    if let Some(answer) = unfit.answer {
-                        self.shared.refuse(answer);
+                    if let Some(body) = unfit.answer {
+                        self.shared.refuse(Refusal { body, reply_to });
                     }
                     self.shared.acks.settle(tag);
                     Taken::Nothing

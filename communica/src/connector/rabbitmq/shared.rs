@@ -32,12 +32,19 @@ struct State {
     /// It is over, and why.
     ended: Option<Option<String>>,
     waker: Option<Waker>,
-    /// Bodies of answers to requests that were not taken.
-    refusals: Vec<Vec<u8>>,
+    /// Answers to requests that were not taken.
+    refusals: Vec<Refusal>,
     /// What is read, and the turn to do so.
     reading: Option<(ShortString, Option<Turn>)>,
     /// Set when the receiving half is gone.
     left: Left,
+}
+
+/// The answer to a request that was not taken.
+pub(super) struct Refusal {
+    pub(super) body: Vec<u8>,
+    /// Where it goes, if not to the peer's queue.
+    pub(super) reply_to: Option<ShortString>,
 }
 
 /// How a side of a link finds out that the other is gone.
@@ -119,7 +126,7 @@ impl Shared {
     }
 
     /// This answer goes out soon.
-    pub(super) fn refuse(&self, answer: Vec<u8>) {
+    pub(super) fn refuse(&self, answer: Refusal) {
         let waker = {
             let mut state = self.lock();
             state.refusals.push(answer);
@@ -130,7 +137,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn take_refusals(&self) -> Vec<Vec<u8>> {
+    pub(super) fn take_refusals(&self) -> Vec<Refusal> {
         std::mem::take(&mut self.lock().refusals)
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep};
 use super::broker::{broken, is_not_found};
 use super::line::{Post, Posting};
 use super::names::{CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
-use super::shared::Shared;
+use super::shared::{Refusal, Shared};
 use crate::connector::{BoxFuture, Delivery, LinkTx};
 use crate::entity::REPLACED;
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
@@ -340,9 +340,17 @@ impl LinkTx for RmqTx {
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.shared.keep_waker(cx.waker());
-        for answer in self.shared.take_refusals() {
-            let post = Post::new(MESSAGE, &self.to.peer, answer);
-            self.publish(post.with(|properties| properties.with_delivery_mode(PERSISTENT)), false);
+        for Refusal { body, reply_to } in self.shared.take_refusals() {
+            let post = Post::new(MESSAGE, reply_to.as_ref().unwrap_or(&self.to.peer), body);
+            let client = self.to.client.as_deref().filter(|_| reply_to.is_some());
+            let post = post.with(|properties| {
+                let properties = properties.with_delivery_mode(PERSISTENT);
+                match client {
+                    Some(client) => properties.with_headers(headers(CLIENT, client)),
+                    None => properties,
+                }
+            });
+            self.publish(post, false);
         }
         let looked = self.look_at_posted(cx);
         if self.confirmed > self.reported {
