@@ -1,5 +1,5 @@
-//! The road through a broker, in one module so that its name tells these tests from all others: they wait more than they
-//! work, and `cargo xtask test` runs others beside them.
+//! The road through a broker, in one module whose name tells these tests from all others: `cargo xtask test over_rabbitmq::`
+//! runs them alone.
 
 #![cfg(unix)]
 
