@@ -53,7 +53,7 @@ pub fn can(contender: &str, road: Road, work: Work) -> bool {
         Work::Throw(_) => contender == PYTHON || (contender.starts_with(OURS) && contender != "ours-bytes"),
         Work::Carry(_) => ["ours-bytes", FLOOR_OF_BYTES, "tarpc-bincode", "tonic"].contains(&contender),
         Work::Idle(_) => contender == OURS,
-        Work::Aside { .. } => ["ours-bytes", "tarpc-bincode", "tonic"].contains(&contender),
+        Work::Aside(_) => ["ours-bytes", "tarpc-bincode", "tonic"].contains(&contender),
     }
 }
 

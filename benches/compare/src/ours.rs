@@ -14,7 +14,7 @@ use crate::pair::{broker, ready};
 use crate::payload::{HUGE, LARGE, SMALL};
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
-use crate::work::Work;
+use crate::work::{Beside, Work};
 
 use formats::{FastJson, Json, MsgPack, Postcard, Validated};
 
@@ -82,9 +82,9 @@ async fn in_bytes(state: &str, work: Work, plan: Plan) -> Outcome {
     match work {
         Work::Echo(load) => by_tasks(async || carrying(SMALL).await, load, plan).await,
         Work::Carry(load) => by_tasks(async || carrying(LARGE).await, load, plan).await,
-        Work::Aside { huge } => {
+        Work::Aside(beside) => {
             let client = connect(state).await;
-            let huge = huge.then(|| bytes::carrying(client.clone(), HUGE));
+            let huge = (beside == Beside::Huge).then(|| bytes::carrying(client.clone(), HUGE));
             aside(bytes::asking(client), huge, plan).await
         }
         Work::Throw(_) | Work::Idle(_) => unable(work),

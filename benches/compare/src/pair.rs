@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::contenders::{self, PYTHON};
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
-use crate::work::Work;
+use crate::work::{Beside, Work};
 
 /// Before each window.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -77,11 +77,14 @@ pub fn run(contender: &str, road: Road, runtime: &str, work: Work, window: Durat
     };
     let mut server = Server::start(start(&["server", contender, road.name(), runtime]));
     let (address, pid) = (server.address(), server.child.id().to_string());
-    let (work, window) = (work.to_string(), window.as_millis().to_string());
-    let arguments = ["client", contender, road.name(), runtime, &address, &work, &window, &pid];
+    let (name, window) = (work.to_string(), window.as_millis().to_string());
+    let arguments = ["client", contender, road.name(), runtime, &address, &name, &window, &pid];
+    let loops =
+        if work == Work::Aside(Beside::Awake) { Loops::on_all_processors() } else { Loops(Vec::new()) };
     let client = start(&arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let client = client.expect("this program starts");
-    assert!(client.status.success(), "{contender}, {work}: the client ended with {}", client.status);
+    drop(loops);
+    assert!(client.status.success(), "{contender}, {name}: the client ended with {}", client.status);
     serde_json::from_slice(&client.stdout).expect("a client prints what it measured")
 }
 
@@ -141,6 +144,32 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Processes that take what time is left, and give it back at once to whoever wants it. They end when this is dropped.
+struct Loops(Vec<Child>);
+
+impl Loops {
+    fn on_all_processors() -> Self {
+        let count = thread::available_parallelism().expect("the system knows its processors").get();
+        let start = |_| {
+            let mut command = Command::new("chrt");
+            command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]);
+            command
+                .spawn()
+                .unwrap_or_else(|error| panic!("chrt (package util-linux) does not start: {error}"))
+        };
+        Self((0..count).map(start).collect())
+    }
+}
+
+impl Drop for Loops {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::payload::{HUGE, LARGE, Payloads};
 use crate::record::Record;
 use crate::road::{Road, Stream, accept};
 use crate::window::{Outcome, Plan};
-use crate::work::Work;
+use crate::work::{Beside, Work};
 
 #[tarpc::service]
 trait Echo {
@@ -64,9 +64,9 @@ pub async fn measure(format: &str, road: Road, address: &str, work: Work, plan: 
     match work {
         Work::Echo(load) => by_tasks(async || asking(connect().await), load, plan).await,
         Work::Carry(load) => by_tasks(async || carrying(connect().await, LARGE), load, plan).await,
-        Work::Aside { huge } => {
+        Work::Aside(beside) => {
             let echo = connect().await;
-            let huge = huge.then(|| carrying(echo.clone(), HUGE));
+            let huge = (beside == Beside::Huge).then(|| carrying(echo.clone(), HUGE));
             aside(asking(echo), huge, plan).await
         }
         Work::Throw(_) | Work::Idle(_) => unable(work),

@@ -15,7 +15,7 @@ use crate::pair::ready;
 use crate::payload::{HUGE, LARGE, Payloads};
 use crate::road::Road;
 use crate::window::{Outcome, Plan};
-use crate::work::Work;
+use crate::work::{Beside, Work};
 
 use pb::echo_client::EchoClient;
 use pb::echo_server::{Echo, EchoServer};
@@ -62,9 +62,9 @@ pub async fn measure(road: Road, address: &str, work: Work, plan: Plan) -> Outco
     match work {
         Work::Echo(load) => by_tasks(async || asking(connect().await), load, plan).await,
         Work::Carry(load) => by_tasks(async || carrying(connect().await, LARGE), load, plan).await,
-        Work::Aside { huge } => {
+        Work::Aside(beside) => {
             let echo = connect().await;
-            let huge = huge.then(|| carrying(echo.clone(), HUGE));
+            let huge = (beside == Beside::Huge).then(|| carrying(echo.clone(), HUGE));
             aside(asking(echo), huge, plan).await
         }
         Work::Throw(_) | Work::Idle(_) => unable(work),

@@ -14,8 +14,18 @@ pub enum Work {
     Carry(Load),
     /// A record is echoed, 64 at once on one of so many connections. The others are idle.
     Idle(usize),
-    /// A record is echoed, once each millisecond; while 64 MiB are, or not.
-    Aside { huge: bool },
+    /// A record is echoed, once each millisecond.
+    Aside(Beside),
+}
+
+/// What goes on while small calls are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    Nothing,
+    /// No processor ever sleeps: those that are at work lose them to others more often.
+    Awake,
+    /// 64 MiB are echoed on the same connection, again and again.
+    Huge,
 }
 
 impl Work {
@@ -26,8 +36,9 @@ impl Work {
             Some(("throw", load)) => Self::Throw(Load::named(load)),
             Some(("carry", load)) => Self::Carry(Load::named(load)),
             Some(("idle", connections)) => Self::Idle(connections.parse().expect("a number of connections")),
-            None if name == "aside" => Self::Aside { huge: true },
-            None if name == "alone" => Self::Aside { huge: false },
+            None if name == "alone" => Self::Aside(Beside::Nothing),
+            None if name == "awake" => Self::Aside(Beside::Awake),
+            None if name == "aside" => Self::Aside(Beside::Huge),
             _ => Self::Echo(Load::named(name)),
         }
     }
@@ -39,7 +50,7 @@ impl Work {
         match self {
             Self::Echo(load) | Self::Throw(load) | Self::Carry(load) => load.connections,
             Self::Idle(connections) => connections,
-            Self::Aside { .. } => 1,
+            Self::Aside(_) => 1,
         }
     }
 }
@@ -51,8 +62,9 @@ impl fmt::Display for Work {
             Self::Throw(load) => write!(f, "throw-{load}"),
             Self::Carry(load) => write!(f, "carry-{load}"),
             Self::Idle(connections) => write!(f, "idle-{connections}"),
-            Self::Aside { huge: true } => f.write_str("aside"),
-            Self::Aside { huge: false } => f.write_str("alone"),
+            Self::Aside(Beside::Nothing) => f.write_str("alone"),
+            Self::Aside(Beside::Awake) => f.write_str("awake"),
+            Self::Aside(Beside::Huge) => f.write_str("aside"),
         }
     }
 }

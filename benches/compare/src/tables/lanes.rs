@@ -3,7 +3,7 @@
 use crate::call::Load;
 use crate::contenders::{self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
 use crate::road::Road;
-use crate::work::Work;
+use crate::work::{Beside, Work};
 
 /// Throws, and the requests that they are compared with.
 const CALLERS: Load = Load { connections: 1, in_flight: 64 };
@@ -11,7 +11,11 @@ const ONE: Load = Load { connections: 1, in_flight: 1 };
 pub const REQUESTS: &str = "ours, requests";
 pub const IDLE: &str = "ours, 64 in flight beside 9,999 idle connections";
 
+const ALONE: &str = ", alone";
+const AWAKE: &str = ", alone, processors awake";
+
 /// A contender with some work, and what to call that.
+#[derive(Clone)]
 pub struct Lane {
     pub label: String,
     pub contender: String,
@@ -49,11 +53,16 @@ impl Table {
             }
             "carry" => table("1 MiB, one at a time", lanes(Work::Carry(ONE)), vec![FLOOR_OF_BYTES]),
             "aside" => {
-                let (alone, beside) = (Work::Aside { huge: false }, Work::Aside { huge: true });
-                let mut both: Vec<Lane> =
-                    able(alone).map(|name| lane(&format!("{name}, alone"), name, alone)).collect();
-                both.extend(lanes(beside));
-                Self { windows: 3, ..table("one each millisecond, while 64 MiB pass", both, Vec::new()) }
+                let labelled = |beside, suffix| {
+                    let work = Work::Aside(beside);
+                    able(work)
+                        .map(move |name| lane(&format!("{name}{suffix}"), name, work))
+                        .collect::<Vec<_>>()
+                };
+                let alone = labelled(Beside::Nothing, ALONE);
+                let awake = labelled(Beside::Awake, AWAKE);
+                let all = [alone, awake, lanes(Work::Aside(Beside::Huge))].concat();
+                Self { windows: 3, ..table("one each millisecond, while 64 MiB pass", all, Vec::new()) }
             }
             "scale" => table("scale", if has_ours { scale() } else { Vec::new() }, Vec::new()),
             _ => {

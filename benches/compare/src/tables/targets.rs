@@ -15,8 +15,10 @@ enum Wanted {
     Calls(f64),
     /// CPU time per call, as a part of the reference's.
     Cpu(f64),
+    /// The 99th percentile of the time of a call, as a multiple of the reference's.
+    P99(f64),
 }
-use Wanted::{Calls, Cpu};
+use Wanted::{Calls, Cpu, P99};
 
 /// Name of a table, a lane of ours there, what is wanted, and the lane that it is compared with.
 type Target = (&'static str, &'static str, Wanted, &'static str);
@@ -39,6 +41,11 @@ const DIRECT: [Target; 14] = [
     ("carry", BYTES, Calls(2.7), "tonic"),
 ];
 
+const BESIDE_LARGE: [Target; 2] = [
+    ("aside", BYTES, P99(3.0), "ours-bytes, alone"),
+    ("aside", BYTES, P99(3.0), "ours-bytes, alone, processors awake"),
+];
+
 const BY_BROKER: [Target; 2] = [("64", OURS, Calls(0.9), LAPIN), ("64", OURS, Calls(0.9), LAPIN_SAFE)];
 
 /// KiB of a server for each idle connection.
@@ -49,6 +56,7 @@ pub fn print(measured: &Measured) {
     for road in [Road::Local, Road::Tcp] {
         lines.extend(DIRECT.iter().filter_map(|target| line(measured, road, *target)));
     }
+    lines.extend(BESIDE_LARGE.iter().filter_map(|target| line(measured, Road::Local, *target)));
     lines.extend(BY_BROKER.iter().filter_map(|target| line(measured, Road::RabbitMq, *target)));
     lines.extend(idle(measured));
     if !lines.is_empty() {
@@ -71,6 +79,10 @@ fn line(measured: &Measured, road: Road, (name, ours, wanted, reference): Target
         Cpu(most) => {
             let ratio = ours_row.ratio(reference_row, |it| it.cpu);
             (format!("≤ {most:.2} × CPU"), ratio, ratio <= most)
+        }
+        P99(most) => {
+            let ratio = ours_row.ratio(reference_row, |it| it.p99);
+            (format!("≤ {most:.2} × p99"), ratio, ratio <= most)
         }
     };
     let road = road.name();
