@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::excerpt::excerpt;
+
 mod any;
 mod service;
 
@@ -289,16 +291,17 @@ pub struct SerializerError {
 }
 
 impl SerializerError {
-    /// For serializers: what is wrong, in words.
+    /// For serializers: what is wrong, in words. Of more than a thousand characters the middle is left out: a text like
+    /// this often quotes what the peer sent.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { side: SerializerSide::Request, route: None, message: message.into(), about_value: false }
+        Self { side: SerializerSide::Request, route: None, message: excerpt(message), about_value: false }
     }
 
-    /// The bytes were well, and the value in them is not.
+    /// The bytes were well, and the value in them is not. The message has a bound of its own.
     #[cfg_attr(not(feature = "validated"), allow(dead_code))]
-    pub(crate) fn about_value(message: impl Into<String>) -> Self {
-        Self { about_value: true, ..Self::new(message) }
+    pub(crate) fn about_value(message: String) -> Self {
+        Self { about_value: true, message, ..Self::new("") }
     }
 
     pub(crate) fn is_about_value(&self) -> bool {

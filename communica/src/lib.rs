@@ -30,6 +30,7 @@ mod context;
 mod driver;
 mod entity;
 mod error;
+mod excerpt;
 mod exchange;
 mod lean;
 #[cfg_attr(not(feature = "stream"), allow(dead_code))]

@@ -26,7 +26,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
-use crate::wire::hello::{self, About, ClientHello, Heard, ServerHello};
+use crate::wire::hello::{self, About, ClientHello, ServerHello};
 use places::{Known, Place, Turn};
 pub(crate) use running::{Running, all};
 
@@ -250,9 +250,8 @@ impl Server {
         let instance = about.as_ref().filter(|_| direct).map(|about| about.instance.clone());
         let place = self.admit(client_id, instance, order)?;
         if let Some(about) = &mut about {
-            // A client that says nothing of it never came to the end of a handshake, so it heard nothing.
-            let instance = place.exchange.session().about(None).instance;
-            about.heard.get_or_insert(Heard { instance, messages: 0 });
+            let server = place.exchange.session().about(None).instance;
+            about.complete_heard(&server);
         }
         Ok((place, about))
     }

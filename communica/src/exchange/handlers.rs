@@ -18,6 +18,7 @@ use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
+use crate::excerpt::excerpt;
 use crate::route::{Progress, Ran, Route};
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
@@ -31,9 +32,6 @@ const LOOK_AFTER: Duration = Duration::from_millis(2);
 /// Handlers of this process that compute aside while those behind them start; beyond, those behind wait. Each has a thread, and
 /// tokio has 512 of them for all that blocks: without any left, nothing would be read or written.
 static ASIDE: Semaphore = Semaphore::const_new(64);
-
-/// Characters of a panic's message that are told, here and to the caller.
-const PANIC_TEXT: usize = 1000;
 
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
@@ -62,7 +60,8 @@ impl Exchange {
                         return answered;
                     }
                 };
-                bytes += answer.1.as_ref().map_or(0, |payload| payload.len());
+                bytes +=
+                    answer.1.as_ref().map_or_else(|fault| fault.message().len(), |payload| payload.len());
                 answers.push(answer);
                 // Large answers may take all the room there is.
                 if bytes > LARGE_ANSWERS {
@@ -356,7 +355,7 @@ fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("no message");
     // It may quote what the peer sent.
-    let text = text.char_indices().nth(PANIC_TEXT).map_or(text, |(end, _)| &text[..end]);
+    let text = excerpt(text);
     tracing::error!(route = metadata.route().as_deref(), panic = text, "a handler panicked");
     Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
 }

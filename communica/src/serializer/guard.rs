@@ -13,7 +13,7 @@ use serde::de::{
 /// Steps down that a payload may ask for. Lists, maps, enums, options and newtypes are one step each; 128 levels of
 /// lists take as much of the stack in JSON.
 const DEPTH: usize = 128;
-/// Elements beyond one per byte of the payload: there are types whose values take no bytes.
+/// Elements of lists and maps beyond one per byte of the payload: there are types whose values take no bytes.
 const EMPTY_ELEMENTS: usize = 4096;
 
 /// What one payload may still ask for.
@@ -33,7 +33,12 @@ impl Guard {
     }
 
     pub(super) fn wrap<X>(&self, inner: X) -> Guarded<'_, X> {
-        Guarded { inner, guard: self }
+        Guarded { inner, guard: self, counts: true }
+    }
+
+    /// The same for what has as many elements as its type says, whatever the payload does: a tuple, a struct.
+    fn wrap_fixed<X>(&self, inner: X) -> Guarded<'_, X> {
+        Guarded { inner, guard: self, counts: false }
     }
 
     /// One step down. Gives what [`Guard::up`] is to restore; a closure between them would cost stack on each level.
@@ -60,17 +65,30 @@ impl Guard {
     }
 }
 
+impl<X> Guarded<'_, X> {
+    /// The end of a list is no element.
+    #[inline]
+    fn counted<T, E: Error>(&self, element: Option<T>) -> Result<Option<T>, E> {
+        if self.counts && element.is_some() {
+            self.guard.element()?;
+        }
+        Ok(element)
+    }
+}
+
 /// A deserializer, visitor, seed or access of serde that is watched.
 pub(super) struct Guarded<'g, X> {
     inner: X,
     guard: &'g Guard,
+    /// Whether its elements are counted.
+    counts: bool,
 }
 
 macro_rules! deserialize {
-    ($($method:ident($($arg:ident: $ty:ty),*);)*) => {$(
+    ($wrap:ident: $($method:ident($($arg:ident: $ty:ty),*);)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method($($arg,)* self.guard.wrap(visitor))
+            self.inner.$method($($arg,)* self.guard.$wrap(visitor))
         }
     )*};
 }
@@ -78,7 +96,7 @@ macro_rules! deserialize {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
     type Error = D::Error;
 
-    deserialize! {
+    deserialize! { wrap:
         deserialize_any();
         deserialize_bool();
         deserialize_i8();
@@ -103,13 +121,16 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_unit_struct(name: &'static str);
         deserialize_newtype_struct(name: &'static str);
         deserialize_seq();
-        deserialize_tuple(len: usize);
-        deserialize_tuple_struct(name: &'static str, len: usize);
         deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
         deserialize_identifier();
         deserialize_ignored_any();
+    }
+
+    deserialize! { wrap_fixed:
+        deserialize_tuple(len: usize);
+        deserialize_tuple_struct(name: &'static str, len: usize);
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
     }
 
     fn is_human_readable(&self) -> bool {
@@ -165,7 +186,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        let Self { inner: visitor, guard } = self;
+        let Self { inner: visitor, guard, .. } = self;
         let depth = guard.down()?;
         let value = visitor.visit_some(guard.wrap(inner));
         guard.up(depth);
@@ -173,7 +194,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        let Self { inner: visitor, guard } = self;
+        let Self { inner: visitor, guard, .. } = self;
         let depth = guard.down()?;
         let value = visitor.visit_newtype_struct(guard.wrap(inner));
         guard.up(depth);
@@ -181,23 +202,23 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let Self { inner: visitor, guard } = self;
+        let Self { inner: visitor, guard, counts } = self;
         let depth = guard.down()?;
-        let value = visitor.visit_seq(guard.wrap(inner));
+        let value = visitor.visit_seq(Guarded { inner, guard, counts });
         guard.up(depth);
         value
     }
 
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let Self { inner: visitor, guard } = self;
+        let Self { inner: visitor, guard, counts } = self;
         let depth = guard.down()?;
-        let value = visitor.visit_map(guard.wrap(inner));
+        let value = visitor.visit_map(Guarded { inner, guard, counts });
         guard.up(depth);
         value
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let Self { inner: visitor, guard } = self;
+        let Self { inner: visitor, guard, .. } = self;
         let depth = guard.down()?;
         let value = visitor.visit_enum(guard.wrap(inner));
         guard.up(depth);
@@ -219,8 +240,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.guard.element()?;
-        self.inner.next_element_seed(self.guard.wrap(seed))
+        let element = self.inner.next_element_seed(self.guard.wrap(seed))?;
+        self.counted(element)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -233,8 +254,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Guarded<'_, A> {
 
     #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.guard.element()?;
-        self.inner.next_key_seed(self.guard.wrap(seed))
+        let key = self.inner.next_key_seed(self.guard.wrap(seed))?;
+        self.counted(key)
     }
 
     #[inline]
@@ -269,7 +290,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, self.guard.wrap(visitor))
+        self.inner.tuple_variant(len, self.guard.wrap_fixed(visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -277,6 +298,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, self.guard.wrap(visitor))
+        self.inner.struct_variant(fields, self.guard.wrap_fixed(visitor))
     }
 }

@@ -51,6 +51,11 @@ impl Arrivals {
         Some(number)
     }
 
+    /// It came before, and is handled here.
+    pub(super) fn knows(&self, receipt: &Receipt) -> bool {
+        receipt.key().is_some_and(|key| self.is_settled.contains(key) || self.numbers.contains_key(key))
+    }
+
     /// The message is done with.
     pub(super) fn settle(&mut self, number: NonZeroU64) {
         let Some(receipts) = self.open.remove(&number) else { return };

@@ -25,7 +25,7 @@ impl<W: Clone> Session<W> {
             // Whoever waits for an answer has it now, and nobody else ever will.
             receipt.into_iter().for_each(Receipt::settle);
         } else if let Some(receipt) = receipt {
-            if self.draining {
+            if self.draining && !self.arrivals.knows(&receipt) {
                 return Event::Dropped("this side is stopping; the store keeps the message for another");
             }
             let Some(arrival) = self.arrivals.arrive(receipt) else {
@@ -37,7 +37,7 @@ impl<W: Clone> Session<W> {
             Kind::Request | Kind::Throw if self.draining => {
                 self.refuse(&message.metadata, "this side is stopping and takes no more requests")
             }
-            Kind::Request if self.jobs.is_overfull() => {
+            Kind::Request if self.jobs.is_overfull(&message, self.calls.waiting()) => {
                 let why = "too many requests wait here for calls of their own, see `Limits::running`";
                 self.refuse(&message.metadata, why)
             }

@@ -79,9 +79,16 @@ impl Jobs {
     /// Nobody waits for the answer to this request, which may be about to start.
     pub(super) fn cancel(&mut self, id: String) {
         let may_be_here = self.starting || !self.waiting.is_empty();
-        if may_be_here && id.len() <= MAX_ID && self.cancelled.len() < self.waiting.len() + AT_ONCE {
-            self.cancelled.insert(id);
+        if !may_be_here || id.len() > MAX_ID {
+            return;
         }
+        if self.cancelled.len() >= self.waiting.len() + AT_ONCE {
+            // Most crossed their answers, and are about nothing any more.
+            let mut cancelled = std::mem::take(&mut self.cancelled);
+            let waiting = self.waiting.iter().filter_map(|message| cancelled.take(&*message.metadata.id()));
+            self.cancelled = waiting.collect();
+        }
+        self.cancelled.insert(id);
     }
 
     #[cfg(test)]
@@ -137,9 +144,13 @@ impl Jobs {
         limit.saturating_sub(self.running)
     }
 
-    /// So many handlers wait for the peer that more of them would not help anybody.
-    pub(super) fn is_overfull(&self) -> bool {
+    /// So many handlers wait for the peer that more of them would not help anybody. Where all of them may do so and hold so
+    /// many bytes that this message would not start, it may be what one of them waits for.
+    pub(super) fn is_overfull(&self, message: &Message, calling: usize) -> bool {
+        let all_may_wait = self.running > 0 && calling >= self.running;
+        let bytes = self.running_bytes.saturating_add(self.waiting_bytes).saturating_add(size(message));
         self.running >= self.limit.saturating_mul(NESTED)
+            || all_may_wait && bytes > self.limit_bytes.saturating_mul(NESTED)
     }
 
     pub(super) fn nothing_waits(&self) -> bool {

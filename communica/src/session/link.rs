@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::calls::CallEnd;
 use super::other::{BEATS, Beat};
+use super::outbox::TooLarge;
 use super::{Goodbye, LinkUp, Lost, Session};
 use crate::connector::Delivery;
 use crate::error::{Error, Reason};
@@ -31,6 +32,8 @@ impl<W: Clone> Session<W> {
             (None, Some(peer)) if !self.lost_count => {
                 Some(HeardOf { instance: peer.instance.clone(), messages: 0 })
             }
+            // It may remember this session, which does not remember what it had from it.
+            (None, None) if self.lost_count => Some(HeardOf { instance: String::new(), messages: 0 }),
             _ => None,
         };
         About {
@@ -65,14 +68,28 @@ impl<W: Clone> Session<W> {
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());
         if self.stored {
-            return LinkUp { wake: Vec::new(), is_another: false };
+            return LinkUp { wake: self.drop_too_large(), is_another: false };
         }
         let resumed = self.resumes && is_same && came.is_some_and(|came| self.outbox.resume(came));
-        let wake = if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
+        let mut wake =
+            if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
+        wake.extend(self.drop_too_large());
         if is_another {
             self.jobs.forget_requests();
         }
         LinkUp { wake, is_another }
+    }
+
+    /// What waits and is more than this peer takes ends here. Wake the returned.
+    fn drop_too_large(&mut self) -> Vec<W> {
+        let limit = self.size_limit();
+        let mut wake = Vec::new();
+        for TooLarge { seq, size } in self.outbox.drop_above(limit) {
+            let error = if self.outbox.was_repeated(seq) { Error::MayHaveRun } else { Error::NotSent };
+            let end = || CallEnd::Lost(error(Reason::TooLarge { size, limit }));
+            wake.extend(self.calls.end_where(|number| number == seq, end));
+        }
+        wake
     }
 
     /// What was sent is not repeated: its calls end.

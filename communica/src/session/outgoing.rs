@@ -58,7 +58,7 @@ impl<W: Clone> Session<W> {
     }
 
     /// Bytes that a payload may have on its way to this peer.
-    fn size_limit(&self) -> usize {
+    pub(super) fn size_limit(&self) -> usize {
         self.limits.message_size.min(self.other.message_size())
     }
 
@@ -83,7 +83,9 @@ impl<W: Clone> Session<W> {
         });
         match answer {
             Ok(payload) => self.outbox.push_answer(request, Kind::Result, payload),
-            Err(fault) => self.outbox.push_answer(request, fault.kind().kind(), fault.to_bytes().into()),
+            Err(fault) => {
+                self.outbox.push_answer(request, fault.kind().kind(), fault.to_bytes_within(limit).into())
+            }
         }
     }
 

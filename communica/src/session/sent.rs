@@ -1,6 +1,6 @@
 //! What a link took, in the order it took it: kept until the peer has it, and repeated on the next link if it has not.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::amount::Amount;
 use crate::lean;
@@ -13,6 +13,8 @@ pub(super) struct Sent {
     amount: Amount,
     /// Those of them that go out in pieces.
     large: Amount,
+    /// Their numbers.
+    large_numbers: HashSet<u64>,
     /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
     /// Large messages that the peer has, and that are to be dropped where nobody waits for it.
@@ -55,8 +57,9 @@ impl Sent {
     pub(super) fn take(&mut self, entry: Entry) {
         if entry.messages() > 0 {
             self.amount.add_many(entry.messages(), entry.len());
-            if let Entry::Large(..) = entry {
+            if let Entry::Large(number, _) = entry {
                 self.large.add(entry.len());
+                self.large_numbers.insert(number);
             }
             lean::push(&mut self.entries, entry);
         }
@@ -64,8 +67,9 @@ impl Sent {
 
     fn forget(&mut self, entry: &Entry) {
         self.amount.take_many(entry.messages(), entry.len());
-        if let Entry::Large(..) = entry {
+        if let Entry::Large(number, _) = entry {
             self.large.take(entry.len());
+            self.large_numbers.remove(number);
         }
     }
 
@@ -119,8 +123,7 @@ impl Sent {
 
     /// The large message with this number may have to be repeated.
     pub(super) fn holds_large(&self, number: u64) -> bool {
-        self.large.messages() > 0
-            && self.entries.iter().any(|entry| matches!(entry, Entry::Large(seq, _) if *seq == number))
+        self.large_numbers.contains(&number)
     }
 
     /// Large messages that the peer has. Giving their memory back to the system takes milliseconds, which nobody should
@@ -131,7 +134,7 @@ impl Sent {
 
     /// What did not come, one message each, in order.
     pub(super) fn take_rest(&mut self) -> Vec<Entry> {
-        (self.amount, self.large) = Default::default();
+        (self.amount, self.large, self.large_numbers) = Default::default();
         std::mem::take(&mut self.entries).into_iter().flat_map(Entry::split).collect()
     }
 

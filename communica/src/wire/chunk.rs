@@ -36,6 +36,11 @@ impl Chunks {
         self.metadata.len() + self.payload.len()
     }
 
+    /// Bytes of its payload.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+
     /// Nothing of it was cut off yet.
     pub(crate) fn is_whole(&self) -> bool {
         self.next == 0

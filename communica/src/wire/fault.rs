@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Kind;
+use crate::excerpt::excerpt;
 
 /// Whose fault a failed call was; each is a message type of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +135,16 @@ impl Fault {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         // Strings, numbers and JSON that was checked: this has a JSON form.
         serde_json::to_vec(&self.body).unwrap_or_else(|_| br#"{"code":null,"message":""}"#.to_vec())
+    }
+
+    /// The payload of the answer; where it has more bytes than the peer takes, without the typed error, and with the
+    /// ends of the message.
+    pub(crate) fn to_bytes_within(&self, limit: usize) -> Vec<u8> {
+        let bytes = self.to_bytes();
+        if bytes.len() <= limit {
+            return bytes;
+        }
+        Self::new(self.kind, excerpt(self.message()), self.code()).to_bytes()
     }
 
     /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.

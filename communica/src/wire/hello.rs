@@ -61,6 +61,17 @@ pub(crate) struct About {
     pub(crate) token: Option<Token>,
 }
 
+impl About {
+    /// A client that says nothing of what it heard, or speaks of the process that was here before, never came to the end
+    /// of a handshake with this server: so it heard nothing. One that lost its count names nobody.
+    pub(crate) fn complete_heard(&mut self, server: &str) {
+        let speaks_of_others = |heard: &Heard| heard.instance != server && !heard.instance.is_empty();
+        if self.heard.as_ref().is_none_or(speaks_of_others) {
+            self.heard = Some(Heard { instance: server.to_owned(), messages: 0 });
+        }
+    }
+}
+
 /// So many messages of a session have come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Heard {

@@ -13,6 +13,14 @@ pub(super) struct Large {
     pub(super) seq: u64,
     pub(super) chunks: Chunks,
     pub(super) is_answer: bool,
+    /// Nobody waits for it any more, but a part of it went out.
+    given_up: bool,
+}
+
+impl Large {
+    pub(super) fn new(seq: u64, chunks: Chunks, is_answer: bool) -> Self {
+        Self { seq, chunks, is_answer, given_up: false }
+    }
 }
 
 /// Those that wait, the one under way in front.
@@ -33,16 +41,34 @@ impl LargeQueue {
         self.messages.front()
     }
 
-    pub(super) fn under_way(&mut self) -> Option<&mut Chunks> {
-        self.messages.front_mut().map(|large| &mut large.chunks)
-    }
-
     pub(super) fn find(&self, seq: u64) -> Option<&Chunks> {
         self.messages.iter().find(|large| large.seq == seq).map(|large| &large.chunks)
     }
 
-    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.messages.iter().map(|large| large.seq)
+    /// Numbers of those that are not with a link whole.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = u64> {
+        self.messages.iter().filter(|large| !large.chunks.is_done()).map(|large| large.seq)
+    }
+
+    /// Their numbers, and the bytes of their payloads.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.messages.iter().map(|large| (large.seq, large.chunks.payload_len()))
+    }
+
+    /// Should the link break over it, it does not go out again.
+    pub(super) fn give_up(&mut self, seq: u64) {
+        if let Some(large) = self.messages.iter_mut().find(|large| large.seq == seq) {
+            large.given_up = true;
+        }
+    }
+
+    /// The link broke: the one that was under way begins again, unless nobody waits for it. Returns the number of one
+    /// that is dropped.
+    pub(super) fn restart(&mut self) -> Option<u64> {
+        let front = self.messages.front_mut()?;
+        front.chunks.restart();
+        let given_up = front.given_up.then_some(front.seq)?;
+        self.pop_front().map(|_| given_up)
     }
 
     pub(super) fn push_back(&mut self, large: Large) {
@@ -115,7 +141,7 @@ impl Outbox {
         }
         let LargeQueue { messages, .. } = std::mem::take(&mut self.large);
         let mut parts = std::mem::take(&mut self.parts).into_iter().peekable();
-        for Large { seq, chunks, is_answer } in messages {
+        for Large { seq, chunks, is_answer, .. } in messages {
             while let Some(earlier) = parts.next_if(|part| part.seq.is_some_and(|other| other < seq)) {
                 self.parts.push_back(earlier);
             }

@@ -35,11 +35,12 @@ impl Outbox {
         }
         let again = unsent.into_iter().filter(|part| part.seq.is_none_or(|seq| !late.contains(&seq)));
         self.put_back(again.map(Entry::Part));
-        if let Some(chunks) = self.large.under_way() {
-            chunks.restart();
+        if let Some(seq) = self.large.restart() {
+            self.late_cancels.retain(|(large, _)| *large != seq);
         }
         if let Some(seq) = given_up {
-            self.give_up(seq);
+            let why = "links broke while it was sent, so it may be larger than the peer takes";
+            self.give_up(seq, &format!("{TRIES} {why}"));
         }
         given_up
     }
@@ -58,7 +59,7 @@ impl Outbox {
                 Entry::Large(seq, mut chunks) => {
                     chunks.restart();
                     let is_answer = is_answer(chunks.metadata().as_ref());
-                    self.large.push_front(Large { seq, chunks, is_answer });
+                    self.large.push_front(Large::new(seq, chunks, is_answer));
                 }
             }
         }
@@ -76,7 +77,7 @@ impl Outbox {
     }
 
     /// Drops a message; an answer becomes an error that says so.
-    pub(super) fn give_up(&mut self, seq: u64) {
+    pub(super) fn give_up(&mut self, seq: u64, why: &str) {
         self.repeatable.remove(&seq);
         self.late_cancels.retain(|(large, _)| *large != seq);
         let metadata = match self.large.remove(seq) {
@@ -84,8 +85,6 @@ impl Outbox {
             None => self.remove_part(seq),
         };
         let Some(metadata) = metadata else { return };
-        let why =
-            format!("{TRIES} links broke while this message was sent; it may be larger than the peer takes");
         match metadata.kind() {
             Kind::Request => {}
             Kind::Throw => tracing::error!(route = metadata.route().as_deref(), "dropped a throw: {why}"),

@@ -7,12 +7,14 @@ mod large;
 mod lost;
 mod repeats;
 mod stored;
+mod too_large;
 mod withdrawn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use bytes::{BufMut, BytesMut};
 use large::{Large, LargeQueue};
+pub(super) use too_large::TooLarge;
 
 use super::amount::Amount;
 use super::kept::Kept;
@@ -194,7 +196,7 @@ impl Outbox {
             if keep {
                 self.repeatable.insert(seq, Entry::Large(seq, chunks.clone()));
             }
-            self.large.push_back(Large { seq, chunks, is_answer });
+            self.large.push_back(Large::new(seq, chunks, is_answer));
             return bytes;
         } else if size > COPY_LIMIT || keep {
             self.seal();

@@ -98,7 +98,7 @@ impl Outbox {
 
     /// Numbers of what waits to be sent.
     fn unsent(&self) -> HashSet<u64> {
-        let mut unsent: HashSet<u64> = self.large.numbers().collect();
+        let mut unsent: HashSet<u64> = self.large.unsent().collect();
         unsent.extend(self.tail_seq..self.tail_seq + self.tail_messages);
         for part in &self.parts {
             unsent.extend(part.clone().split().filter_map(|message| message.seq));

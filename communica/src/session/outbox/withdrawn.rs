@@ -16,6 +16,8 @@ impl Outbox {
             let whole = chunks.is_whole();
             if whole {
                 self.large.remove(seq);
+            } else {
+                self.large.give_up(seq);
             }
             return whole && !self.repeated.contains_key(&seq);
         }
@@ -24,8 +26,9 @@ impl Outbox {
         if first.is_some_and(|first| seq >= first) {
             self.withdrawn.insert(seq);
             self.queued.take(bytes);
-            // While no link empties the queue, what was taken back must not fill memory.
-            if self.withdrawn.len() > self.queued.messages().max(64) {
+            // While no link empties the queue, what was taken back must not fill memory, nor look as if there were
+            // something to send.
+            if self.queued.messages() == 0 || self.withdrawn.len() > self.queued.messages().max(64) {
                 self.seal();
                 self.drop_withdrawn();
             }

@@ -74,6 +74,22 @@ fn answers_that_a_broken_link_gives_back_have_no_room_for_others() {
 }
 
 #[test]
+fn no_error_is_larger_than_the_peer_takes() {
+    for (length, whole) in [(500, true), (5_000, false)] {
+        let mut server = asked(1, &Limits::new().message_size(1_500));
+        let job = start(&mut server).pop().unwrap();
+        let fault = Fault::new(FaultKind::Req, format!("<{}>", "x".repeat(length)), Some(7));
+        server.answer(&job.metadata, Err(fault.with_variant("Long", &"y".repeat(10))));
+        let answer = carry(&mut server).pop().expect("one answer");
+        let told = Fault::from_bytes(FaultKind::Req, &answer.payload);
+        assert!(answer.payload.len() <= 1_500, "{} bytes", answer.payload.len());
+        assert_eq!(told.code(), Some(7));
+        assert!(told.message().starts_with("<xxx") && told.message().ends_with("xxx>"));
+        assert_eq!((told.message().len() == length + 2, told.variant() == Some("Long")), (whole, whole));
+    }
+}
+
+#[test]
 fn handlers_that_end_together_are_not_held_against_the_peer() {
     let mut server = asked(20, &Limits::new().queued(2, 1 << 20));
     for job in start(&mut server) {

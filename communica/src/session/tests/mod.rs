@@ -1,6 +1,7 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
 mod answers;
+mod next_peer;
 mod resume;
 mod stored;
 
@@ -8,7 +9,7 @@ use bytes::Buf;
 
 use super::*;
 use crate::connector::Delivery;
-use crate::error::{Error, FaultKind};
+use crate::error::{Error, FaultKind, Reason};
 use crate::wire::{Batch, Item, Message};
 
 type Pair = Session<&'static str>;
@@ -347,6 +348,28 @@ fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
     assert_eq!(running, 2 * 16);
 }
 
+#[test]
+fn handlers_that_call_back_do_not_wait_for_room_that_they_hold() {
+    // What each holds leaves no room for what it waits for.
+    let limits = Limits::new().waiting(1000, 2_000);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    for size in [40_000, 10] {
+        let call = request(&mut client, &"x".repeat(size));
+        deliver(&mut client, &mut server);
+        if start(&mut server).len() == 1 {
+            let _ = request(&mut server, "back");
+            continue;
+        }
+        deliver(&mut server, &mut client);
+        let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+            panic!("neither started nor refused")
+        };
+        assert!(fault.message().contains("Limits::running"), "{fault:?}");
+        return;
+    }
+    panic!("both run");
+}
+
 /// A link that breaks while the first chunk, or the first bytes, are under way.
 fn break_link(session: &mut Pair) -> Vec<&'static str> {
     session.link_up(Delivery::Direct, None);
@@ -461,6 +484,7 @@ fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
     for _ in 0..1000 {
         let call = request(&mut client, "x");
         assert!(client.abandon(call).unsent);
+        assert!(client.is_idle(), "nothing is left to send");
     }
     let kept = request(&mut client, "kept");
     client.link_up(Delivery::Direct, None);
@@ -479,6 +503,33 @@ fn a_call_given_up_too_late_is_not_sent_a_second_time() {
     client.link_lost(batch, "cut", Lost::Cut);
     client.link_up(Delivery::Direct, None);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
+}
+
+#[test]
+fn a_large_call_given_up_when_a_part_is_out_is_not_sent_on_the_next_link() {
+    let mut client = session("c", &limits());
+    let call = request(&mut client, &"x".repeat(5_000));
+    let _ = request(&mut client, &"y".repeat(5_000));
+    let mut batch = Batch::default();
+    client.fill(&mut batch, true);
+    batch.advance(batch.remaining());
+    client.filled_was_sent();
+    client.abandon(call);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    client.link_up(Delivery::Direct, None);
+    let again = texts(&carry(&mut client));
+    assert_eq!(again, ["y".repeat(5_000)], "nobody has the other, and nobody wants it");
+}
+
+#[test]
+fn a_large_call_whose_last_chunk_is_with_the_link_may_have_run() {
+    let mut client = session("c", &limits());
+    let call = request(&mut client, &"x".repeat(1_500));
+    client.fill(&mut Batch::default(), true);
+    client.filled_was_sent();
+    client.fill(&mut Batch::default(), true);
+    client.close(Reason::Closed);
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
 }
 
 #[test]

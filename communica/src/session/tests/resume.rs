@@ -27,17 +27,15 @@ impl Pipe {
     }
 }
 
-fn fresh(prefix: &str, limits: &Limits) -> Pair {
+pub(super) fn fresh(prefix: &str, limits: &Limits) -> Pair {
     Session::new(prefix.to_owned(), limits)
 }
 
 /// The handshake: the client speaks first, the server knows it then.
-fn shake(client: &mut Pair, server: &mut Pair) -> [LinkUp<&'static str>; 2] {
+pub(super) fn shake(client: &mut Pair, server: &mut Pair) -> [LinkUp<&'static str>; 2] {
     let mut from_client = client.about(None);
     let from_server = server.about(Some(&from_client));
-    if from_client.heard.is_none() {
-        from_client.heard = Some(HeardOf { instance: server.about(None).instance, messages: 0 });
-    }
+    from_client.complete_heard(&server.about(None).instance);
     let ups = [
         client.link_up(Delivery::Direct, Some(from_server)),
         server.link_up(Delivery::Direct, Some(from_client)),
@@ -492,6 +490,22 @@ fn cancels_of_what_was_never_asked_do_not_pile_up() {
     }
     server.cancel_job("x".repeat(10_000));
     assert!(server.jobs.cancelled_count() < 100);
+}
+
+#[test]
+fn cancels_of_what_is_over_leave_room_for_those_of_what_waits() {
+    let (mut server, mut client) = (session("s", &limits().running(1)), session("c", &limits()));
+    let calls: Vec<_> = (0..3).map(|_| request(&mut client, "x")).collect();
+    let sent = carry(&mut client);
+    let ids: Vec<_> = sent.iter().map(|message| message.metadata.id().into_owned()).collect();
+    sent.into_iter().for_each(|message| drop(server.receive(message)));
+    assert_eq!(start(&mut server).len(), 1);
+    for number in 0..1000 {
+        server.cancel_job(ids[1].clone());
+        server.cancel_job(format!("{number}"));
+    }
+    server.jobs_done(1, 0);
+    assert_eq!(start(&mut server)[0].metadata.id(), ids[2], "of {} calls", calls.len());
 }
 
 #[test]

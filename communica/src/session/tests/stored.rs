@@ -222,6 +222,19 @@ fn a_draining_side_leaves_messages_to_the_store() {
 }
 
 #[test]
+fn a_draining_side_knows_copies_of_what_it_handles() {
+    let (mut client, mut server, settled) = (linked("c"), linked("s"), Settled::default());
+    client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
+    let (message, stamp) = publish(&mut client).remove(0);
+    settled.deliver(&message, &stamp, &mut server);
+    let jobs = start(&mut server);
+    server.drain();
+    assert!(matches!(settled.deliver(&message, &stamp, &mut server), Event::Dropped(_)));
+    server.answer(&jobs[0].metadata, Ok(Vec::new().into()));
+    assert_eq!(settled.take().len(), 2);
+}
+
+#[test]
 fn calls_to_a_peer_that_moved_end() {
     let mut server = linked("s");
     let sent = request(&mut server, "sent");

@@ -31,6 +31,15 @@ pub(super) fn wrong_type<F: Format>() {
     refused::<F, Kind>(&F::dump(&Other::Fifth(1)).unwrap());
 }
 
+/// Errors like to quote what was there instead.
+pub(super) fn long_texts_are_not_quoted_whole<F: Format>() {
+    for text in ["x", "ü", "\u{7f}"] {
+        let payload = F::dump(&text.repeat(1 << 20)).unwrap();
+        let error = F::load::<i64>(&payload).expect_err("a text is no number");
+        assert!(error.message().chars().count() < 1100, "{} characters", error.message().chars().count());
+    }
+}
+
 /// A newer `Kind`.
 #[derive(serde::Serialize)]
 enum Other {

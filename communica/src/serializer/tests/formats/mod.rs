@@ -126,7 +126,7 @@ macro_rules! suites {
             $name, $serializer;
             round_trip: integers floats texts options enums maps everything lists_and_units bytes
                 not_finite unit_is_nothing;
-            hostile: wrong_type truncated trailing not_utf8 huge_lengths huge_lengths_in_each_other
+            hostile: wrong_type long_texts_are_not_quoted_whole truncated trailing not_utf8 huge_lengths huge_lengths_in_each_other
                 endless_units empty_payload;
             deep: as_deep_as_allowed too_deep_lists too_deep_enums too_deep_options too_deep_newtypes
                 too_deep_where_ignored wide_types_fit_the_stack;

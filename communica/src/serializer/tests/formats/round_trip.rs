@@ -91,6 +91,13 @@ pub(super) fn lists_and_units<F: Format>() {
     comes_back::<F, _>(vec![vec![vec![1_u8], vec![]], vec![]]);
     comes_back::<F, _>([1_u32, 2, 3]);
     comes_back::<F, _>((0..100_000).collect::<Vec<u32>>());
+    // The smallest that each can be, very often.
+    comes_back::<F, _>(vec![vec![1_u8, 2, 3]; 10_000]);
+    comes_back::<F, _>(vec![Vec::<bool>::new(); 10_000]);
+    comes_back::<F, _>(vec![BTreeMap::<u8, u8>::new(); 10_000]);
+    comes_back::<F, _>(vec![BTreeMap::from([(1_u8, ())]); 10_000]);
+    comes_back::<F, _>(vec![((1_u8,), [2_u8; 2], Kind::Unit, Some(3_u8)); 10_000]);
+    comes_back::<F, _>(vec![(1_u8, ((2_u8, ((((), ()), ()), ())), ())); 10_000]);
 }
 
 pub(super) fn bytes<F: Format>() {
