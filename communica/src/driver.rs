@@ -83,14 +83,17 @@ pub(crate) async fn drive(
     finishes: bool,
     attached: impl FnOnce(),
 ) -> LinkEnd {
-    let address = link.peer.address.clone();
-    let stored = link.tx.delivery() != Delivery::Direct;
-    exchange.attach(link.tx, link.peer, about);
+    let Link { tx, rx, hello, peer } = link;
+    // It may be long, and the link may live for long.
+    drop(hello);
+    let address = peer.address.clone();
+    let stored = tx.delivery() != Delivery::Direct;
+    exchange.attach(tx, peer, about);
     let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
     let mut driver = Driver {
         exchange,
-        rx: link.rx,
+        rx,
         stored,
         finishes,
         room: Room::default(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::wire::WireLimits;
 
 /// What one side accepts and keeps. Defaults suit a handful of processes that trust each other; each has a setting.
@@ -167,7 +169,7 @@ impl Limits {
     /// Connections of a server that have not said their hello yet.
     #[must_use]
     pub fn handshakes(self, connections: usize) -> Self {
-        Self { handshakes: connections.max(1), ..self }
+        Self { handshakes: connections.clamp(1, Semaphore::MAX_PERMITS), ..self }
     }
 
     /// How long a peer may take for its hello.

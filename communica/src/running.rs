@@ -19,6 +19,8 @@ struct Tasks {
     requests: HashMap<String, AbortHandle>,
     /// Gives up the calls that wait for a new link.
     giving_up: Option<AbortHandle>,
+    /// Whoever was about to start one comes too late.
+    over: bool,
 }
 
 impl Running {
@@ -30,6 +32,10 @@ impl Running {
     /// `id`: that of the request it answers.
     pub(crate) fn spawn(&self, id: Option<String>, job: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks();
+        if tasks.over {
+            drop(tasks);
+            return drop(job);
+        }
         while tasks.all.try_join_next().is_some() {}
         let handle = tasks.all.spawn(job);
         if let Some(id) = id {
@@ -57,9 +63,13 @@ impl Running {
         requests.values().for_each(AbortHandle::abort);
     }
 
-    /// Stops every handler.
+    /// Stops every handler, and lets no other begin.
     pub(crate) fn stop_all(&self) {
-        let all = std::mem::take(&mut self.tasks().all);
+        let all = {
+            let mut tasks = self.tasks();
+            tasks.over = true;
+            std::mem::take(&mut tasks.all)
+        };
         drop(all);
     }
 

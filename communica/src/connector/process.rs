@@ -3,7 +3,7 @@
 //! A link that is cut says nothing of the process behind it. On Linux `/proc/<pid>/stat` does (proc_pid_stat(5)): its state, and
 //! when it was started, so that a later process with the same number is not taken for it. Where nobody tells, nothing is known.
 
-use std::fs;
+use std::{fs, io};
 
 /// A process that was there when this was made.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,25 +16,38 @@ pub(crate) struct Process {
 impl Process {
     /// `None` when the system does not tell of it: it is in another container, say, or belongs to somebody else.
     pub(crate) fn seen(pid: u32) -> Option<Self> {
-        let (_, started) = state(pid)?;
+        let (_, started) = state(&stat(pid).ok()?)?;
         Some(Self { pid, started })
     }
 
     /// It ended, whether its parent knows or not.
     pub(crate) fn is_gone(&self) -> bool {
-        match state(self.pid) {
-            None | Some(('Z' | 'X', _)) => true,
-            Some((_, started)) => started != self.started,
+        match stat(self.pid) {
+            Ok(stat) => match state(&stat) {
+                Some(('Z' | 'X', _)) => true,
+                Some((_, started)) => started != self.started,
+                None => false,
+            },
+            // This side may be out of file handles, which says nothing of the other.
+            Err(error) => {
+                error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_SUCH_PROCESS)
+            }
         }
     }
 }
 
-/// What it does, as one letter, and when it was started.
-fn state(pid: u32) -> Option<(char, u64)> {
+/// What it was when it ended between the opening of its file and the reading (ESRCH).
+const NO_SUCH_PROCESS: i32 = 3;
+
+fn stat(pid: u32) -> io::Result<Vec<u8>> {
     if !cfg!(target_os = "linux") {
-        return None;
+        return Err(io::ErrorKind::Unsupported.into());
     }
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    fs::read(format!("/proc/{pid}/stat"))
+}
+
+/// What a process does, as one letter, and when it was started.
+fn state(stat: &[u8]) -> Option<(char, u64)> {
     // The second field is its name in parentheses, in which there may be anything. State is the third, the start the 22nd.
     let behind_name = stat.rsplit(|byte| *byte == b')').next()?;
     let mut fields = std::str::from_utf8(behind_name).ok()?.split_ascii_whitespace();

@@ -237,7 +237,7 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
     ) -> Poll<Result<Received, LinkError>> {
         let (before, mut read_now) = (into.len(), 0);
         loop {
-            if self.end.is_none() {
+            if self.end.is_none() && !self.may_be_refusal() {
                 self.decode(into);
             }
             if into.len() > before {
@@ -279,6 +279,12 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
 }
 
 impl<R> StreamRx<R> {
+    /// What stands where the first frame should begins as a refusal does, and is no longer than that may be. A frame that
+    /// begins like this has 64 MiB and more.
+    fn may_be_refusal(&self) -> bool {
+        !self.had_message && self.input.len() <= hello::MAX_LEN && hello::begins_as_refusal(&self.input)
+    }
+
     /// Takes every whole message out of the buffer.
     fn decode(&mut self, into: &mut Vec<Message>) {
         loop {

@@ -1,5 +1,6 @@
 //! Links over TCP, with or without TLS.
 
+mod dialing;
 mod knocking;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
@@ -19,17 +20,22 @@ use super::stream;
 use super::tls::{Acceptor, Tls};
 use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
 use crate::limits::Limits;
+use dialing::dial;
 use knocking::{Knocking, Outside};
 #[cfg(not(feature = "tls"))]
 use no_tls::{Acceptor, Tls};
 
 const TYPE: &str = "TcpConnector";
 
+/// Where the system chooses the port: one that is free on every address is found within so many.
+const PORTS_TRIED: u32 = 16;
+
 /// Reaches a server by host and port. Small messages are not held back (`TCP_NODELAY`), and a peer whose
 /// machine is gone is noticed within a minute (keepalive).
 ///
 /// A server listens on every address the host name stands for, as the Python library does; with port 0 the system
-/// chooses one, and the server handle's `dump_state` tells it.
+/// chooses one, and the server handle's `dump_state` tells it. A client tries them in the system's order, and the next one when
+/// one said no, or nothing for a quarter of a second.
 ///
 /// Whoever can reach the port may connect, and whoever can see the packets may read them, unless the connector has
 /// TLS: see `TcpConnector::tls` (feature `tls`).
@@ -100,16 +106,38 @@ impl TcpConnector {
     }
 
     async fn open(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        let stream = dial(lookup_host((self.host.as_str(), self.port)).await?).await?;
         tune(&stream)?;
         Ok(stream)
     }
 
-    async fn bind_all(&self) -> io::Result<TcpListening> {
+    async fn listening(&self) -> io::Result<TcpListening> {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in lookup_host((self.host.as_str(), self.port)).await? {
+            // A name may be listed twice.
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        let mut tries = 0..PORTS_TRIED;
+        loop {
+            match self.bind_all(&addresses).await {
+                // The port that the system chose for the first address may be taken on another.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && self.port == 0 => {
+                    tries.next().ok_or(error)?;
+                }
+                bound => return bound,
+            }
+        }
+    }
+
+    async fn bind_all(&self, addresses: &[SocketAddr]) -> io::Result<TcpListening> {
         let mut listeners: Vec<TcpListener> = Vec::new();
         let (mut port, mut failed) = (self.port, None);
-        for address in lookup_host((self.host.as_str(), self.port)).await? {
-            match TcpListener::bind(SocketAddr::new(address.ip(), port)).await {
+        for address in addresses {
+            let mut address = *address;
+            address.set_port(port);
+            match TcpListener::bind(address).await {
                 Ok(listener) => {
                     // All addresses get the port that the system chose for the first.
                     port = listener.local_addr()?.port();
@@ -181,7 +209,7 @@ impl Connector for TcpConnector {
     fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             let tls = self.tls.as_ref().map(Tls::acceptor).transpose()?;
-            let listening = self.bind_all().await?;
+            let listening = self.listening().await?;
             Ok(Box::new(TcpServer { listening, tls, limits: limits.clone() }) as Box<dyn Listener>)
         })
     }

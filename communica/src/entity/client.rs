@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -67,13 +68,15 @@ impl ClientSettings {
         let client_id = self.connector.client_id(self.client_id.as_deref());
         let misconfigured = client_id.as_ref().err().cloned();
         let client_id = client_id.ok().flatten().unwrap_or_else(|| crate::random::hex(16));
-        let exchange = Exchange::new(client_id, Arc::new(handlers), self.limits);
+        let handlers = Arc::new(handlers);
+        let exchange = Exchange::new(client_id, Arc::downgrade(&handlers), self.limits);
         if let Some(why) = misconfigured {
             exchange.close(Reason::Misconfigured(why));
         }
         let (status, watch) = watch::channel(Status::Trying(None));
         let keeper = Keeper {
             exchange: exchange.clone(),
+            _handlers: handlers,
             connector: self.connector.clone(),
             backoff: self.backoff,
             status,
@@ -82,7 +85,8 @@ impl ClientSettings {
             was_turned_down: false,
         };
         let keeper = tokio::spawn(keeper.run()).abort_handle();
-        Arc::new(Client { exchange, connector: self.connector, status: watch, keeper, grace: self.grace })
+        let (connector, grace, runtime) = (self.connector, self.grace, Handle::current());
+        Arc::new(Client { exchange, connector, status: watch, keeper, grace, runtime })
     }
 
     /// Connects, and waits for it as long as the settings say.
@@ -116,6 +120,8 @@ pub(crate) struct Client {
     status: watch::Receiver<Status>,
     keeper: AbortHandle,
     grace: Duration,
+    /// The keeper's.
+    runtime: Handle,
 }
 
 impl Client {
@@ -216,18 +222,26 @@ impl Drop for Client {
             session.refuse_calls(Reason::Closed);
             session.is_linked() || session.has_output()
         };
-        // The keeper sends what was accepted, on this link or on the next, within the grace time.
-        if waits {
-            self.exchange.end_link(Goodbye { reason: None, at_once: false });
-        } else {
-            self.keeper.abort();
+        if !waits {
+            return self.keeper.abort();
         }
+        // The runtime may be about to end, and the keeper with it: what the link takes at once is safe.
+        self.exchange.flush_now();
+        // The keeper sends the rest, on this link or on the next, within the grace time.
+        self.exchange.end_link(Goodbye { reason: None, at_once: false });
+        let (keeper, time) = (self.keeper.clone(), self.grace.saturating_add(GOODBYE));
+        self.runtime.spawn(async move {
+            tokio::time::sleep(time).await;
+            keeper.abort();
+        });
     }
 }
 
 /// Opens one link after the other.
 struct Keeper {
     exchange: Arc<Exchange>,
+    /// What the exchange uses.
+    _handlers: Arc<Handlers>,
     connector: Arc<dyn Connector>,
     backoff: Backoff,
     status: watch::Sender<Status>,
@@ -334,7 +348,7 @@ impl Keeper {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
         if let LinkError::NobodyThere(error) = &error {
             // Whoever comes next is another process.
-            self.exchange.end_sent(&Reason::Disconnected(format!("the server is gone: {error}")));
+            self.exchange.peer_is_gone(&Reason::Disconnected(format!("the server is gone: {error}")));
         }
         if matches!(&error, LinkError::Refused(reason) if reason == REPLACED) {
             return Some(Reason::Replaced);

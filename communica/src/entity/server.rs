@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,20 +60,23 @@ impl ServerSettings {
         let listener = listener
             .map_err(|source| Error::Listen { address: address.clone(), source: Arc::new(source) })?;
         let state = listener.dump_state();
+        let handlers = Arc::new(handlers);
         let server = Arc::new(Server {
-            handlers: Arc::new(handlers),
+            handlers: Arc::downgrade(&handlers),
             limits: self.limits,
             authorize: self.authorize,
             known: Mutex::new(HashMap::new()),
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
+            accepts: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
-        let accepting = tokio::spawn(server.clone().accept(listener));
-        let forgetting = tokio::spawn(server.clone().forget());
-        let tasks = Mutex::new(vec![accepting, forgetting]);
-        Ok(Arc::new(Running { server, tasks, address, state, grace: self.grace }))
+        let tasks = [
+            tokio::spawn(server.clone().accept(Accepting(server.clone()), listener)),
+            tokio::spawn(server.clone().forget()),
+        ];
+        Ok(Arc::new(Running::new(server, handlers, tasks, address, state, self.grace)))
     }
 }
 
@@ -84,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Who is there and who was.
 pub(crate) struct Server {
-    handlers: Arc<Handlers>,
+    handlers: Weak<Handlers>,
     limits: Limits,
     authorize: Authorize,
     known: Mutex<HashMap<String, Known>>,
@@ -92,6 +95,8 @@ pub(crate) struct Server {
     arrived: Notify,
     /// Handshakes and links.
     connections: Mutex<JoinSet<()>>,
+    /// It was not asked to accept no more.
+    accepts: AtomicBool,
     /// Clients that are not known yet are not let in any more.
     stopping: AtomicBool,
     /// No client will come any more.
@@ -103,6 +108,18 @@ struct Guest<'a> {
     turn: Turn<'a>,
     about: Option<About>,
     link: Link,
+}
+
+/// While connections are accepted. Should that end unasked, with its runtime or by a panic, nobody waits for clients any
+/// more.
+struct Accepting(Arc<Server>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        if self.0.accepts.load(Ordering::Relaxed) {
+            self.0.end();
+        }
+    }
 }
 
 impl Server {
@@ -159,7 +176,7 @@ impl Server {
 
     // Letting them in -------------------------------------------------------------------------------------------
 
-    async fn accept(self: Arc<Self>, mut listener: Box<dyn Listener>) {
+    async fn accept(self: Arc<Self>, _accepting: Accepting, mut listener: Box<dyn Listener>) {
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
         for order in 0.. {
             // Never closed, so there is always a permit to come.

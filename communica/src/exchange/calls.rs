@@ -128,7 +128,8 @@ impl Drop for Pending<'_> {
             let abandoned = self.exchange.session().abandon(call);
             *self.unsent = Some(abandoned.unsent);
             wake(abandoned.wake);
-            self.exchange.room.notify_waiters();
+            // It may have been the last thing that was left to send.
+            self.exchange.tell(true, abandoned.unsent);
         }
     }
 }

@@ -45,6 +45,16 @@ impl Exchange {
         self.changed.notify_waiters();
     }
 
+    /// The peer's process is gone: what was sent to it is not repeated, and calls that were end.
+    pub(crate) fn peer_is_gone(&self, reason: &Reason) {
+        let mut session = self.session();
+        let wakers = if session.is_linked() { Vec::new() } else { session.peer_is_gone(reason) };
+        drop(session);
+        wake(wakers);
+        self.room.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
     /// The peer is served by somebody else: calls to it end.
     pub(crate) fn moved(&self, why: &str) {
         let wakers = self.session().moved(why);

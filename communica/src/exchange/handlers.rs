@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
 use crate::excerpt::excerpt;
-use crate::route::{Progress, Ran, Route};
+use crate::route::{Handlers, Progress, Ran, Route};
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
@@ -42,14 +42,22 @@ impl Exchange {
         let (mut mine, mut answered) = (false, false);
         let mut answers = Vec::new();
         loop {
-            self.session().start_jobs(&mut mine, batch);
+            let given_up = self.session().start_jobs(&mut mine, batch);
+            if given_up {
+                // It may have been the last that somebody waits for.
+                self.changed.notify_waiters();
+            }
             if batch.is_empty() {
                 return answered;
             }
+            let Some(handlers) = self.handlers.upgrade() else {
+                batch.drain(..).for_each(|message| drop(Job::new(self.clone(), message.metadata)));
+                continue;
+            };
             let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
             batch.reverse();
             while let Some(message) = batch.pop() {
-                let answer = match self.start(message, &mut clock) {
+                let answer = match self.start(&handlers, message, &mut clock) {
                     Started::Answered(metadata, answer) => (metadata, answer),
                     Started::Later => continue,
                     Started::Long(long) => {
@@ -96,7 +104,11 @@ impl Exchange {
         // Without a runtime nothing will ever start.
         if let (true, Ok(runtime)) = (nobody, Handle::try_current()) {
             let exchange = self.clone();
-            runtime.spawn(async move { exchange.start_jobs(&mut Vec::new()) });
+            runtime.spawn(async move {
+                exchange.start_jobs(&mut Vec::new());
+                // There may be a link meanwhile, whose driver left this to who was at it.
+                exchange.call_driver();
+            });
         }
     }
 
@@ -113,14 +125,14 @@ impl Exchange {
     }
 
     /// Runs the handler until it waits for something. `clock`: the time before and after it.
-    fn start(self: &Arc<Self>, message: Message, clock: &mut Instant) -> Started {
+    fn start(self: &Arc<Self>, handlers: &Handlers, message: Message, clock: &mut Instant) -> Started {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
         if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
             drop(Job::new(self.clone(), metadata));
             return Started::Later;
         }
-        let route = match self.handlers.find(metadata.route().as_deref()) {
+        let route = match handlers.find(metadata.route().as_deref()) {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
@@ -368,7 +380,6 @@ mod tests {
 
     use super::*;
     use crate::limits::Limits;
-    use crate::route::Handlers;
 
     /// For one.
     static ROOM: Semaphore = Semaphore::const_new(1);
@@ -376,7 +387,7 @@ mod tests {
     #[tokio::test]
     async fn those_behind_wait_while_too_many_compute_aside() {
         let handlers = Arc::new(Handlers::Simple(None));
-        let exchange = Exchange::new("w1".to_owned(), handlers, Limits::default());
+        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
         let turn = Arc::new(Turn::new(exchange, &ROOM));
         let (told, progress) = mpsc::channel();
         let (_end, ended) = mpsc::channel::<()>();

@@ -11,7 +11,7 @@ mod writer;
 
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ use writer::Writer;
 /// Everything about one peer that outlives its links.
 pub(crate) struct Exchange {
     client_id: String,
-    handlers: Arc<Handlers>,
+    /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
+    handlers: Weak<Handlers>,
     pub(crate) limits: Limits,
     /// Where its clock begins.
     born: Instant,
@@ -58,7 +59,7 @@ fn wake(wakers: impl IntoIterator<Item = Waker>) {
 }
 
 impl Exchange {
-    pub(crate) fn new(client_id: String, handlers: Arc<Handlers>, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(client_id: String, handlers: Weak<Handlers>, limits: Limits) -> Arc<Self> {
         // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
         let session = Session::new(crate::random::hex(8), &limits);
         Arc::new(Self {

@@ -62,7 +62,7 @@ impl Exchange {
     }
 
     /// The same without waiting for whoever is at it. False if the driver has to see to the rest.
-    pub(super) fn flush_now(&self) -> bool {
+    pub(crate) fn flush_now(&self) -> bool {
         let mut slot = match self.writer.try_lock() {
             Ok(slot) => slot,
             Err(TryLockError::Poisoned(slot)) => slot.into_inner(),

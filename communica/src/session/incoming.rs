@@ -133,11 +133,13 @@ impl<W: Clone> Session<W> {
     }
 
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
-    /// and asks again; meanwhile others get none.
-    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) {
+    /// and asks again; meanwhile others get none. Returns whether some were given up before.
+    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) -> bool {
+        let mut any_given_up = false;
         if self.outbox.answers_meet(self.limits.queued) {
             // The peer does not take its answers: no more of them before it does.
-            return self.jobs.start_none(mine);
+            self.jobs.start_none(mine);
+            return any_given_up;
         }
         loop {
             self.jobs.start(mine, self.calls.waiting(), into);
@@ -145,12 +147,13 @@ impl<W: Clone> Session<W> {
                 let given_up = message.metadata.kind() == Kind::Request
                     && self.jobs.was_cancelled(&message.metadata.id());
                 if given_up {
+                    any_given_up = true;
                     self.job_stopped(&message.metadata);
                 }
                 !given_up
             });
             if !*mine || !into.is_empty() {
-                return;
+                return any_given_up;
             }
         }
     }

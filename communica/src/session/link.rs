@@ -92,6 +92,11 @@ impl<W: Clone> Session<W> {
         wake
     }
 
+    /// The peer's process is gone, and with it what it had of this session. Wake the returned.
+    pub(crate) fn peer_is_gone(&mut self, reason: &Reason) -> Vec<W> {
+        if self.stored { self.end_sent(reason) } else { self.start_over(0, reason) }
+    }
+
     /// What was sent is not repeated: its calls end.
     fn start_over(&mut self, came: u64, reason: &Reason) -> Vec<W> {
         self.outbox.start_over(came);

@@ -55,11 +55,17 @@ pub(super) fn close_reason(body: &[u8]) -> Option<String> {
         reason: String,
     }
     // It is kept once for each call that ends with the link.
-    serde_json::from_slice::<Body>(body).ok().map(|body| body.reason.chars().take(MAX_REASON).collect())
+    serde_json::from_slice::<Body>(body).ok().map(|body| readable(&body.reason))
 }
 
 /// Characters of a reason that are read.
-pub(super) const MAX_REASON: usize = 500;
+const MAX_REASON: usize = 500;
+
+/// A reason of the peer, as it may stand in a line of a log.
+pub(super) fn readable(reason: &str) -> String {
+    let without_control = |letter: char| if letter.is_control() { ' ' } else { letter };
+    reason.chars().take(MAX_REASON).map(without_control).collect()
+}
 
 /// Four bytes read as a length, once they are there.
 pub(super) fn length_at(bytes: &[u8], at: usize) -> Option<usize> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::WireError;
-use super::frame::MAX_REASON;
+use super::frame::readable;
 
 /// Ends a hello; never stands inside one.
 pub(crate) const END: u8 = 0x00;
@@ -162,7 +162,12 @@ pub(crate) fn refusal(input: &[u8]) -> Option<String> {
     Some(refusal_text(&input[start..]))
 }
 
-/// The reason of a refusal that stands where the first frame should. As a frame it would have 64 MiB and more.
+/// A refusal is a JSON object behind its mark.
+pub(crate) fn begins_as_refusal(input: &[u8]) -> bool {
+    input.starts_with(&[REFUSED, b'{'])
+}
+
+/// The reason of a refusal that stands where the first frame should.
 pub(crate) fn late_refusal(input: &[u8]) -> Option<String> {
     let json = input.strip_prefix(&[REFUSED])?;
     serde_json::from_slice::<Refusal>(json).ok().map(|_| refusal_text(json))
@@ -173,7 +178,7 @@ pub(crate) fn refusal_text(json: &[u8]) -> String {
     let refusal = serde_json::from_slice::<Refusal>(json);
     refusal.map_or_else(
         |_| "the peer gave no reason that could be read".to_owned(),
-        |refusal| refusal.reason.chars().take(MAX_REASON).collect(),
+        |refusal| readable(&refusal.reason),
     )
 }
 

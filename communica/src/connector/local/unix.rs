@@ -85,7 +85,7 @@ pub(super) async fn connect(
     limits: &Limits,
 ) -> Result<Link, LinkError> {
     let (path, us) = (connector.path()?, Us::ask()?);
-    folder::check(folder_of(&path), us, &connector.allowed)?;
+    folder::check(folder_of(&path), us, &connector.allowed, folder::Side::Client)?;
     let stream = UnixStream::connect(&path).await.map_err(nobody_there)?;
     let peer = peer_of(&stream, address(&connector.name));
     if !connector.allowed.includes(us, peer.uid) {

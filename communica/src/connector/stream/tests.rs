@@ -1,6 +1,6 @@
 //! A small message among the pieces of a large one: whoever waited for it goes first.
 
-use std::sync::Arc;
+use std::sync::Weak;
 use std::task::Waker;
 
 use tokio::io::{ReadBuf, empty};
@@ -8,7 +8,7 @@ use tokio::io::{ReadBuf, empty};
 use super::*;
 use crate::driver::{LinkEnd, drive};
 use crate::exchange::Exchange;
-use crate::route::Handlers;
+
 use crate::session::What;
 use crate::wire::{Chunks, Kind, put_close, put_message, put_request};
 
@@ -101,7 +101,7 @@ async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_i
     let limits = Limits::default();
     let source = Source { bytes: bytes.freeze() };
     let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into());
-    let exchange = Exchange::new("w1".to_owned(), Arc::new(Handlers::Simple(None)), limits);
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits);
     exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
     let end = drive(&exchange, link, None, false, || ()).await;
     assert!(matches!(&end, LinkEnd::Peer(Some(reason)) if reason == "enough"), "{end:?}");

@@ -165,6 +165,8 @@ impl Server {
         let time = self.limits.forget_time;
         loop {
             tokio::time::sleep((time / 4).max(Duration::from_millis(10))).await;
+            // Those that are over keep memory until somebody looks, and no more may come.
+            while lock(&self.connections).try_join_next().is_some() {}
             let mut forgotten = Vec::new();
             lock(&self.known).retain(|_, known| {
                 let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);

@@ -2,32 +2,50 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout};
 
 use super::{Server, lock};
 use crate::entity::client::GOODBYE;
 use crate::entity::shutdown::Shutdown;
 use crate::error::{Error, Reason};
+use crate::route::Handlers;
 use crate::session::Goodbye;
 
 /// A server while somebody holds it. Dropping the last handle ends it on the spot; `stop` ends it in order.
 pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
+    /// What its exchanges use.
+    _handlers: Arc<Handlers>,
     /// The one that accepts, which holds the listener, and the one that forgets.
-    pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: [AbortHandle; 2],
+    /// The same, until they have ended.
+    not_ended: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
     /// Without secrets.
     pub(crate) address: String,
     pub(crate) state: String,
-    pub(super) grace: Duration,
+    grace: Duration,
 }
 
 impl Running {
+    pub(super) fn new(
+        server: Arc<Server>,
+        handlers: Arc<Handlers>,
+        tasks: [JoinHandle<()>; 2],
+        address: String,
+        state: String,
+        grace: Duration,
+    ) -> Self {
+        let aborts = tasks.each_ref().map(JoinHandle::abort_handle);
+        let not_ended = tokio::sync::Mutex::new(tasks.into());
+        Self { server, _handlers: handlers, tasks: aborts, not_ended, address, state, grace }
+    }
+
     pub(crate) async fn stop(&self) {
         self.accept_no_more().await;
         let exchanges: Vec<_> = {
@@ -58,26 +76,23 @@ impl Running {
 
     /// The address is free when this is done.
     async fn accept_no_more(&self) {
-        let tasks = std::mem::take(&mut *lock(&self.tasks));
-        tasks.iter().for_each(JoinHandle::abort);
-        for task in tasks {
+        self.abort_tasks();
+        let mut not_ended = self.not_ended.lock().await;
+        while let Some(task) = not_ended.last_mut() {
             // It was aborted, which is what its result says.
             let _ = task.await;
+            not_ended.pop();
         }
     }
 
+    fn abort_tasks(&self) {
+        self.server.accepts.store(false, Ordering::Relaxed);
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+
     fn end(&self) {
-        lock(&self.tasks).iter().for_each(JoinHandle::abort);
-        for known in lock(&self.server.known).values() {
-            known.exchange.say_that_it_is_over("the server ended");
-        }
-        self.server.ended.store(true, Ordering::Relaxed);
-        lock(&self.server.connections).abort_all();
-        for (_, known) in lock(&self.server.known).drain() {
-            known.exchange.abort_jobs();
-            known.exchange.close(Reason::Closed);
-        }
-        self.server.arrived.notify_waiters();
+        self.abort_tasks();
+        self.server.end();
     }
 
     /// Runs until the system wants the process to end, then stops in order.
@@ -109,6 +124,22 @@ impl Running {
         shutdown.asked().await;
         running.end_in_order(shutdown).await;
         Ok(())
+    }
+}
+
+impl Server {
+    /// Nobody is let in any more, and nothing is done for those that are there.
+    pub(super) fn end(&self) {
+        for known in lock(&self.known).values() {
+            known.exchange.say_that_it_is_over("the server ended");
+        }
+        self.ended.store(true, Ordering::Relaxed);
+        lock(&self.connections).abort_all();
+        for (_, known) in lock(&self.known).drain() {
+            known.exchange.abort_jobs();
+            known.exchange.close(Reason::Closed);
+        }
+        self.arrived.notify_waiters();
     }
 }
 

@@ -65,19 +65,19 @@ impl BrokenRules {
 
     /// Tells that the value breaks this rule.
     pub fn rule(&mut self, rule: impl Display) {
-        self.add("", &rule);
+        self.add(&"", &rule);
     }
 
     /// Tells what garde finds wrong with the value.
     pub fn by_garde<T: garde::Validate<Context = ()> + ?Sized>(&mut self, value: &T) {
         if let Err(report) = value.validate() {
             for (path, error) in report.iter() {
-                self.add(&path.to_string(), error);
+                self.add(path, error);
             }
         }
     }
 
-    fn add(&mut self, path: &str, rule: &dyn Display) {
+    fn add(&mut self, path: &dyn Display, rule: &dyn Display) {
         self.count += 1;
         if self.sentence.len() >= SENTENCE {
             self.untold += 1;
@@ -86,10 +86,12 @@ impl BrokenRules {
         if self.count > 1 {
             self.sentence.push_str("; ");
         }
+        // Keys in it may be of any length, and there may be many rules.
+        let path = &*beginning(path, PATH);
         let dot = if self.path.is_empty() || path.is_empty() || path.starts_with('[') { "" } else { "." };
-        let place = shortened(format!("{}{dot}{path}", self.path), PATH);
+        let place = beginning(&format_args!("{}{dot}{path}", self.path), PATH);
         let colon = if place.is_empty() { "" } else { ": " };
-        let rule = shortened(rule.to_string(), RULE);
+        let rule = beginning(rule, RULE);
         let _ = write!(self.sentence, "{place}{colon}{rule}");
     }
 
@@ -101,13 +103,25 @@ impl BrokenRules {
     }
 }
 
-fn shortened(mut text: String, mut end: usize) -> String {
-    if text.len() > end {
-        while !text.is_char_boundary(end) {
-            end -= 1;
+/// So many bytes of what is shown, about; no more of it is written.
+fn beginning(shown: &dyn Display, most: usize) -> String {
+    struct Beginning(String, usize);
+    impl Write for Beginning {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = self.1 - self.0.len();
+            if text.len() <= room {
+                self.0.push_str(text);
+                return Ok(());
+            }
+            let end = (0..=room).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+            self.0.push_str(&text[..end]);
+            Err(fmt::Error)
         }
-        text.truncate(end);
-        text.push('…');
     }
-    text
+    let mut beginning = Beginning(String::new(), most);
+    let whole = write!(beginning, "{shown}").is_ok();
+    if !whole {
+        beginning.0.push('…');
+    }
+    beginning.0
 }

@@ -14,6 +14,7 @@ over_every_road! {
     a_message_too_large_from_a_peer_concerns_nobody_else,
     a_message_too_large_for_this_side_is_not_sent,
     a_result_too_large_is_an_error_of_the_responder,
+    an_argument_of_the_wrong_type_is_an_error_however_long_it_is,
     a_route_too_long_for_the_wire_harms_no_other_call,
     a_request_whose_time_passed_while_it_waited_is_not_handled,
 }
@@ -115,6 +116,18 @@ async fn a_result_too_large_is_an_error_of_the_responder(road: Road) {
     let ended = client.request::<_, String>("make", &LIMIT).await;
     assert!(matches!(ended, Err(Error::Resp(_))), "{ended:?}");
     assert_eq!(client.request::<_, String>("make", &3).await.unwrap(), "xxx");
+}
+
+async fn an_argument_of_the_wrong_type_is_an_error_however_long_it_is(road: Road) {
+    let routes = RouteTable::new().route("double", |number: i64| number * 2);
+    let limits = Limits::new().message_size(LIMIT);
+    let server = RouteServer::new(road.fresh(), routes).limits(limits.clone()).start().await.unwrap();
+    let client = RouteClient::builder(road.to(&server)).limits(limits).connect().await.unwrap();
+    for letter in ["x", "\u{7f}"] {
+        let ended = client.request::<_, i64>("double", &letter.repeat(LIMIT - 2)).await;
+        assert!(matches!(ended, Err(Error::Serializer(_))), "{}", short(&ended));
+    }
+    assert_eq!(client.request::<_, i64>("double", &3).await.unwrap(), 6);
 }
 
 async fn a_route_too_long_for_the_wire_harms_no_other_call(road: Road) {

@@ -218,6 +218,18 @@ mod as_root {
         let _client = place.client(json!({"allow_users": [OTHER]})).await.unwrap();
     }
 
+    /// Its owner could have any file of the server's user opened to others.
+    #[ignore = "needs root"]
+    #[tokio::test]
+    async fn a_server_takes_no_folder_of_somebody_whom_it_allows() {
+        root_is_needed();
+        let place = Place::new();
+        place.make_folder(0o1777);
+        chown(place.folder(), Some(OTHER), Some(OTHER)).unwrap();
+        let words = ["belongs to user 65534 and not to root, whose server this is", "TMPDIR"];
+        says(place.server(json!({"allow_users": [OTHER]})).await, &words);
+    }
+
     #[ignore = "needs root"]
     #[tokio::test]
     async fn a_folder_that_another_group_can_write_to_is_not_used() {

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod bounds;
+mod ends;
 mod faults;
 mod flood;
 mod gated;

@@ -16,6 +16,13 @@ const STICKY: u32 = 0o1000;
 /// Everybody may go to a file in it whose name they know.
 const ALL_PASS: u32 = 0o111;
 
+/// Who asks: a server opens its socket to others who are allowed, a client opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Server,
+    Client,
+}
+
 /// `<temp dir>/communica`, the temp dir as Python's `tempfile.gettempdir()` finds it.
 pub(super) fn path() -> PathBuf {
     let given = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(env::var_os).map(PathBuf::from);
@@ -31,7 +38,7 @@ pub(super) fn prepare(folder: &Path, us: Us, allowed: &Allowed) -> io::Result<()
         io::ErrorKind::AlreadyExists => Ok(()),
         _ => Err(error),
     })?;
-    let found = check(folder, us, allowed)?;
+    let found = check(folder, us, allowed, Side::Server)?;
     let mode = found.mode() & 0o7777;
     if allowed.others() && mode & ALL_PASS != ALL_PASS {
         fs::set_permissions(folder, Permissions::from_mode(mode | ALL_PASS)).map_err(|error| {
@@ -47,9 +54,9 @@ pub(super) fn prepare(folder: &Path, us: Us, allowed: &Allowed) -> io::Result<()
 }
 
 /// Whoever could change the folder could stand in for a server.
-pub(super) fn check(folder: &Path, us: Us, allowed: &Allowed) -> io::Result<Metadata> {
+pub(super) fn check(folder: &Path, us: Us, allowed: &Allowed, side: Side) -> io::Result<Metadata> {
     let found = fs::symlink_metadata(folder)?;
-    match fault(&found, us, allowed) {
+    match fault(&found, us, allowed, side) {
         None => Ok(found),
         Some(fault) => {
             let what = format!("the folder of the sockets is not safe: {} {fault}", folder.display());
@@ -58,7 +65,7 @@ pub(super) fn check(folder: &Path, us: Us, allowed: &Allowed) -> io::Result<Meta
     }
 }
 
-fn fault(found: &Metadata, us: Us, allowed: &Allowed) -> Option<String> {
+fn fault(found: &Metadata, us: Us, allowed: &Allowed, side: Side) -> Option<String> {
     if found.is_symlink() {
         return Some(
             "is a symbolic link, and whoever made it says where it leads: remove it, or set TMPDIR to a folder of \
@@ -69,11 +76,20 @@ fn fault(found: &Metadata, us: Us, allowed: &Allowed) -> Option<String> {
     if !found.is_dir() {
         return Some("is not a folder: remove it, or set TMPDIR to a folder of your own".to_owned());
     }
-    if !allowed.includes(us, Some(found.uid())) {
+    let (owner, is_ours) = (Some(found.uid()), Allowed::default().includes(us, Some(found.uid())));
+    if !is_ours && !allowed.includes(us, owner) {
         return Some(format!(
             "belongs to {} and not to {}: set TMPDIR to a folder of your own on both sides, or allow that user with \
              `LocalConnector::allow_users`",
-            name_of(Some(found.uid())),
+            name_of(owner),
+            us.and_root()
+        ));
+    }
+    // Its owner can put a link to any file of ours where the socket is, just before that is opened to others.
+    if !is_ours && side == Side::Server {
+        return Some(format!(
+            "belongs to {} and not to {}, whose server this is: set TMPDIR to a folder of your own on both sides",
+            name_of(owner),
             us.and_root()
         ));
     }

@@ -1,0 +1,214 @@
+//! Entities end, or the runtimes that they live in: nothing is lost, nobody waits for it, and nothing of them stays.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use communica::{
+    Context, Error, Limits, LocalConnector, Outcome, Peer, Reason, RouteClient, RouteServer, RouteTable,
+    TcpConnector,
+};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    Gate, echo, eventually, hanging, holding, memory_server, noting, request_in, take, unique, within,
+};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("the system has threads")
+}
+
+/// A service that remembers who called it, as one with subscribers does.
+fn remembering() -> (RouteTable, Arc<Mutex<Vec<Peer>>>) {
+    let callers = Arc::new(Mutex::new(Vec::new()));
+    let state = callers.clone();
+    let routes = RouteTable::new().route("subscribe", move |cx: Context, (): ()| {
+        state.lock().unwrap().push(cx.peer().clone());
+    });
+    (routes, callers)
+}
+
+#[tokio::test]
+async fn a_state_that_keeps_its_callers_ends_with_its_server() {
+    within(30, async {
+        let (routes, callers) = remembering();
+        let (server, road) = memory_server(routes).await;
+        let client = RouteClient::connect(road).await.unwrap();
+        client.request::<_, ()>("subscribe", &()).await.unwrap();
+        assert_eq!(callers.lock().unwrap().len(), 1);
+        drop((client, server));
+        eventually("only the test holds the state", || Arc::strong_count(&callers) == 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_that_keeps_its_callers_ends_with_its_client() {
+    within(30, async {
+        let (routes, callers) = remembering();
+        let (server, road) = memory_server(echo()).await;
+        let client = RouteClient::builder(road).routes(routes).client_id("w1").connect().await.unwrap();
+        server.peer("w1").await.request::<_, ()>("subscribe", &()).await.unwrap();
+        drop(client);
+        eventually("only the test holds the state", || Arc::strong_count(&callers) == 1).await;
+    })
+    .await;
+}
+
+/// `main` returns right after its last throw, and its runtime ends.
+#[tokio::test]
+async fn a_throw_survives_the_end_of_its_runtime() {
+    within(30, async {
+        let (routes, mut noted) = noting(RouteTable::new(), "note");
+        let road = LocalConnector::new(unique("ends"));
+        let _server = RouteServer::new(road.clone(), routes).start().await.unwrap();
+        let elsewhere = tokio::task::spawn_blocking(move || {
+            runtime().block_on(async {
+                let client = RouteClient::connect(road).await.unwrap();
+                for number in 0..10 {
+                    client.throw("note", &number).await.unwrap();
+                }
+            });
+        });
+        elsewhere.await.unwrap();
+        assert_eq!(take(&mut noted, 10).await, (0..10).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[test]
+fn calls_to_clients_end_with_the_runtime_of_their_server() {
+    let (servers, clients) = (runtime(), Builder::new_multi_thread().enable_all().build().unwrap());
+    let (routes, mut entries) = hanging(RouteTable::new(), "hang");
+    let road = LocalConnector::new(unique("ends"));
+    let server = servers.block_on(RouteServer::new(road.clone(), echo()).start()).unwrap();
+    let builder = RouteClient::builder(road).routes(routes).client_id("w1");
+    let connecting = clients.spawn(builder.connect());
+    let (_client, peer) = servers.block_on(within(20, async {
+        let client = connecting.await.unwrap().unwrap();
+        (client, server.peer("w1").await)
+    }));
+    let hung = clients.spawn({
+        let peer = peer.clone();
+        async move { peer.request::<_, ()>("hang", &1).await }
+    });
+    servers.block_on(take(&mut entries, 1));
+    drop(servers);
+    clients.block_on(within(20, async {
+        let ended = hung.await.unwrap();
+        assert!(matches!(ended, Err(Error::MayHaveRun(_))), "{ended:?}");
+        let ended = peer.request::<_, ()>("hang", &2).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+        let ended = server.any_peer().request::<_, ()>("hang", &3).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+    }));
+}
+
+#[tokio::test]
+async fn each_of_two_stops_returns_when_the_address_is_free() {
+    within(30, async {
+        let server = RouteServer::new(TcpConnector::new("127.0.0.1", 0), echo()).start().await.unwrap();
+        let state: serde_json::Value = serde_json::from_str(&server.dump_state()).unwrap();
+        let port = state["port"].as_u64().expect("a port") as u16;
+        let stop = async {
+            server.stop().await;
+            // At once: nothing else may run before.
+            let accepted = std::net::TcpStream::connect(("127.0.0.1", port));
+            accepted.expect_err("it listens");
+        };
+        tokio::join!(server.stop(), stop);
+    })
+    .await;
+}
+
+/// Longer than anything here should take, shorter than the grace time.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn closing_does_not_wait_for_what_was_given_up() {
+    within(30, async {
+        let client = RouteClient::builder(LocalConnector::new(unique("nobody"))).start().unwrap();
+        let ended = request_in(Duration::from_millis(50), &client, "echo", 1).await;
+        assert_eq!(ended.unwrap_err().outcome(), Outcome::NotSent);
+        let since = Instant::now();
+        client.close().await;
+        assert!(since.elapsed() < AT_ONCE, "closed after {:?}", since.elapsed());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_a_server_that_is_gone() {
+    within(30, async {
+        let road = LocalConnector::new(unique("ends"));
+        let (ends, ended) = std::sync::mpsc::channel::<()>();
+        let (starts, started) = tokio::sync::oneshot::channel();
+        let at = road.clone();
+        let other = thread::spawn(move || {
+            let runtime = runtime();
+            let server = runtime.block_on(RouteServer::new(at, echo()).start()).unwrap();
+            starts.send(()).unwrap();
+            runtime.block_on(async {
+                while ended.try_recv().is_err() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            });
+            // As a process that is killed: nobody says goodbye.
+            std::mem::forget(server);
+            runtime.shutdown_background();
+        });
+        started.await.unwrap();
+        let client = RouteClient::connect(road).await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        ends.send(()).unwrap();
+        tokio::task::spawn_blocking(move || other.join().unwrap()).await.unwrap();
+        eventually("the link is gone", || !client.is_connected()).await;
+        let since = Instant::now();
+        client.close().await;
+        assert!(since.elapsed() < AT_ONCE, "closed after {:?}", since.elapsed());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn handlers_do_not_begin_when_their_server_is_over() {
+    within(30, async {
+        let gate = Gate::shut();
+        let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let (server, road) = memory_server(routes).await;
+        let client = RouteClient::connect(road).await.unwrap();
+        for number in 0..100 {
+            client.throw("hold", &number).await.unwrap();
+        }
+        eventually("some were started", || held.entered() > 0).await;
+        drop(server);
+        eventually("none is left", || held.inside() == 0).await;
+        assert_eq!(held.finished(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_without_a_limit_are_limits() {
+    within(30, async {
+        let limits = Limits::new()
+            .handshakes(usize::MAX)
+            .peers(usize::MAX)
+            .running(usize::MAX)
+            .waiting(usize::MAX, usize::MAX)
+            .queued(usize::MAX, usize::MAX)
+            .unacknowledged(usize::MAX, usize::MAX)
+            .handshake_time(Duration::MAX)
+            .silence_time(Duration::MAX)
+            .stall_time(Duration::MAX)
+            .resume_time(Duration::MAX)
+            .forget_time(Duration::MAX);
+        let road = LocalConnector::new(unique("ends"));
+        let server = RouteServer::new(road.clone(), echo()).limits(limits.clone()).start().await.unwrap();
+        let client = RouteClient::builder(road).limits(limits).connect().await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        server.stop().await;
+    })
+    .await;
+}
