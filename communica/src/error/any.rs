@@ -71,6 +71,21 @@ impl From<AnyError> for Fault {
     }
 }
 
+/// Text is an error without a variant. A handler that gives `Result<T, String>` is told so by the compiler, since it could
+/// mean a value as well: see [`Handler`](crate::Handler).
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        AnyError::from(text).into()
+    }
+}
+
+/// As of a `String`.
+impl From<&str> for Fault {
+    fn from(text: &str) -> Self {
+        AnyError::from(text).into()
+    }
+}
+
 impl ServiceError for AnyError {
     fn into_fault(self) -> Fault {
         self.into()
@@ -162,6 +177,13 @@ mod tests {
         assert!(parse("x").unwrap_err().error().is::<std::num::ParseIntError>());
         let boxed: Box<dyn StdError + Send + Sync> = Box::new(chain(&["boxed"]));
         assert_eq!(AnyError::from(boxed).to_string(), "boxed");
+    }
+
+    #[test]
+    fn text_is_a_fault_without_a_variant() {
+        for fault in [Fault::from("why"), Fault::from("why".to_owned())] {
+            assert_eq!((fault.kind(), fault.message(), fault.code()), (FaultKind::Unknown, "why", None));
+        }
     }
 
     #[test]

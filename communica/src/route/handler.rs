@@ -14,8 +14,14 @@ use crate::session::Answer;
 /// What can handle requests: a function or closure, plain or async, of one value or of a [`Context`] and one value.
 ///
 /// A plain one runs where messages are read, so it should be done within microseconds; let anything that computes or
-/// blocks for longer be async (and use `tokio::task::spawn_blocking` inside). `M` is worked out by the compiler. If
-/// it says that it cannot (the error type of a `Result` is itself serializable), convert the error with
+/// blocks for longer be async (and use `tokio::task::spawn_blocking` inside).
+///
+/// A `Result` is an answer or an error where its error is `Into<Fault>`: [`AnyError`](crate::AnyError),
+/// [`ReqError`](crate::ReqError), an enum with `#[derive(ServiceError)]`. Any other `Result` is a value like all others: the
+/// caller gets it whole, as `{"Err": …}` in JSON, and its call went well.
+///
+/// `M` is worked out by the compiler. If it says that it cannot ("type annotations needed"), the error of a `Result` could be
+/// either: it is text, or `Into<Fault>` and itself serializable. Let the handler return `AnyError`, or convert the error with
 /// `.map_err(Fault::from)`.
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle requests in {S}",
@@ -57,7 +63,7 @@ where
     }
 }
 
-/// What a handler may give back; `K` is one of the markers in [`reply`].
+/// What a handler may give back; `K` is one of the markers in [`reply`]. A `Result` whose error is not `Into<Fault>` is a value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing a handler can answer with in {S}",
     label = "cannot be an answer",
