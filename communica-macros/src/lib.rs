@@ -66,6 +66,9 @@ mod tests;
 /// | `-> Result<T, AnyError>` | `?` works on any error, and its message is what comes back, see [below](#errors-without-a-variant) |
 /// | plain `fn` | runs where its message was read: let it be done in microseconds, or make it `blocking` |
 ///
+/// A `Result` is known by that name: `Result<T>`, or `Result` alone, may be an alias of yours, and the compiler finds what it
+/// stands for. An alias of another name is a value, and sent whole, whether it is `Ok` or `Err`.
+///
 /// # Errors without a variant
 ///
 /// A method that has nothing to tell by type returns `communica::AnyError`, which `?` makes of any error, `anyhow`'s

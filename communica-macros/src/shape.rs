@@ -89,11 +89,11 @@ fn is_named_context(ty: &Type) -> bool {
 /// What a method gives back, as far as its type's name tells.
 #[allow(clippy::large_enum_variant)] // There is one for each method.
 pub(crate) enum Output {
-    /// Anything that is no `Result`.
+    /// Anything that is not named `Result`.
     Value(Type),
     /// `Result<T, E>`
     Result(Type, Type),
-    /// `Result<T>` of some alias, whose parts the compiler has to find.
+    /// `Result<T>` or `Result` of some alias, whose parts the compiler has to find.
     Alias(Type),
 }
 
@@ -103,10 +103,12 @@ impl Output {
             ReturnType::Default => return Self::Value(syn::parse_quote!(())),
             ReturnType::Type(_, ty) => peel(ty),
         };
-        match last_segment(ty).and_then(|segment| type_arguments(segment, "Result")).as_deref() {
+        let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
+            return Self::Value(ty.clone());
+        };
+        match type_arguments(segment, "Result").as_deref() {
             Some([ok, error]) => Self::Result((*ok).clone(), (*error).clone()),
-            Some([_]) => Self::Alias(ty.clone()),
-            _ => Self::Value(ty.clone()),
+            _ => Self::Alias(ty.clone()),
         }
     }
 }

@@ -44,7 +44,7 @@ struct NotFound {
 }
 
 mod found {
-    pub(super) type Result<T> = std::result::Result<T, super::NotFound>;
+    pub(super) type Result<T = (), E = super::NotFound> = std::result::Result<T, E>;
 }
 
 /// Everything that a method can take and give.
@@ -55,6 +55,7 @@ trait Desk {
     async fn ping(&self);
     async fn fail(&self, which: u8) -> Result<f64, MathError>;
     async fn find(&self, name: &str) -> found::Result<Point>;
+    async fn lose(&self, name: &str) -> found::Result;
     async fn log(&self, line: &str);
     async fn join(&self, words: &[String], between: &str, last: Option<&str>) -> String;
     async fn sum(&self, points: &[Point], extra: Option<&[Point]>, more: Option<&Point>) -> Point;
@@ -106,6 +107,9 @@ impl Desk for Host {
     }
     async fn find(&self, name: &str) -> found::Result<Point> {
         Err(NotFound { name: name.into() })
+    }
+    async fn lose(&self, name: &str) -> found::Result {
+        if name.is_empty() { Ok(()) } else { Err(NotFound { name: name.into() }) }
     }
     async fn log(&self, line: &str) {
         self.log.lock().unwrap().push(line.into());

@@ -56,6 +56,11 @@ async fn errors_come_back_as_the_variant_with_its_fields() {
             Err(CallError::Service(error)) => assert_eq!(error, NotFound { name: "it".into() }),
             other => panic!("{other:?}"),
         }
+        desk.lose("").await.unwrap();
+        match desk.lose("it").await {
+            Err(CallError::Service(error)) => assert_eq!(error, NotFound { name: "it".into() }),
+            other => panic!("{other:?}"),
+        }
         let untyped = client.request::<_, f64>("fail", &0_u8).await.unwrap_err();
         assert!(untyped.to_string().contains("division by zero"), "{untyped}");
     })
