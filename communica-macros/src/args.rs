@@ -19,8 +19,12 @@ pub(crate) struct ServiceArgs {
 
 impl ServiceArgs {
     /// A new argument is its name here, its arm below, and a field above.
-    const GRAMMAR: Grammar<'_> =
-        Grammar { attribute: "service", known: &["prefix", "serializer", "crate"], repeated: &[] };
+    const GRAMMAR: Grammar<'_> = Grammar {
+        attribute: "service",
+        known: &["prefix", "serializer", "crate"],
+        repeated: &[],
+        elsewhere: &[],
+    };
 
     pub(crate) fn read(list: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self { krate: parse_quote!(::communica), prefix: String::new(), serializer: None };
@@ -55,6 +59,8 @@ pub(crate) struct Grammar<'a> {
     pub(crate) known: &'a [&'a str],
     /// Those that may be given more than once.
     pub(crate) repeated: &'a [&'a str],
+    /// Those that the same attribute takes in another place, and where that is.
+    pub(crate) elsewhere: &'a [(&'a str, &'a str)],
 }
 
 /// One `key` or `key = value`, of which the key is read and the rest is not.
@@ -121,7 +127,11 @@ pub(crate) fn read_settings(
 impl Grammar<'_> {
     fn unknown(&self, key: &Ident) -> syn::Error {
         let (attribute, known) = (self.attribute, self.listed());
-        syn::Error::new(key.span(), format!("`{attribute}` does not know `{key}`: it takes {known}"))
+        let sentence = match self.elsewhere.iter().find(|(name, _)| key == name) {
+            Some((_, place)) => format!("`{key}` stands on {place}: here `{attribute}` takes {known}"),
+            None => format!("`{attribute}` does not know `{key}`: it takes {known}"),
+        };
+        syn::Error::new(key.span(), sentence)
     }
 
     fn no_key(&self, error: &syn::Error) -> syn::Error {

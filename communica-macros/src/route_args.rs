@@ -36,6 +36,7 @@ impl RouteArgs {
         attribute: ROUTE,
         known: &["name", "alias", "serializer", "named", "idempotent", "blocking"],
         repeated: &["alias"],
+        elsewhere: &[],
     };
 
     /// Leaves the method's other attributes.

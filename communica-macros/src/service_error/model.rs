@@ -9,6 +9,12 @@ use syn::{Attribute, Data, DeriveInput, Fields, LitInt, Member, Meta, Path, Toke
 use crate::args::{Grammar, read_settings};
 use crate::errors::Errors;
 
+/// What every shape has.
+const ON_A_SHAPE: &[&str] = &["code", "responder", "unknown"];
+/// Where settings belong that stand in the wrong place.
+const PLACES: &[(&str, &str)] =
+    &[("code", "a variant"), ("responder", "a variant"), ("unknown", "a variant"), ("crate", "the type")];
+
 /// One error type.
 pub(super) struct ErrorType<'a> {
     pub(super) krate: Path,
@@ -70,7 +76,7 @@ impl<'a> Variant<'a> {
             ident,
             path: parse_quote!(Self::#ident),
             fields: &variant.fields,
-            settings: Settings::read(&variant.attrs, &["code", "responder", "unknown"], errors),
+            settings: Settings::read(&variant.attrs, ON_A_SHAPE, errors),
         }
     }
 
@@ -112,7 +118,7 @@ impl Settings {
                 errors.at(attr, "`service_error` takes a list, as in `#[service_error(code = 400)]`");
                 continue;
             };
-            let grammar = Grammar { attribute: "service_error", known, repeated: &[] };
+            let grammar = Grammar { attribute: "service_error", known, repeated: &[], elsewhere: PLACES };
             read_settings(grammar, list.tokens.to_token_stream(), errors, |setting| {
                 let key = setting.key.to_string();
                 settings.keys.push(setting.key.clone());

@@ -1,5 +1,5 @@
 #[derive(Debug, communica::ServiceError)]
-#[service_error(code = 1)]
+#[service_error(code = 1, status = 2)]
 pub enum Problem {
     #[service_error(status = 400)]
     Unknown,
@@ -13,6 +13,8 @@ pub enum Problem {
     Twice,
     #[service_error]
     Empty,
+    #[service_error(crate = ::communica)]
+    Placed,
     Field {
         #[service_error(code = 1)]
         field: u8,
