@@ -113,13 +113,15 @@ impl Output {
     }
 }
 
-/// `String`, `()`: by name no type that says which error it was.
-pub(crate) fn is_text_or_nothing(ty: &Type) -> bool {
-    match peel(ty) {
+/// `String`, `()`, `&str`, `Box<dyn Error>`: by what is written no type that says which error it was.
+pub(crate) fn tells_nothing_apart(ty: &Type) -> bool {
+    let named = match peel(ty) {
         Type::Tuple(tuple) => tuple.elems.is_empty(),
         Type::Path(path) => path.qself.is_none() && path.path.is_ident("String"),
         _ => false,
-    }
+    };
+    let Parts { references, impl_traits, trait_objects, .. } = Parts::of(ty);
+    named || !references.is_empty() || !impl_traits.is_empty() || !trait_objects.is_empty()
 }
 
 /// Whether a type is a future by its name: `impl Future`, `BoxFuture`, `Pin<Box<dyn Future>>`.

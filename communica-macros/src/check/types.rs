@@ -58,6 +58,17 @@ fn result(method: &Method, errors: &mut Errors) {
     if shape::is_future(ty) {
         return errors.at(ty, "a method that waits is an `async fn`: write that and return the value itself");
     }
+    match &method.output {
+        Output::Value(ty) | Output::Alias(ty) => owned(ty, errors),
+        Output::Result(ok, error) => {
+            owned(ok, errors);
+            told_apart(error, errors);
+        }
+    }
+}
+
+/// What the caller gets.
+fn owned(ty: &Type, errors: &mut Errors) {
     let parts = Parts::of(ty);
     for reference in &parts.references {
         errors.at(
@@ -72,19 +83,18 @@ fn result(method: &Method, errors: &mut Errors) {
         );
     }
     unsendable(&parts, "a result", errors);
-    told_apart(method, errors);
 }
 
 /// Other types that are no errors of a service only the compiler knows.
-fn told_apart(method: &Method, errors: &mut Errors) {
-    let Output::Result(_, error) = &method.output else { return };
-    if shape::is_text_or_nothing(error) {
-        errors.at(
-            error,
-            "a caller cannot tell such errors apart: derive `communica::ServiceError` on an enum, or return \
-             `communica::AnyError`, which `?` and `.into()` make of any error and of text",
-        );
+fn told_apart(error: &Type, errors: &mut Errors) {
+    if !shape::tells_nothing_apart(error) {
+        return owned(error, errors);
     }
+    errors.at(
+        error,
+        "a caller cannot tell such errors apart: derive `communica::ServiceError` on an enum, or return \
+         `communica::AnyError`, which `?` and `.into()` make of any error and of text",
+    );
 }
 
 fn unsendable(parts: &Parts, what: &str, errors: &mut Errors) {

@@ -9,7 +9,7 @@ use super::client::{Bodies, Outcome, definition, implementation, stub};
 use super::parts::serializer;
 use crate::model::{Method, Service};
 use crate::names;
-use crate::shape::{Output, Parts, is_text_or_nothing};
+use crate::shape::{Output, Parts, tells_nothing_apart};
 
 pub(crate) fn fallback(service: &Service) -> TokenStream {
     let service_trait = tolerant_trait(service);
@@ -31,7 +31,7 @@ fn tolerant_stub(service: &Service, method: &Method) -> TokenStream {
         ReturnType::Type(_, ty) => Parts::of(ty).are_sendable(),
     };
     let told_apart = match &method.output {
-        Output::Result(_, error) => !is_text_or_nothing(error),
+        Output::Result(_, error) => !tells_nothing_apart(error),
         Output::Value(_) | Output::Alias(_) => true,
     };
     let outcome =

@@ -27,7 +27,7 @@ use crate::session::Answer;
     message = "this function cannot handle requests in {S}",
     label = "not a handler",
     note = "a handler takes one value that can be loaded, or `Context` and one value",
-    note = "it gives, at once or as a future that is Send, a value that can be dumped or `Result<value, E>` with `E: Into<Fault>`"
+    note = "it gives, at once or as a future that is Send, a value that can be dumped or `Result<value, E>` with `E: Into<Fault>`, as `AnyError` (made by `?` of any error) or `ReqError`"
 )]
 pub trait Handler<S, M>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -67,7 +67,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing a handler can answer with in {S}",
     label = "cannot be an answer",
-    note = "give a value that can be dumped, or `Result<value, E>` with `E: Into<Fault>`, at once or as a future that is Send"
+    note = "give a value that can be dumped, or `Result<value, E>` with `E: Into<Fault>`, as `AnyError` (made by `?` of any error) or `ReqError`, at once or as a future that is Send"
 )]
 pub trait Reply<S, K> {
     #[doc(hidden)]

@@ -6,7 +6,7 @@ trait Desk {
     where
         Self: Sized;
     async fn object(&self, a: &dyn Debug, b: Box<dyn Debug>);
-    async fn result(&self) -> Result<(), Box<dyn std::error::Error>>;
+    async fn result(&self) -> Option<Box<dyn Debug>>;
     async fn hidden(&self) -> impl Debug;
     async fn this(&self) -> Option<Self>
     where
