@@ -98,7 +98,7 @@ pub enum Reason {
     #[error("the connection ended: {0}")]
     Disconnected(String),
     /// The time given with the call is over.
-    #[error("no answer within {0:?}")]
+    #[error("the time limit of {0:?} passed")]
     TimedOut(std::time::Duration),
     /// The peer was started anew, or another process took its place: nobody knows what became of the call.
     #[error("the peer is another process now")]
