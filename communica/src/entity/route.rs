@@ -144,6 +144,7 @@ impl fmt::Debug for RouteServerHandle {
 /// It reconnects by itself, under the same client id; calls made meanwhile wait. When the last clone, stub and peer
 /// made of it is dropped, what was accepted is sent and the connection ends.
 #[derive(Clone)]
+#[must_use = "the connection ends when the last client, stub and peer made of it is dropped"]
 pub struct RouteClient {
     client: Arc<Client>,
     peer: Peer,

@@ -279,8 +279,10 @@ impl<S> fmt::Debug for SimplePeer<S> {
 }
 
 /// Connects to a [`SimpleServer`], calls it, and can answer its calls with one handler. Cheap to clone: all clones
-/// share the connection. It reconnects by itself, under the same client id.
+/// share the connection. It reconnects by itself, under the same client id. When the last clone is dropped, what was accepted is
+/// sent and the connection ends.
 #[derive(Clone)]
+#[must_use = "the connection ends when the client's last clone is dropped"]
 pub struct SimpleClient<S> {
     client: Arc<Client>,
     serializer: S,

@@ -205,7 +205,7 @@ async fn stop_waits_for_a_client_whose_handshake_is_about_to_end() {
         connector.gate.open();
         assert_eq!(take(&mut noted, 3).await, [0, 1, 2]);
         within(5, stopping).await.unwrap();
-        client.await.unwrap().unwrap();
+        drop(client.await.unwrap().unwrap());
     })
     .await;
 }
