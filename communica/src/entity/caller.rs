@@ -19,6 +19,22 @@ use crate::wire;
 const MAX_METADATA: usize = 32 * 1024;
 
 /// What a call may be told beside its arguments. Cheap to clone.
+///
+/// Stubs and Simple entities have `timeout` and `metadata` of their own. A call by route, without a stub:
+///
+/// ```
+/// # #[cfg(feature = "json")] {
+/// use std::time::Duration;
+///
+/// use communica::{CallError, CallOptions, Caller, IntoCaller, JsonSerializer, RouteClient};
+///
+/// async fn upper(client: &RouteClient, text: &str) -> Result<String, CallError> {
+///     let options = CallOptions::new().timeout(Duration::from_secs(5));
+///     Caller::request(&client.into_caller(), &options, "upper", &JsonSerializer, text).await
+/// }
+/// # let _ = upper;
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CallOptions {

@@ -1,5 +1,7 @@
 //! Entities with one handler and no routes.
 
+mod peer;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +10,16 @@ use super::backoff::Backoff;
 use super::caller::{self, CallOptions};
 use super::client::{Client, ClientSettings};
 use super::peer::Inflight;
-use super::server::{Running, Server, ServerSettings};
+use super::server::{Running, ServerSettings};
 use crate::connector::Connector;
-use crate::error::{CallError, Error, NoServiceError};
-use crate::exchange::Exchange;
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::route::{Handler, Handlers, Route};
 use crate::serializer::{Dump, Load, Serializer};
 use crate::session::Sender;
 use crate::wire::Feature;
+pub use peer::SimplePeer;
+use peer::{Whom, options_of_calls, request};
 
 #[cfg(feature = "json")]
 use crate::JsonSerializer;
@@ -111,10 +114,11 @@ impl<S: Serializer> SimpleServerHandle<S> {
     }
 
     fn as_peer(&self, whom: Whom) -> SimplePeer<S> {
-        SimplePeer { whom, serializer: self.serializer.clone() }
+        SimplePeer { whom, serializer: self.serializer.clone(), options: CallOptions::new() }
     }
 
-    /// Calls whichever client is connected; waits for one if there is none.
+    /// Calls whichever client is connected; waits for one if there is none. With a time limit: [`SimplePeer::timeout`] of
+    /// [`any_peer`](Self::any_peer).
     ///
     /// # Errors
     /// See [`Error`].
@@ -139,16 +143,17 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.any_peer().throw(value).await
     }
 
-    /// Calls every client that is connected; each one's id and how its call ended.
+    /// Calls every client that is connected; each one's id and how its call ended. It waits for the slowest of them: with a time
+    /// limit, call each of [`peers`](Self::peers).
     pub async fn request_all<A, T>(&self, value: &A) -> Vec<(String, Result<T, Error>)>
     where
         S: Dump<A> + for<'de> Load<'de, T>,
         A: ?Sized + Sync,
         T: Send,
     {
-        let peers = self.running.server.connected();
-        let outcomes =
-            super::server::all(peers.iter().map(|peer| request(peer, &self.serializer, value))).await;
+        let (peers, options) = (self.running.server.connected(), CallOptions::new());
+        let requests = peers.iter().map(|peer| request(peer, &options, &self.serializer, value));
+        let outcomes = super::server::all(requests).await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
 
@@ -201,83 +206,6 @@ impl<S> fmt::Debug for SimpleServerHandle<S> {
     }
 }
 
-/// The other end of a Simple entity: one peer, or whichever is connected.
-#[derive(Clone)]
-pub struct SimplePeer<S> {
-    whom: Whom,
-    serializer: S,
-}
-
-#[derive(Clone)]
-enum Whom {
-    One(Arc<Exchange>),
-    Any(Arc<Server>),
-}
-
-impl<S: Serializer> SimplePeer<S> {
-    /// Id of the client; `None` for whichever is connected.
-    pub fn client_id(&self) -> Option<&str> {
-        match &self.whom {
-            Whom::One(exchange) => Some(exchange.client_id()),
-            Whom::Any(_) => None,
-        }
-    }
-
-    /// Sends `value` to the peer's handler and waits for its answer.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::outcome`] says whether the handler may have run.
-    pub async fn request<A, T>(&self, value: &A) -> Result<T, Error>
-    where
-        S: Dump<A> + for<'de> Load<'de, T>,
-        A: ?Sized + Sync,
-        T: Send,
-    {
-        let exchange = self.exchange().await?;
-        request(&exchange, &self.serializer, value).await
-    }
-
-    /// Sends `value` to the peer's handler and waits for no answer: done when it is accepted.
-    ///
-    /// # Errors
-    /// See [`Error`]. What the handler makes of it is not told.
-    pub async fn throw<A>(&self, value: &A) -> Result<(), Error>
-    where
-        S: Dump<A>,
-        A: ?Sized + Sync,
-    {
-        let exchange = self.exchange().await?;
-        caller::throw((&exchange, Sender::Caller), &CallOptions::new(), None, &self.serializer, value).await
-    }
-
-    async fn exchange(&self) -> Result<Arc<Exchange>, Error> {
-        match &self.whom {
-            Whom::One(exchange) => Ok(exchange.clone()),
-            Whom::Any(server) => Ok(server.any(&CallOptions::new()).await?.0),
-        }
-    }
-}
-
-async fn request<S, A, T>(exchange: &Exchange, serializer: &S, value: &A) -> Result<T, Error>
-where
-    S: Dump<A> + for<'de> Load<'de, T>,
-    A: ?Sized + Sync,
-{
-    let outcome =
-        caller::request((exchange, Sender::Caller), &CallOptions::new(), None, serializer, value).await;
-    outcome.map_err(|error: CallError<NoServiceError>| error.into())
-}
-
-impl<S> fmt::Debug for SimplePeer<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = match &self.whom {
-            Whom::One(exchange) => exchange.client_id(),
-            Whom::Any(_) => "any",
-        };
-        f.debug_struct("SimplePeer").field("client_id", &id).finish_non_exhaustive()
-    }
-}
-
 /// Connects to a [`SimpleServer`], calls it, and can answer its calls with one handler. Cheap to clone: all clones
 /// share the connection. It reconnects by itself, under the same client id. When the last clone is dropped, what was accepted is
 /// sent and the connection ends.
@@ -286,6 +214,7 @@ impl<S> fmt::Debug for SimplePeer<S> {
 pub struct SimpleClient<S> {
     client: Arc<Client>,
     serializer: S,
+    options: CallOptions,
 }
 
 #[cfg(feature = "json")]
@@ -344,7 +273,7 @@ impl<S: Serializer> SimpleClient<S> {
         A: ?Sized + Sync,
         T: Send,
     {
-        request(&self.client.exchange, &self.serializer, value).await
+        request(&self.client.exchange, &self.options, &self.serializer, value).await
     }
 
     /// Sends `value` to the server's handler and waits for no answer: done when it is accepted.
@@ -356,14 +285,8 @@ impl<S: Serializer> SimpleClient<S> {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        caller::throw(
-            (&self.client.exchange, Sender::Caller),
-            &CallOptions::new(),
-            None,
-            &self.serializer,
-            value,
-        )
-        .await
+        caller::throw((&self.client.exchange, Sender::Caller), &self.options, None, &self.serializer, value)
+            .await
     }
 
     /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
@@ -390,6 +313,8 @@ impl<S: Serializer> SimpleClient<S> {
         let _ = self.client.ended().await;
     }
 }
+
+options_of_calls!(SimpleClient);
 
 impl<S> fmt::Debug for SimpleClient<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -424,7 +349,7 @@ impl<S: Serializer> SimpleClientBuilder<S> {
     /// [`Error::Connect`] and [`Error::Refused`].
     pub async fn connect(self) -> Result<SimpleClient<S>, Error> {
         let client = self.settings.connect(Handlers::Simple(self.handler)).await?;
-        Ok(SimpleClient { client, serializer: self.serializer })
+        Ok(SimpleClient { client, serializer: self.serializer, options: CallOptions::new() })
     }
 
     /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
@@ -432,10 +357,8 @@ impl<S: Serializer> SimpleClientBuilder<S> {
     /// # Panics
     /// Where there is no tokio runtime.
     pub fn start(self) -> SimpleClient<S> {
-        SimpleClient {
-            client: self.settings.start(Handlers::Simple(self.handler)),
-            serializer: self.serializer,
-        }
+        let client = self.settings.start(Handlers::Simple(self.handler));
+        SimpleClient { client, serializer: self.serializer, options: CallOptions::new() }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Simple entities: one handler on either side, no names.
 
-use communica::{Error, MemoryConnector, MsgPackSerializer, SimpleClient, SimpleServer};
+use std::time::Duration;
+
+use communica::{Context, Error, MemoryConnector, MsgPackSerializer, Reason, SimpleClient, SimpleServer};
 use tokio::sync::mpsc;
 
 use crate::support::{eventually, within};
@@ -59,6 +61,38 @@ async fn a_simple_pair_speaks_the_format_it_was_given() {
         let json = SimpleClient::connect(connector).await.unwrap();
         let ended = json.request::<_, u64>(&[1u64, 2, 3]).await;
         assert!(matches!(ended, Err(Error::Serializer(_))), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_a_simple_pair_have_a_time_limit_and_metadata() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let handler = |cx: Context, waits: bool| async move {
+            if waits {
+                std::future::pending::<()>().await;
+            }
+            cx.value::<u8>("trace")
+        };
+        let server = SimpleServer::new(connector.clone(), handler).start().await.unwrap();
+        let nobody = server.any_peer().timeout(LIMIT).request::<_, ()>(&true).await;
+        assert!(matches!(nobody, Err(Error::NotSent(Reason::TimedOut(_)))), "{nobody:?}");
+        let client = SimpleClient::builder(connector).handler(handler).client_id("w1");
+        let client = client.connect().await.unwrap();
+        let traced = client.timeout(Duration::from_secs(20)).metadata("trace", 7_u8);
+        assert_eq!(traced.request::<_, Option<u8>>(&false).await.unwrap(), Some(7));
+        assert_eq!(client.request::<_, Option<u8>>(&false).await.unwrap(), None);
+        let late = client.timeout(LIMIT).request::<_, Option<u8>>(&true).await;
+        assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(LIMIT)))), "{late:?}");
+        assert!(late.unwrap_err().to_string().ends_with("the time limit of 50ms passed"));
+        for peer in [server.peer("w1").await, server.any_peer()] {
+            let traced = peer.metadata("trace", 8_u8);
+            assert_eq!(traced.request::<_, Option<u8>>(&false).await.unwrap(), Some(8));
+            let late = peer.timeout(LIMIT).request::<_, Option<u8>>(&true).await;
+            assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{late:?}");
+        }
     })
     .await;
 }
