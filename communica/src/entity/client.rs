@@ -48,6 +48,8 @@ pub(crate) struct ClientSettings {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) token: Option<Token>,
+    /// What is wrong with how it was set up: it never connects then.
+    pub(crate) mistake: Option<String>,
 }
 
 impl ClientSettings {
@@ -60,13 +62,14 @@ impl ClientSettings {
             connect_timeout: Some(Duration::from_secs(30)),
             grace: Duration::from_secs(10),
             token: None,
+            mistake: None,
         }
     }
 
     /// Starts to connect and does not wait for it.
     pub(crate) fn start(self, handlers: Handlers) -> Arc<Client> {
         let client_id = self.connector.client_id(self.client_id.as_deref());
-        let misconfigured = client_id.as_ref().err().cloned();
+        let misconfigured = self.mistake.or_else(|| client_id.as_ref().err().cloned());
         let client_id = client_id.ok().flatten().unwrap_or_else(|| crate::random::hex(16));
         let handlers = Arc::new(handlers);
         let exchange = Exchange::new(client_id, Arc::downgrade(&handlers), self.limits);

@@ -332,14 +332,22 @@ pub struct SimpleClientBuilder<S> {
 }
 
 impl<S: Serializer> SimpleClientBuilder<S> {
-    /// The format. A handler that was given before is dropped, as it speaks the other one.
-    pub fn serializer<N: Serializer>(self, serializer: N) -> SimpleClientBuilder<N> {
+    /// The format. It comes before the [`handler`](Self::handler), which speaks it: `connect` fails otherwise, and calls of a
+    /// client that was started.
+    pub fn serializer<N: Serializer>(mut self, serializer: N) -> SimpleClientBuilder<N> {
+        if self.handler.is_some() {
+            self.settings.mistake = Some(format!(
+                "the handler was given before `serializer` and speaks {}: call `serializer` first",
+                S::NAME
+            ));
+        }
         SimpleClientBuilder { settings: self.settings, handler: None, serializer }
     }
 
     /// The handler for the server's calls. Default: none, and such calls are answered with a `RespError`.
     pub fn handler<M>(mut self, handler: impl Handler<S, M>) -> Self {
         self.handler = Some(handler.bind(self.serializer.clone()));
+        self.settings.mistake = None;
         self
     }
 

@@ -96,3 +96,20 @@ async fn calls_of_a_simple_pair_have_a_time_limit_and_metadata() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_handler_given_before_its_format_is_told() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let _server = SimpleServer::new(connector.clone(), |(): ()| ()).start().await.unwrap();
+        let handler = |number: u8| number;
+        let early =
+            || SimpleClient::builder(connector.clone()).handler(handler).serializer(MsgPackSerializer);
+        let ended = early().connect().await.expect_err("its handler speaks JSON").to_string();
+        assert!(ended.contains("speaks JSON: call `serializer` first"), "{ended}");
+        let ended = early().start().throw(&1_u8).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Misconfigured(_)))), "{ended:?}");
+        let _client = early().handler(handler).connect().await.expect("this one speaks the format");
+    })
+    .await;
+}
