@@ -103,8 +103,8 @@ pub enum Reason {
     /// The peer was started anew, or another process took its place: nobody knows what became of the call.
     #[error("the peer is another process now")]
     Restarted,
-    /// This side was closed or stopped.
-    #[error("this side was closed")]
+    /// This side was closed or stopped, or the tokio runtime that it was made in ended.
+    #[error("this side was closed, or the runtime that it was made in ended")]
     Closed,
     /// Another connection came with the same client id and took over.
     #[error("another connection with the same client id took over")]

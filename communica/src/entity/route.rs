@@ -142,7 +142,8 @@ impl fmt::Debug for RouteServerHandle {
 /// Connects to a [`RouteServer`], calls it, and can answer its calls. Cheap to clone: all clones share the connection.
 ///
 /// It reconnects by itself, under the same client id; calls made meanwhile wait. When the last clone, stub and peer
-/// made of it is dropped, what was accepted is sent and the connection ends.
+/// made of it is dropped, what was accepted is sent and the connection ends. It lives on the tokio runtime that it was made in:
+/// when that ends, the client is closed, and calls from elsewhere end with [`Reason::Closed`](crate::Reason::Closed).
 #[derive(Clone)]
 #[must_use = "the connection ends when the last client, stub and peer made of it is dropped"]
 pub struct RouteClient {

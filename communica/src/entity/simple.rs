@@ -208,7 +208,7 @@ impl<S> fmt::Debug for SimpleServerHandle<S> {
 
 /// Connects to a [`SimpleServer`], calls it, and can answer its calls with one handler. Cheap to clone: all clones
 /// share the connection. It reconnects by itself, under the same client id. When the last clone is dropped, what was accepted is
-/// sent and the connection ends.
+/// sent and the connection ends; so it does with the runtime that the client was made in.
 #[derive(Clone)]
 #[must_use = "the connection ends when the client's last clone is dropped"]
 pub struct SimpleClient<S> {

@@ -113,3 +113,13 @@ async fn a_handler_given_before_its_format_is_told() {
     })
     .await;
 }
+
+#[test]
+fn a_client_ends_with_the_runtime_that_it_was_made_in() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let client = first.block_on(async { SimpleClient::builder(MemoryConnector::unique()).start() });
+    drop(first);
+    let ended = runtime().block_on(within(20, client.throw(&1_u8)));
+    assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+}
