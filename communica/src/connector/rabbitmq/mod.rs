@@ -243,7 +243,8 @@ impl RmqConnector {
     }
 
     /// An ASCII string from which another process makes the same connector, but for certificates, periods, prefetches and
-    /// `ack_on_arrival`. **It holds the broker's password.**
+    /// `ack_on_arrival`. **It holds the broker's password**: hand it over in the environment or by stdin, for the arguments of a
+    /// process are seen by every user of the machine.
     #[must_use]
     pub fn dump_state(&self) -> String {
         let state = State {
@@ -312,7 +313,7 @@ impl Connector for RmqConnector {
             }
             (id, chosen) => id.or(chosen).ok_or(
                 "a client that connects through a broker needs an id that stays the same: set it with \
-                 `RmqConnector::client_id`",
+                 `.client_id(\"…\")` of the client's builder, or with `RmqConnector::client_id`",
             )?,
         };
         self.check_names(id).map_err(|error| error.to_string())?;
