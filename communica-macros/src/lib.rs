@@ -60,7 +60,7 @@ mod tests;
 /// | `cx: &Context` | caller's id, the way to call back, deadline, metadata; first, and found by this name of the type |
 /// | `T`, `Vec<T>`, `Cow<'_, str>`, … | sent as it is |
 /// | `&T`, `&[T]`, `&str` | lent by the caller, nothing is cloned; text also stays in the message, where the format can |
-/// | `Option<T>`, `Option<&T>` | among several arguments, it may be missing in the message |
+/// | `Option<T>`, `Option<&T>` | among several arguments, it may be missing in the message, where the format has names |
 /// | `-> T` | owned |
 /// | `-> Result<T, E>` | `E` derives `ServiceError` and comes back as the variant it was |
 /// | `-> Result<T, AnyError>` | `?` works on any error, and its message is what comes back, see [below](#errors-without-a-variant) |
@@ -100,7 +100,8 @@ mod tests;
 ///
 /// The route is the method's name. No argument is `null`, which the responder does not look at; one is the value
 /// itself; several are an object with the arguments' names as keys, where an unknown key is no mistake. So a method
-/// with several arguments, or a `named` one, can gain an `Option`, and callers of both ages go on.
+/// with several arguments, or a `named` one, can gain an `Option`, and callers of both ages go on: in JSON and MessagePack,
+/// while in Postcard, whose payloads have no names, both sides change together. A leading underscore belongs to the key.
 ///
 /// # Attributes
 ///

@@ -58,7 +58,7 @@ impl MemoryConnector {
         Self::new(crate::random::hex(16))
     }
 
-    /// An ASCII string from which another process makes the same connector.
+    /// An ASCII string from which another part of this process makes the same connector.
     #[must_use]
     pub fn dump_state(&self) -> String {
         state::dump(TYPE, &State { name: self.name.clone() })
