@@ -33,8 +33,23 @@ pub use tls::TlsSide;
 
 use std::time::Duration;
 
-/// No test takes longer, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Where a processor is imitated, everything takes so many times as long; 1, unless `COMMUNICA_PATIENCE` says more.
+///
+/// # Panics
+/// It says something else than a number.
+#[must_use]
+pub fn patience() -> u32 {
+    std::env::var("COMMUNICA_PATIENCE").map_or(1, |factor| factor.parse().expect("a number"))
+}
+
+/// So many seconds, or as long as these take here.
+#[must_use]
+pub fn patiently(seconds: u64) -> Duration {
+    Duration::from_secs(seconds) * patience()
+}
+
+/// No test takes longer, on a busy machine: 90 s.
+const SECONDS: u64 = 90;
 
 /// Runs a test, which must end in time. Its processes are killed if it does not.
 ///
@@ -43,7 +58,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub async fn in_time<T>(test: impl Future<Output = T>) -> T {
     // It lives while this panics: what its processes wrote is shown when it is dropped.
     let mut test = std::pin::pin!(test);
-    tokio::time::timeout(PATIENCE, test.as_mut())
+    let time = patiently(SECONDS);
+    tokio::time::timeout(time, test.as_mut())
         .await
-        .unwrap_or_else(|_| panic!("the test did not end within {PATIENCE:?}"))
+        .unwrap_or_else(|_| panic!("the test did not end within {time:?}"))
 }

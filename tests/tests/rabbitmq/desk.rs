@@ -7,14 +7,16 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use communica::RmqConnector;
-use communica_tests::Scratch;
+use communica_tests::{Scratch, patiently};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// A desk says what it has to say within this time.
-const PATIENCE: Duration = Duration::from_secs(30);
+fn limit() -> Duration {
+    patiently(30)
+}
 
 /// How a desk is started.
 pub(crate) struct Builder {
@@ -89,7 +91,7 @@ impl Desk {
         if let Some(line) = self.early.pop_front() {
             return line;
         }
-        let next = timeout(PATIENCE, self.lines.next_line()).await;
+        let next = timeout(limit(), self.lines.next_line()).await;
         let next = next.unwrap_or_else(|_| panic!("a desk said nothing; it logged:\n{}", self.log()));
         let line = next.expect("stdout can be read");
         let line = line.unwrap_or_else(|| panic!("a desk ended; it logged:\n{}", self.log()));
@@ -124,7 +126,7 @@ impl Desk {
     /// Ends it in the middle of whatever it does (SIGKILL), and returns what it had said.
     pub(crate) async fn kill(mut self) -> Vec<Value> {
         self.child.kill().await.expect("it can be killed");
-        self.rest(PATIENCE).await
+        self.rest(limit()).await
     }
 }
 

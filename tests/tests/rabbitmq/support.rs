@@ -11,6 +11,7 @@ use communica::{
     RouteTable,
 };
 use communica_tests::broker::{self, Broker};
+use communica_tests::patiently;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -19,13 +20,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Runs a test, which must end in time.
 pub(crate) async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {
-    let ended = timeout(Duration::from_secs(seconds), test).await;
-    ended.unwrap_or_else(|_| panic!("this did not end within {seconds} s"))
+    let time = patiently(seconds);
+    let ended = timeout(time, test).await;
+    ended.unwrap_or_else(|_| panic!("this did not end within {time:?}"))
 }
 
 /// Looks until it is so.
 pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + patiently(20);
     while !is_so().await {
         assert!(Instant::now() < deadline, "this did not come to be: {what}");
         sleep(Duration::from_millis(10)).await;
@@ -125,7 +127,7 @@ impl Notes {
     pub(crate) async fn take(&mut self, count: usize) -> Vec<i64> {
         let mut taken = Vec::new();
         for _ in 0..count {
-            let next = timeout(Duration::from_secs(30), self.0.recv()).await;
+            let next = timeout(patiently(30), self.0.recv()).await;
             taken.push(next.unwrap_or_else(|_| panic!("only {taken:?} came")).expect("the handler is there"));
         }
         taken
@@ -176,7 +178,7 @@ impl Calls {
     /// Waits until all have their answer, each its own.
     pub(crate) async fn are_answered(self) {
         for (number, call) in self.0 {
-            let ended = timeout(Duration::from_secs(40), call).await;
+            let ended = timeout(patiently(40), call).await;
             let ended = ended.unwrap_or_else(|_| panic!("the call with {number} did not end"));
             assert_eq!(ended.expect("it does not panic").expect("it is answered"), number * 10);
         }
@@ -186,7 +188,7 @@ impl Calls {
     pub(crate) async fn ends(self) -> Vec<Result<i64, communica::Error>> {
         let mut ends = Vec::new();
         for (number, call) in self.0 {
-            let ended = timeout(Duration::from_secs(40), call).await;
+            let ended = timeout(patiently(40), call).await;
             ends.push(
                 ended.unwrap_or_else(|_| panic!("the call with {number} did not end")).expect("no panic"),
             );

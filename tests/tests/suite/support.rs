@@ -9,18 +9,10 @@ use communica::{
     Backoff, CallError, CallOptions, Caller, Error, IntoCaller, JsonSerializer, MemoryConnector,
     NoServiceError, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle, RouteTable,
 };
+use communica_tests::patiently;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
-
-/// Where a processor is imitated, everything takes so many times as long; 1, unless `COMMUNICA_PATIENCE` says more.
-pub(crate) fn patience() -> u32 {
-    std::env::var("COMMUNICA_PATIENCE").map_or(1, |factor| factor.parse().expect("a number"))
-}
-
-fn patiently(seconds: u64) -> Duration {
-    Duration::from_secs(seconds) * patience()
-}
 
 /// Runs a test, which must end in time.
 pub(crate) async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use communica::{AnyConnector, LocalConnector, TcpConnector};
+use communica_tests::patiently;
 use communica_tests::scratch::free_port;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -15,7 +16,10 @@ use tokio::time::timeout;
 
 use crate::support::unique;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What a process has to do, it does within this time.
+fn limit() -> Duration {
+    patiently(30)
+}
 
 /// Dropping it kills the process.
 pub(super) struct Runner {
@@ -98,7 +102,7 @@ impl Runner {
     }
 
     async fn hear(&mut self) {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("the process says something");
+        let line = timeout(limit(), self.lines.next_line()).await.expect("the process says something");
         let line: Value = serde_json::from_str(&line.unwrap().expect("the process runs")).unwrap();
         self.notes.extend(line["note"].as_i64());
         self.listens |= line["listens"] == true;
@@ -131,6 +135,6 @@ impl Runner {
     /// It ends by itself.
     #[cfg(unix)]
     pub(super) async fn end(mut self) -> ExitStatus {
-        timeout(PATIENCE, self.child.wait()).await.expect("the process ends").unwrap()
+        timeout(limit(), self.child.wait()).await.expect("the process ends").unwrap()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::fortress::{MIB, ServerFortress, limits};
-use super::peer::{PATIENCE, RawPeer, chunk, frame, message};
+use super::peer::{RawPeer, chunk, frame, limit, message};
 use crate::support::{unique, within};
 
 const ECHO: &str = r#"{"id": "c", "type": 1, "route": "echo"}"#;
@@ -67,7 +67,7 @@ async fn a_hello_that_takes_too_long_ends_the_connection() {
                     }
                 }
             };
-            timeout(PATIENCE, slow).await.expect("the server loses its patience");
+            timeout(limit(), slow).await.expect("the server loses its patience");
             peer.expect_end().await;
         }
         fortress.logs("did not say hello in time").await;

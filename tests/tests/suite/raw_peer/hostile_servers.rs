@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::fortress::{ClientFortress, MIB, limits};
-use super::peer::{PATIENCE, RawPeer, chunk, frame, message};
+use super::peer::{RawPeer, chunk, frame, limit, message};
 use crate::support::within;
 
 fn throw(route: &str) -> Vec<u8> {
@@ -32,7 +32,7 @@ async fn hellos_that_are_too_long_or_too_slow_are_given_up() {
                 sleep(Duration::from_millis(100)).await;
             }
         };
-        timeout(PATIENCE, slowly).await.expect("the client loses its patience");
+        timeout(limit(), slowly).await.expect("the client loses its patience");
         let mut silent = fortress.accept().await;
         silent.expect_end().await;
         fortress.logs("longer than 64 KiB").await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use communica::{
     Limits, LocalConnector, RouteClient, RouteServer, RouteServerHandle, RouteTable, TcpConnector,
 };
+use communica_tests::patiently;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,7 +13,10 @@ use tokio::time::timeout;
 
 use crate::support::{echo, unique};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// What the other side has to do, it does within this time.
+pub(crate) fn limit() -> Duration {
+    patiently(10)
+}
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -39,7 +43,7 @@ async fn local_stream(name: &str) -> impl AsyncRead + AsyncWrite + Send + Unpin 
 
     const BUSY: i32 = 231;
     let path = format!(r"\\.\pipe\communica.{name}");
-    let opened = timeout(PATIENCE, async {
+    let opened = timeout(limit(), async {
         loop {
             match ClientOptions::new().open(&path) {
                 // Another client was quicker.
@@ -74,7 +78,7 @@ impl RawPeer {
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         // The end of a pipe takes what it is given whole, and keeps what the other does not: that must not be much.
         for piece in bytes.chunks(64 * 1024) {
-            let sent = timeout(PATIENCE, self.0.write_all(piece)).await.expect("the server reads");
+            let sent = timeout(limit(), self.0.write_all(piece)).await.expect("the server reads");
             if sent.is_err() {
                 return;
             }
@@ -103,7 +107,7 @@ impl RawPeer {
     pub(crate) async fn read_hello(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
         loop {
-            match timeout(PATIENCE, self.0.read_u8()).await.expect("the other side says hello").unwrap() {
+            match timeout(limit(), self.0.read_u8()).await.expect("the other side says hello").unwrap() {
                 0 => return text,
                 byte => text.push(byte),
             }
@@ -116,7 +120,7 @@ impl RawPeer {
 
     /// The next frame; `None` when the other side ended the connection.
     pub(crate) async fn frame(&mut self) -> Option<Frame> {
-        timeout(PATIENCE, async {
+        timeout(limit(), async {
             let length = self.0.read_u32().await.ok()? as usize;
             let mut frame = vec![0; length];
             self.0.read_exact(&mut frame).await.ok()?;
@@ -170,18 +174,16 @@ impl RawPeer {
     pub(crate) async fn expect_end(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         // A reset is an end too.
-        let _ = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.expect("the connection ends");
+        let _ = timeout(limit(), self.0.read_to_end(&mut all)).await.expect("the connection ends");
         all
     }
 
     /// The other side has let go of the connection: nothing more can be sent to it.
     pub(crate) async fn expect_gone(&mut self) {
         let piece = [0; 64 * 1024];
-        while timeout(PATIENCE, self.0.write_all(&piece))
-            .await
-            .expect("nobody holds what is not read")
-            .is_ok()
-        {}
+        while timeout(limit(), self.0.write_all(&piece)).await.expect("nobody holds what is not read").is_ok()
+        {
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::bystander::assert_served;
 use super::process::Process;
-use crate::raw_peer::peer::{PATIENCE, RawPeer};
+use crate::raw_peer::peer::{RawPeer, limit};
 use crate::support::echo;
 
 pub(crate) struct ClientFortress {
@@ -31,7 +31,7 @@ impl ClientFortress {
 
     /// The client connects once more.
     pub(crate) async fn accept(&self) -> RawPeer {
-        let accepted = timeout(PATIENCE, self.listener.accept()).await.expect("the client comes back");
+        let accepted = timeout(limit(), self.listener.accept()).await.expect("the client comes back");
         RawPeer::of_tcp(accepted.expect("it can be accepted").0)
     }
 
@@ -56,7 +56,7 @@ impl ClientFortress {
     pub(crate) async fn holds(&mut self, what: &str, growth: usize) {
         let process = &mut self.process;
         let ended = process.report().await["ended"].as_u64();
-        timeout(PATIENCE, async {
+        timeout(limit(), async {
             while process.report().await["ended"].as_u64() <= ended {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }

@@ -5,14 +5,14 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use communica_tests::patience;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 
 use super::{MIB, memory};
-use crate::raw_peer::peer::PATIENCE;
-use crate::support::patience;
+use crate::raw_peer::peer::limit;
 
 /// Lines that are kept of a log that an attack makes long.
 const KEPT: usize = 10_000;
@@ -86,7 +86,7 @@ impl Process {
 
     /// Waits for a line with this text.
     pub(super) async fn logs(&self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + limit();
         while !self.log().lines.iter().any(|line| line.contains(text)) {
             let last: Vec<_> = self.log().lines.iter().rev().take(5).cloned().collect();
             assert!(Instant::now() < deadline, "the log does not say {text:?} but, latest first, {last:#?}");
