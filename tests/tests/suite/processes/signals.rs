@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use communica::{AnyConnector, Error, Reason, RouteClient, RouteServer, RouteTable};
+use communica::{AnyConnector, Error, IntoCaller, Peer, Reason, RouteClient, RouteServer, RouteTable};
 use serde_json::Value;
 
 use super::runner::{Runner, local, tcp};
@@ -13,6 +13,17 @@ const THROWS: i64 = 300;
 async fn is_closed(road: &AnyConnector) -> bool {
     let knocks = RouteClient::builder(road.clone()).connect_timeout(Duration::from_millis(100));
     knocks.connect().await.is_err()
+}
+
+/// Calls until it is told that the other side is stopping.
+async fn stops_to_accept(peer: &Peer) {
+    loop {
+        match within(10, peer.request::<_, i64>("echo", &2)).await {
+            Ok(_) => {}
+            Err(Error::Resp(error)) if error.message().contains("stopping") => return,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }
 
 async fn server_is_asked_to_end(road: AnyConnector, signal: &str) {
@@ -30,12 +41,8 @@ async fn server_is_asked_to_end(road: AnyConnector, signal: &str) {
     assert_eq!(server.noted().await, 1);
 
     server.ask_to_end(signal).await;
-    while !is_closed(&road).await {}
-    let late = client.request::<_, i64>("echo", &2).await;
-    assert!(
-        matches!(&late, Err(Error::Resp(error)) if error.message().contains("stopping")),
-        "accepted after the signal: {late:?}"
-    );
+    stops_to_accept(&(&client).into_caller()).await;
+    assert!(is_closed(&road).await, "a newcomer was let in");
     assert!(!held.is_finished() && !scattered.is_finished());
     server.open().await;
     assert_eq!(within(10, held).await.unwrap().unwrap(), 50);
@@ -59,13 +66,7 @@ async fn client_is_asked_to_end(road: AnyConnector, signal: &str) {
     entered.sort_unstable();
     assert_eq!(entered, [5, THROWS]);
     client.ask_to_end(signal).await;
-    loop {
-        match within(10, peer.request::<_, i64>("echo", &2)).await {
-            Ok(_) => {}
-            Err(Error::Resp(error)) if error.message().contains("stopping") => break,
-            Err(other) => panic!("{other:?}"),
-        }
-    }
+    stops_to_accept(&peer).await;
     client.open().await;
     assert_eq!(within(10, held).await.unwrap().unwrap(), 50);
     assert_eq!(within(10, scattered).await.unwrap().unwrap(), THROWS);
