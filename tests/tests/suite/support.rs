@@ -14,6 +14,12 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+/// The time limit of a call that shall be with the other side before it is over, which takes a moment, and then have no
+/// answer.
+pub(crate) fn soon() -> Duration {
+    patiently(1)
+}
+
 /// Runs a test, which must end in time.
 pub(crate) async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {
     let time = patiently(seconds);

@@ -10,7 +10,7 @@ use communica::{
 use tokio::task::JoinSet;
 
 use super::roads::{Road, over_every_direct_road, over_every_road};
-use crate::support::{Dice, Gate, Held, echo, eventually, holding, quick, request_in, throw_in};
+use crate::support::{Dice, Gate, Held, echo, eventually, holding, quick, request_in, soon, throw_in};
 
 over_every_road! {
     a_dropped_call_stops_its_handler,
@@ -88,9 +88,13 @@ async fn a_call_that_timed_out_stops_its_handler(road: Road) {
     let (routes, held) = holding(echo(), "hold", &Gate::shut());
     let server = road.serve(routes).await;
     let client = road.connect(&server).await;
-    let ended = request_in(Duration::from_millis(300), &client, "hold", 1).await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { request_in(soon(), &client, "hold", 1).await }
+    });
+    eventually("the handler runs", || held.entered() == 1).await;
+    let ended = call.await.unwrap();
     assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{ended:?}");
-    assert_eq!(held.entered(), 1);
     eventually("the handler is dropped", || held.inside() == 0).await;
     assert_eq!(client.request::<_, i64>("echo", &2).await.unwrap(), 2);
 }

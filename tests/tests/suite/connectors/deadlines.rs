@@ -6,7 +6,7 @@ use communica::{Context, Error, Limits, Reason, RouteClient, RouteServer, RouteT
 use tokio::sync::mpsc;
 
 use super::roads::{Road, over_every_road};
-use crate::support::{Gate, echo, eventually, hanging, holding, request_in, take};
+use crate::support::{Gate, echo, eventually, hanging, holding, request_in, soon, take};
 
 over_every_road! {
     the_deadline_travels_and_nested_calls_may_keep_it,
@@ -59,7 +59,7 @@ async fn a_call_whose_time_passes_in_the_queue_never_runs(road: Road) {
         async move { client.request::<_, i64>("hold", &1).await }
     });
     eventually("the first one runs", || held.inside() == 1).await;
-    let ended = request_in(Duration::from_millis(200), &client, "hang", 2).await;
+    let ended = request_in(soon(), &client, "hang", 2).await;
     assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{ended:?}");
     // The word of this comes behind the word that nobody waits for the other.
     first.abort();

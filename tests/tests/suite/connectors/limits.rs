@@ -6,7 +6,7 @@ use communica::{Error, Limits, Outcome, Reason, RouteClient, RouteServer, RouteT
 use serde_json::Value;
 
 use super::roads::{Road, over_every_road, over_every_stream};
-use crate::support::{Gate, echo, eventually, noting, quick, request_in, within};
+use crate::support::{Gate, echo, eventually, noting, quick, request_in, soon, within};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -76,7 +76,7 @@ async fn a_request_whose_time_passed_while_it_waited_is_not_handled(road: Road) 
         async move { client.request::<_, i64>("slow", &1).await }
     });
     eventually("the first handler runs", || gate.is_awaited()).await;
-    let ended = within(10, request_in(Duration::from_millis(50), &client, "note", 1)).await;
+    let ended = within(10, request_in(soon(), &client, "note", 1)).await;
     assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{}", short(&ended));
     // Its time counts from when the server read it, which takes a while over some roads.
     tokio::time::sleep(Duration::from_secs(1)).await;

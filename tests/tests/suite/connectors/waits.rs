@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use super::roads::{Road, over_every_direct_road, over_every_road};
-use crate::support::{echo, eventually, hanging, quick, request_in, take, throw_in, within};
+use crate::support::{echo, eventually, hanging, quick, request_in, soon, take, throw_in, within};
 
 over_every_road! {
     before_the_first_connection,
@@ -37,7 +37,8 @@ const UNANSWERED: Ends = ["may have run: timed out", "done", "done", "may have r
 const FULL: Ends = ["not sent: timed out", "not sent: timed out", "not sent: closed", "not sent: closed"];
 const OVER: Ends = ["not sent: closed"; 4];
 
-const SOON: Duration = Duration::from_millis(100);
+/// Enough for what ends by itself, without anything from the other side.
+const MOMENT: Duration = Duration::from_millis(100);
 
 fn brief<T>(ended: Result<T, Error>) -> &'static str {
     match ended {
@@ -50,10 +51,10 @@ fn brief<T>(ended: Result<T, Error>) -> &'static str {
     }
 }
 
-/// Makes each kind of call to the route `hang`. `end` ends those that wait for ever.
-async fn ends(peer: &Peer, end: impl Future<Output = ()>) -> Ends {
-    let timed_request = brief(request_in(SOON, peer, "hang", 1).await);
-    let timed_throw = brief(throw_in(SOON, peer, "hang", 2).await);
+/// Makes each kind of call to the route `hang`. `end` ends those that wait for ever. `limit`: of those that have one.
+async fn ends(peer: &Peer, limit: Duration, end: impl Future<Output = ()>) -> Ends {
+    let timed_request = brief(request_in(limit, peer, "hang", 1).await);
+    let timed_throw = brief(throw_in(limit, peer, "hang", 2).await);
     let throw = tokio::spawn({
         let peer = peer.clone();
         async move { brief(peer.throw("hang", &3).await) }
@@ -62,16 +63,22 @@ async fn ends(peer: &Peer, end: impl Future<Output = ()>) -> Ends {
         let peer = peer.clone();
         async move { brief(peer.request::<_, Value>("hang", &4).await) }
     });
-    // Long enough for what ends by itself.
-    tokio::time::sleep(SOON).await;
-    let waits = peer.inflight();
     if timed_throw == "done" {
+        let is_sent = timed_request.starts_with("may have run");
+        eventually("the request waits", || {
+            let waits = peer.inflight();
+            waits.len() == 1 && waits[0].age >= MOMENT / 2 && waits[0].is_sent == is_sent
+        })
+        .await;
+        let waits = peer.inflight();
         assert_eq!(waits.len(), 1, "{waits:?}");
         assert_eq!(waits[0].route.as_deref(), Some("hang"));
         assert_eq!(waits[0].client_id, peer.client_id());
-        assert!(waits[0].age >= SOON / 2 && waits[0].age < Duration::from_secs(30), "{waits:?}");
-        assert_eq!(waits[0].is_sent, timed_request.starts_with("may have run"), "{waits:?}");
-        assert!(!throw.is_finished() || !request.is_finished());
+        assert!(waits[0].age < Duration::from_secs(30), "{waits:?}");
+        assert_eq!(waits[0].is_sent, is_sent, "{waits:?}");
+        assert!(!request.is_finished());
+    } else {
+        tokio::time::sleep(MOMENT).await;
     }
     within(10, end).await;
     let all =
@@ -81,8 +88,8 @@ async fn ends(peer: &Peer, end: impl Future<Output = ()>) -> Ends {
 }
 
 /// The same to a client's server; the client is closed then.
-async fn client_ends(client: &RouteClient) -> Ends {
-    ends(&client.into_caller(), client.close()).await
+async fn client_ends(client: &RouteClient, limit: Duration) -> Ends {
+    ends(&client.into_caller(), limit, client.close()).await
 }
 
 fn hang() -> RouteTable {
@@ -91,42 +98,42 @@ fn hang() -> RouteTable {
 
 /// A client that does not wait long for what cannot be sent.
 fn impatient(connector: AnyConnector) -> RouteClientBuilder {
-    quick(RouteClient::builder(connector)).routes(hang()).client_id("w1").grace(SOON)
+    quick(RouteClient::builder(connector)).routes(hang()).client_id("w1").grace(MOMENT)
 }
 
 async fn before_the_first_connection(road: Road) {
     let client = impatient(road.fresh()).start().unwrap();
-    assert_eq!(client_ends(&client).await, WAITING);
+    assert_eq!(client_ends(&client, MOMENT).await, WAITING);
 }
 
 async fn to_a_server_that_does_not_answer(road: Road) {
-    let server = RouteServer::new(road.fresh(), hang()).grace(SOON).start().await.unwrap();
+    let server = RouteServer::new(road.fresh(), hang()).grace(MOMENT).start().await.unwrap();
     let client = impatient(road.to(&server)).connect().await.unwrap();
-    assert_eq!(client_ends(&client).await, UNANSWERED);
+    assert_eq!(client_ends(&client, soon()).await, UNANSWERED);
 }
 
 async fn after_close(road: Road) {
-    let server = RouteServer::new(road.fresh(), hang()).grace(SOON).start().await.unwrap();
+    let server = RouteServer::new(road.fresh(), hang()).grace(MOMENT).start().await.unwrap();
     let client = impatient(road.to(&server)).connect().await.unwrap();
     client.close().await;
-    assert_eq!(client_ends(&client).await, OVER);
+    assert_eq!(client_ends(&client, MOMENT).await, OVER);
 }
 
 async fn to_a_client_that_does_not_answer(road: Road) {
-    let server = RouteServer::new(road.fresh(), hang()).grace(SOON).start().await.unwrap();
+    let server = RouteServer::new(road.fresh(), hang()).grace(MOMENT).start().await.unwrap();
     let _client = impatient(road.to(&server)).connect().await.unwrap();
     let peer = server.peer("w1").await;
-    assert_eq!(ends(&peer, server.stop()).await, UNANSWERED);
+    assert_eq!(ends(&peer, soon(), server.stop()).await, UNANSWERED);
 }
 
 async fn after_stop(road: Road) {
-    let server = RouteServer::new(road.fresh(), hang()).grace(SOON).start().await.unwrap();
+    let server = RouteServer::new(road.fresh(), hang()).grace(MOMENT).start().await.unwrap();
     let _client = impatient(road.to(&server)).connect().await.unwrap();
     let known = server.peer("w1").await;
     server.stop().await;
-    assert_eq!(ends(&known, server.stop()).await, OVER);
+    assert_eq!(ends(&known, MOMENT, server.stop()).await, OVER);
     let unknown = within(5, server.peer("nobody")).await;
-    assert_eq!(ends(&unknown, async {}).await, OVER);
+    assert_eq!(ends(&unknown, MOMENT, async {}).await, OVER);
     let any = within(5, server.request::<_, Value>("hang", &1)).await;
     assert_eq!(brief(any), "not sent: closed");
     assert_eq!(brief(within(5, server.throw("hang", &1)).await), "not sent: closed");
@@ -134,12 +141,12 @@ async fn after_stop(road: Road) {
 
 async fn to_clients_that_never_come(road: Road) {
     let server = road.serve(echo()).await;
-    let (any, options) = (server.any_peer(), CallOptions::new().timeout(SOON));
+    let (any, options) = (server.any_peer(), CallOptions::new().timeout(MOMENT));
     let asked: Result<Value, CallError> = Caller::request(&any, &options, "hang", &JsonSerializer, &1).await;
     assert_eq!(brief(asked.map_err(Error::from)), "not sent: timed out");
     let thrown = Caller::throw(&any, &options, "hang", &JsonSerializer, &1).await;
     assert_eq!(brief(thrown.map_err(Error::from)), "not sent: timed out");
-    assert!(timeout(SOON, server.peer("nobody")).await.is_err(), "`peer` waits for the client");
+    assert!(timeout(MOMENT, server.peer("nobody")).await.is_err(), "`peer` waits for the client");
     assert!(server.all_peers().request::<_, Value>("hang", &1).await.is_empty());
     let [named, unnamed] = [true, false].map(|named| {
         let server = server.clone();
@@ -150,7 +157,7 @@ async fn to_clients_that_never_come(road: Road) {
             }
         })
     });
-    tokio::time::sleep(SOON).await;
+    tokio::time::sleep(MOMENT).await;
     assert!(!named.is_finished() && !unnamed.is_finished() && server.inflight().is_empty());
     within(10, server.stop()).await;
     for waiting in [named, unnamed] {
@@ -163,7 +170,7 @@ async fn while_the_server_is_away(road: Road) {
     let client = impatient(road.to(&server)).connect().await.unwrap();
     drop(server);
     eventually("the client sees the server go", || !client.is_connected()).await;
-    assert_eq!(client_ends(&client).await, WAITING);
+    assert_eq!(client_ends(&client, MOMENT).await, WAITING);
 }
 
 async fn while_the_link_is_cut(road: Road) {
@@ -172,7 +179,7 @@ async fn while_the_link_is_cut(road: Road) {
     let client = impatient(AnyConnector::new(cable.clone())).connect().await.unwrap();
     cable.unplug();
     eventually("the link is gone", || !client.is_connected()).await;
-    assert_eq!(client_ends(&client).await, WAITING);
+    assert_eq!(client_ends(&client, MOMENT).await, WAITING);
 }
 
 async fn with_a_full_queue_and_no_link(road: Road) {
@@ -185,16 +192,16 @@ async fn with_a_full_queue_and_no_link(road: Road) {
     for number in 0..2 {
         client.throw("hang", &number).await.unwrap();
     }
-    assert_eq!(client_ends(&client).await, FULL);
+    assert_eq!(client_ends(&client, MOMENT).await, FULL);
 }
 
 async fn to_a_client_that_is_away(road: Road) {
-    let server = RouteServer::new(road.fresh(), hang()).grace(SOON).start().await.unwrap();
+    let server = RouteServer::new(road.fresh(), hang()).grace(MOMENT).start().await.unwrap();
     let client = impatient(road.to(&server)).connect().await.unwrap();
     let peer = server.peer("w1").await;
     client.close().await;
     eventually("the server sees the client go", || server.peers().is_empty()).await;
-    assert_eq!(ends(&peer, server.stop()).await, WAITING);
+    assert_eq!(ends(&peer, MOMENT, server.stop()).await, WAITING);
 }
 
 async fn calls_that_were_sent_wait_for_a_new_link_so_long_and_no_longer(road: Road) {

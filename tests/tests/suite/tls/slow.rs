@@ -10,7 +10,8 @@ use super::at;
 use crate::certificates::Authority;
 use crate::support::{echo, within};
 
-const TIME: Duration = Duration::from_millis(500);
+/// Much more than a handshake takes, on a busy machine too.
+const TIME: Duration = Duration::from_secs(3);
 
 /// They say nothing, a byte, or the beginning of TLS; a client that comes after them is served at once.
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn slow_clients_are_closed_and_hold_up_nobody() {
     assert!(since.elapsed() < TIME, "it waited for the others: {:?}", since.elapsed());
     for mut stream in slow {
         // What the server says to them, if anything, ends.
-        let _ = within(5, stream.read_to_end(&mut Vec::new())).await;
+        let _ = within(10, stream.read_to_end(&mut Vec::new())).await;
     }
 }
 
@@ -43,6 +44,6 @@ async fn a_silent_server_is_given_up() {
     let client = at(listener.local_addr().unwrap().port(), Some(Authority::new().trusted()));
     let client =
         RouteClient::builder(client).limits(Limits::new().handshake_time(Duration::from_millis(200)));
-    let error = within(5, client.connect_timeout(TIME).connect()).await.expect_err("it connects");
+    let error = within(10, client.connect_timeout(TIME).connect()).await.expect_err("it connects");
     assert!(error.to_string().contains("no handshake within 200ms"), "{error}");
 }
