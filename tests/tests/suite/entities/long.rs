@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use communica::{Limits, LocalConnector, RouteClient, RouteServer, RouteTable};
 use communica_tests::scratch::unique;
 
-use crate::support::{echo, memory_pair, take, within};
+use crate::support::{echo, eventually, memory_pair, take, within};
 
 /// Much longer than a route may take before it counts as one that computes for long.
 const LONG: Duration = Duration::from_millis(5);
@@ -76,6 +76,8 @@ async fn many_of_them_run_side_by_side() {
         for number in 0..100 {
             assert_eq!(client.request::<_, i64>("echo", &number).await.unwrap(), number);
         }
+        let begun = || steps.lock().unwrap().iter().filter(|step| **step == "begun").count();
+        eventually("all have begun, and none is done", || begun() == CALLS + 1).await;
         (0..CALLS).for_each(|_| go_on.send(()).unwrap());
         for call in calls {
             assert!(!call.await.unwrap().unwrap());
