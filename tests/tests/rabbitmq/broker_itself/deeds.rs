@@ -73,7 +73,10 @@ async fn blocks_publishers_while_the_alarm_lasts(broker: &Broker) {
     broker.raise_memory_alarm();
     declare(&channel, "alarm").await;
     let publishing = tokio::spawn(async move { publish(&channel, "alarm", b"late").await });
-    while !broker.ctl(&["list_connections", "state"]).contains("blocked") {}
+    while !broker.ctl(&["list_connections", "state"]).contains("blocked") {
+        // The time limit of this needs a moment in which something is awaited.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(!publishing.is_finished(), "a blocked message is not confirmed");
     broker.clear_memory_alarm();
     publishing.await.expect("it is confirmed now");

@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use communica_tests::Scratch;
 use communica_tests::broker::{self, Broker};
+use communica_tests::{Scratch, patiently};
 
 /// In a process that one of these tests started, they play it instead.
 const ROLE: &str = "COMMUNICA_TEST_ENDING";
@@ -75,8 +76,6 @@ fn tell_and_wait() {
 /// A process that plays the test that started it.
 struct Process {
     child: Child,
-    // It may write to it until it ends.
-    _stdout: BufReader<ChildStdout>,
     // Its broker's folder is in there, and what it complains of, which is shown when the test fails.
     scratch: Scratch,
 }
@@ -98,10 +97,16 @@ impl Process {
             .stderr(log)
             .spawn()
             .expect("a test can be started");
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout was asked for"));
-        let is_ready = stdout.by_ref().lines().any(|line| line.is_ok_and(|line| line.contains(READY)));
-        assert!(is_ready, "it ended early");
-        let process = Self { child, _stdout: stdout, scratch };
+        let stdout = BufReader::new(child.stdout.take().expect("stdout was asked for"));
+        let process = Self { child, scratch };
+        let (told, ready) = mpsc::channel();
+        // It may write until it ends.
+        thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok);
+            lines.filter(|line| line.contains(READY)).for_each(|_| told.send(()).unwrap_or_default());
+        });
+        // It may have to start a broker first.
+        ready.recv_timeout(patiently(120)).expect("it says that it is ready");
         process.wait_until(|left| ["beam.smp", "erl_child_setup", "epmd"].iter().all(|name| has(left, name)));
         Some(process)
     }
@@ -117,7 +122,11 @@ impl Process {
     }
 
     fn leaves_nothing(mut self) {
-        self.child.wait().expect("it can be waited for");
+        let deadline = Instant::now() + patiently(60);
+        while self.child.try_wait().expect("it can be waited for").is_none() {
+            assert!(Instant::now() < deadline, "it does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
         self.wait_until(|left| left.is_empty());
         let folders = || fs::read_dir(self.scratch.path()).expect("it is there").flatten();
         self.wait_until(|_| folders().all(|entry| entry.path().is_file()));
@@ -126,7 +135,7 @@ impl Process {
     /// # Panics
     /// It takes too long, with the processes that are there.
     fn wait_until(&self, holds: impl Fn(&[String]) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + patiently(60);
         loop {
             let processes = processes_of(self.scratch.path());
             if holds(&processes) {
@@ -135,6 +144,14 @@ impl Process {
             assert!(Instant::now() < deadline, "still there: {processes:?}");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Drop for Process {
+    /// One that did not end by itself must not go on when its test is over.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
