@@ -179,6 +179,18 @@ impl Broker {
         self.place.log_tail()
     }
 
+    /// Bytes that it wrote so far.
+    #[must_use]
+    pub fn log_size(&self) -> usize {
+        self.place.log().len()
+    }
+
+    /// What it wrote since it had written so many bytes.
+    #[must_use]
+    pub fn log_since(&self, size: usize) -> String {
+        String::from_utf8_lossy(self.place.log().get(size..).unwrap_or_default()).into_owned()
+    }
+
     /// One start. The reason why it failed is shown, too.
     fn attempt(settings: &Builder) -> Result<Self, String> {
         let place = Place::new(settings);

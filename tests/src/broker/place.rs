@@ -79,19 +79,25 @@ impl Place {
     }
 
     pub(super) fn log_tail(&self) -> String {
-        let log = fs::read(self.log()).unwrap_or_default();
+        let log = self.log();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// Everything that was written.
+    pub(super) fn log(&self) -> Vec<u8> {
+        fs::read(self.log_file()).unwrap_or_default()
+    }
+
     /// All in one file.
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.folder().join("output")
     }
 
     fn start(&self, group: &Group, command: &mut Command) -> Child {
-        let log = File::options().create(true).append(true).open(self.log()).expect("the log can be written");
+        let log =
+            File::options().create(true).append(true).open(self.log_file()).expect("the log can be written");
         command.stderr(log.try_clone().expect("the log can be shared")).stdout(log);
         group.spawn(command).unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
     }

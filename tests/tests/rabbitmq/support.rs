@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use communica::{
@@ -15,7 +15,7 @@ use communica_tests::patiently;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Runs a test, which must end in time.
@@ -44,12 +44,31 @@ pub(crate) async fn shared() -> &'static Broker {
     blocking(broker::shared).await
 }
 
-/// A broker for those who ill-treat it, one after the other.
-pub(crate) async fn rough() -> (&'static Broker, tokio::sync::MutexGuard<'static, ()>) {
+/// A broker for those who ill-treat it, one after the other. After one who failed it begins anew.
+pub(crate) async fn rough() -> (&'static Broker, Turn) {
     static ROUGH: OnceLock<Broker> = OnceLock::new();
-    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let turn = TURN.lock().await;
-    (blocking(|| ROUGH.get_or_init(Broker::start)).await, turn)
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = Turn(TURN.lock().await);
+    let broker = blocking(|| ROUGH.get_or_init(Broker::start)).await;
+    if LEFT_AS_IT_WAS.swap(false, Ordering::Relaxed) {
+        // Whether it is frozen or dead; and its settings are those it started with.
+        blocking(|| broker.restart()).await;
+    }
+    (broker, turn)
+}
+
+/// Nobody else ill-treats the broker meanwhile.
+pub(crate) struct Turn(#[expect(dead_code, reason = "dropping it is its job")] MutexGuard<'static, ()>);
+
+/// Whoever failed did not put it right again.
+static LEFT_AS_IT_WAS: AtomicBool = AtomicBool::new(false);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            LEFT_AS_IT_WAS.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A connector that finds out quickly who is gone.
@@ -199,7 +218,7 @@ impl Calls {
 
 /// How often each number was handled.
 #[derive(Clone, Default)]
-pub(crate) struct Counts(Arc<Mutex<BTreeMap<i64, usize>>>);
+pub(crate) struct Counts(Arc<std::sync::Mutex<BTreeMap<i64, usize>>>);
 
 impl Counts {
     fn count(&self, number: i64) {
