@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::fortress::{ClientFortress, MIB, limits};
 use super::peer::{RawPeer, chunk, frame, limit, message};
@@ -45,6 +45,7 @@ async fn hellos_that_are_too_long_or_too_slow_are_given_up() {
 async fn servers_that_hang_up_at_once_are_not_run_after() {
     within(60, async {
         let mut fortress = ClientFortress::start(limits()).await;
+        let since = Instant::now();
         for round in 0..60 {
             match round % 3 {
                 0 => drop(fortress.accept().await),
@@ -52,6 +53,8 @@ async fn servers_that_hang_up_at_once_are_not_run_after() {
                 _ => fortress.greeted().await.send(&frame(20, b"")).await,
             }
         }
+        // Between them it waits from 5 ms on, twice as long each time, up to 50 ms, or half of that by chance.
+        assert!(since.elapsed() > Duration::from_secs(1), "60 times within {:?}", since.elapsed());
         fortress.holds("hanging up", 4 * MIB).await;
     })
     .await;
