@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use communica::{
-    AnyConnector, Backoff, CallError, CallOptions, Caller, Context, Error, IntoCaller, JsonSerializer,
-    Limits, LocalConnector, NoServiceError, RouteClient, RouteServer, RouteServerHandle, RouteTable,
-    TcpConnector,
+    AnyConnector, AnyError, Backoff, CallError, CallOptions, Caller, Context, Error, IntoCaller,
+    JsonSerializer, Limits, LocalConnector, NoServiceError, RouteClient, RouteServer, RouteServerHandle,
+    RouteTable, TcpConnector,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -122,6 +122,8 @@ fn routes(fares: &Arc<Fares>) -> RouteTable {
     RouteTable::new()
         .route("echo", |value: Value| value)
         .route("note", move |_: Value| _ = fares.noted.fetch_add(1, Relaxed))
+        .route("fail", |_: Value| Err::<(), AnyError>("as asked".into()))
+        .route("panic", |_: Value| -> () { panic!("as asked") })
         .route("large", |(): ()| "x".repeat(256 * 1024))
         .route("hold", |value: Value| async move {
             std::future::pending::<()>().await;

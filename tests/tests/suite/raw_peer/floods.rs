@@ -10,6 +10,9 @@ use crate::support::{unique, within};
 
 const ECHO: &str = r#"{"id": "c", "type": 1, "route": "echo"}"#;
 
+/// How the log tells of a throw that was not handled.
+const FAILED: &str = "message=the handler of a throw failed";
+
 fn throw(route: &str) -> Vec<u8> {
     message(&format!(r#"{{"id": "", "type": 2, "route": "{route}"}}"#), b"1")
 }
@@ -301,13 +304,33 @@ async fn chunks_that_are_dropped_do_not_fill_the_log() {
 async fn throws_to_nowhere_do_not_fill_the_log() {
     within(60, async {
         let mut fortress = ServerFortress::start(limits()).await;
-        for route in ["nowhere".to_owned(), "n".repeat(60_000)] {
-            let many = throw(&route).repeat(6_000_000 / route.len() / 10);
-            for mut peer in fortress.greeted().await {
-                peer.send(&many).await;
-                peer.expect_served().await;
+        // What they would make of the log: lines without end, and, from some connections, long ones.
+        for (route, throws, rounds) in [("nowhere".to_owned(), 80_000, 1), ("n".repeat(60_000), 100, 4)] {
+            let many = throw(&route).repeat(throws);
+            for _ in 0..rounds {
+                for mut peer in fortress.greeted().await {
+                    peer.send(&many).await;
+                    peer.expect_served().await;
+                }
             }
+            fortress.logs(&format!("{FAILED} route=\"{}", &route[..7])).await;
             fortress.holds("throws to nowhere", 16 * MIB).await;
+        }
+    })
+    .await;
+}
+
+/// Nobody waits for an answer: that a throw was not handled is told where it came to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throws_whose_handlers_fail_or_panic_are_told() {
+    within(60, async {
+        let fortress = ServerFortress::start(limits()).await;
+        for mut peer in fortress.greeted().await {
+            for (route, message) in [("fail", "as asked"), ("panic", "the handler panicked: as asked")] {
+                peer.send(&throw(route)).await;
+                peer.expect_served().await;
+                fortress.logs(&format!("{FAILED} route=\"{route}\" message=\"{message}")).await;
+            }
         }
     })
     .await;
