@@ -1,9 +1,11 @@
 //! Words go in, this very program comes out as another process, which says lines and is told lines.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, stdin};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
 
 /// This program once more. Dropping it kills it.
 #[derive(Debug)]
@@ -75,6 +77,19 @@ impl Another {
     pub async fn finish(&mut self) -> Result<(), String> {
         let told = self.stdin.write_all(b"end\n").await;
         told.map_err(|error| format!("the {} cannot be told to end: {error}", self.name))
+    }
+
+    /// Waits until it ended, for so long.
+    ///
+    /// # Errors
+    /// It did not, or badly.
+    pub async fn ends_well(&mut self, limit: Duration) -> Result<(), String> {
+        match timeout(limit, self.child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(format!("the {} ended with {status}", self.name)),
+            Ok(Err(error)) => Err(format!("the {} cannot be waited for: {error}", self.name)),
+            Err(_) => Err(format!("the {} did not end within {limit:?}", self.name)),
+        }
     }
 
     /// Ends it on the spot.

@@ -48,6 +48,7 @@ pub async fn direct(time: Duration, seed: u64) -> Result<(), String> {
     }
     soak.close_houses().await;
     server.finish().await?;
+    server.ends_well(Duration::from_secs(60)).await?;
     let words: Vec<&str> = last.split(' ').collect();
     println!("{samples}");
     println!("seed {seed}, {} processes of clients were killed", soak.started - HOUSES);

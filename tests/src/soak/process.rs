@@ -8,6 +8,7 @@ use std::time::Duration;
 use communica::{
     AnyConnector, Context, FaultConnector, Faults, Limits, LocalConnector, RouteServer, RouteTable,
 };
+use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
 use super::guest::{self, Book};
@@ -62,17 +63,18 @@ pub async fn server(seed: u64) {
 /// Clients of one process come and go until it is told to end, or is killed.
 ///
 /// # Panics
-/// It was not started with a server's state.
+/// It was not started with a server's state, or a guest came to an end, which none does.
 pub async fn house(state: &str, seed: u64, guests: u32) {
     let road = AnyConnector::load_state(state).expect("it is a server's state");
     let book = Arc::new(Book::default());
+    let mut all = JoinSet::new();
     for number in 0..guests {
         let faults = Faults::seeded(seed.wrapping_add(number.into()))
             .cut_after(1..=30_000_000)
             .fail_connects(0.02)
             .delay(Duration::ZERO..=Duration::from_millis(3));
         let road = FaultConnector::new(road.clone(), faults);
-        tokio::spawn(guest::come_and_go(road, limits(), seed.wrapping_add(number.into()), book.clone()));
+        all.spawn(guest::come_and_go(road, limits(), seed.wrapping_add(number.into()), book.clone()));
     }
     let tell = async {
         loop {
@@ -83,6 +85,7 @@ pub async fn house(state: &str, seed: u64, guests: u32) {
     tokio::select! {
         () = tell => {}
         () = told_to_end() => {}
+        ended = all.join_next() => panic!("a guest came to an end: {ended:?}"),
     }
     println!("book {}", book.line());
 }
