@@ -63,6 +63,17 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// That all tests pass says nothing where a name selects none: so each of these must be part of the name of one.
+/// `tests`: the command that runs what they select.
+pub(crate) fn each_selects(tests: &mut Command, names: &[&str]) -> Outcome {
+    let listed = output(tests.arg("--list"))?;
+    let selects = |name: &str| listed.lines().any(|line| line.ends_with(": test") && line.contains(name));
+    match names.iter().find(|name| !selects(name)) {
+        Some(name) => Err(format!("no test has {name:?} in its name: {}", shown(tests))),
+        None => Ok(()),
+    }
+}
+
 /// Makes sure that there is a standard library for this target.
 pub(crate) fn ensure_target(target: &str) -> Outcome {
     let ask = |line: &[&str]| output(Command::new("rustc").current_dir(root()).args(line));

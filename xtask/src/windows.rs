@@ -10,7 +10,7 @@ use crate::apt;
 use crate::examples::{self, Scratch};
 use crate::process::Program;
 use crate::python;
-use crate::tools::{Outcome, cargo, cargo_for_tests, output, run, say, target_dir};
+use crate::tools::{Outcome, cargo, cargo_for_tests, each_selects, output, run, say, target_dir};
 use wine::Wine;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -132,11 +132,14 @@ fn with_python(wine: &Wine) -> Outcome {
     let python = python::environment()?;
     let peer = binaries().join("peer.exe");
     say("Python on Linux and the library on Windows, over TCP");
-    let mut tests = cargo();
-    tests.args(["test", "--workspace", "--all-features", "--test", "python", "--"]);
-    for listening in ["rust_server_python_client::tcp", "python_server_rust_client::tcp"] {
-        tests.arg(format!("matrix::{listening}"));
-    }
+    let listening = ["matrix::rust_server_python_client::tcp", "matrix::python_server_rust_client::tcp"];
+    let selected = || {
+        let mut tests = cargo();
+        tests.args(["test", "--workspace", "--all-features", "--test", "python", "--"]).args(listening);
+        tests
+    };
+    each_selects(&mut selected(), &listening)?;
+    let mut tests = selected();
     tests.env("COMMUNICA_PYTHON", &python).env("COMMUNICA_PEER", wine.words(&peer));
     run(wine.environment(&mut tests))
 }
