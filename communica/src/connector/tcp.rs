@@ -1,6 +1,8 @@
 //! Links over TCP, with or without TLS.
 
 mod dialing;
+#[cfg(all(test, target_os = "linux"))]
+mod keepalive;
 mod knocking;
 #[cfg(not(feature = "tls"))]
 mod no_tls;
