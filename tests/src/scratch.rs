@@ -20,6 +20,8 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("ct{}-{number}", process::id()));
+        // A process of this number may have been killed before it could clear up.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap_or_else(|error| panic!("cannot make {}: {error}", path.display()));
         Self(path)
     }
