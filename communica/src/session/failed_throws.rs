@@ -16,7 +16,7 @@ impl FailedThrows {
         }
         let route = route.map(start);
         let failed = self.0;
-        tracing::warn!(route, message = start(message), failed, "the handler of a throw failed");
+        tracing::warn!(route, error = start(message), failed, "the handler of a throw failed");
     }
 }
 
