@@ -329,7 +329,7 @@ async fn throws_whose_handlers_fail_or_panic_are_told() {
             for (route, message) in [("fail", "as asked"), ("panic", "the handler panicked: as asked")] {
                 peer.send(&throw(route)).await;
                 peer.expect_served().await;
-                fortress.logs(&format!("{FAILED} route=\"{route}\" message=\"{message}")).await;
+                fortress.logs(&format!("{FAILED} route=\"{route}\" error=\"{message}")).await;
             }
         }
     })
