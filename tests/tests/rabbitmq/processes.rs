@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::desk::Builder;
 use crate::over_rabbitmq::support::{
@@ -151,6 +151,36 @@ async fn what_a_client_threw_before_its_goodbye_is_handled_and_acknowledged() {
         gate.open();
         let queue = queue(&connector, "toServer.w1");
         eventually("all are acknowledged", async || unsettled(&queue).await == Some(0)).await;
+    })
+    .await;
+}
+
+/// Its handler takes longer than it takes the server to see that nobody reads what it says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_threw_before_its_goodbye_is_handled_once_however_long_that_takes() {
+    within(60, async {
+        let (connector, gate) = (fresh("long-goodbye").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let first = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        for number in 0..3 {
+            client.throw("hold", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(3).await, [0, 1, 2]);
+        client.close().await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let (to_server, to_client) = (queue(&connector, "toServer.w1"), queue(&connector, "toClient.w1"));
+        raw.has_no_consumer(&to_client).await;
+        // Four looks.
+        sleep(Duration::from_secs(2)).await;
+        gate.open();
+        eventually("all are acknowledged", async || unsettled(&to_server).await == Some(0)).await;
+        first.stop().await;
+        let (routes, mut at_second) = desk(&gate);
+        let _second = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        Calls::start(&client, "times_ten", 0..3).are_answered().await;
+        assert!(at_second.is_empty() && notes.is_empty(), "something was handled twice");
     })
     .await;
 }

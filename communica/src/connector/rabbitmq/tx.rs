@@ -247,8 +247,11 @@ impl RmqTx {
         Ok(true)
     }
 
-    /// Gives and asks for signs of life, when it is time.
+    /// Gives and asks for signs of life, when it is time. A peer that went gives none; what it left is still worked off.
     fn look_for_signs(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.shared.ended().is_some() {
+            return Ok(());
+        }
         while self.signs.next.as_mut().poll(cx).is_ready() {
             self.give_sign();
             self.ask_for_sign();
