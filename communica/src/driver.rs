@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::connector::{Delivery, Link, LinkError, LinkRx, MOVED, Received};
+use crate::connector::{Delivery, Link, LinkError, LinkRx, Received, is_elsewhere};
 use crate::exchange::{Exchange, Flushed};
 use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
@@ -253,7 +253,7 @@ impl Driver<'_> {
     /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
     /// process or to none; what a server does not finish, the store gives to another, which would do it once more.
     fn may_have_leftovers(&self, reason: Option<&str>) -> bool {
-        self.stored && self.finishes && !self.goodbye_said && reason != Some(MOVED)
+        self.stored && self.finishes && !self.goodbye_said && !is_elsewhere(reason)
     }
 
     /// Works off what came before the peer went.
@@ -263,7 +263,7 @@ impl Driver<'_> {
                 // Answers by other ways than the goodbye.
                 Poll::Ready(Ok(Received::Messages)) => self.take_in(),
                 // The peer is somebody else's by now.
-                Poll::Ready(Ok(Received::Closed { reason })) if reason.as_deref() == Some(MOVED) => {
+                Poll::Ready(Ok(Received::Closed { reason })) if is_elsewhere(reason.as_deref()) => {
                     return Poll::Ready(LinkEnd::Peer(reason));
                 }
                 _ => break,

@@ -64,6 +64,16 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
 pub(crate) const MOVED: &str = "the client is served by another server now";
 
+/// Why a link ends whose queues another session of this server reads now: a process of the Python library has an id of its own,
+/// and its successor another.
+#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
+pub(crate) const SUCCEEDED: &str = "another process of the client has its queues now";
+
+/// Whether what the store has for the peer is somebody else's after a link that ended for this reason.
+pub(crate) fn is_elsewhere(reason: Option<&str>) -> bool {
+    matches!(reason, Some(MOVED | SUCCEEDED))
+}
+
 /// A way to reach a peer. The same value serves both sides: servers listen on it, clients connect to it.
 pub trait Connector: fmt::Debug + Send + Sync + 'static {
     /// Where it leads, for logs and errors. No secrets.

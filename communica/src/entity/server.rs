@@ -19,7 +19,9 @@ use super::applicant::{Applicant, Authorize};
 use super::caller::CallOptions;
 use super::client::{REPLACED, SUPERSEDED};
 use super::peer::Inflight;
-use crate::connector::{Connector, Delivery, Incoming, Link, LinkError, Listener, MOVED, PeerInfo, Process};
+use crate::connector::{
+    Connector, Delivery, Incoming, Link, LinkError, Listener, PeerInfo, Process, SUCCEEDED, is_elsewhere,
+};
 use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
@@ -296,13 +298,13 @@ impl Server {
             }
             LinkEnd::Here | LinkEnd::Peer(_) => {}
         }
-        // Another server has all that is at the broker. A newer link to this one would have had it, too.
-        if matches!(&end, LinkEnd::Peer(Some(reason)) if reason == MOVED)
-            && exchange.session().is_newest(number)
-        {
-            exchange.moved(MOVED);
-            // They begin anew there.
-            exchange.stop_requests();
+        // Somebody else has all that is at the broker. A newer link of this session would have had it, too.
+        if let LinkEnd::Peer(Some(reason)) = &end {
+            if is_elsewhere(Some(reason)) && exchange.session().is_newest(number) {
+                exchange.moved(reason, reason == SUCCEEDED);
+                // They begin anew there.
+                exchange.stop_requests();
+            }
         }
         let process = process.filter(|_| end.is_cut() && exchange.session().is_calling());
         if let Some(process) = process {

@@ -55,9 +55,9 @@ impl Exchange {
         self.changed.notify_waiters();
     }
 
-    /// The peer is served by somebody else: calls to it end.
-    pub(crate) fn moved(&self, why: &str) {
-        let wakers = self.session().moved(why);
+    /// The peer is served by somebody else: calls to it end. `keeps_throws`: those that came are still handled here.
+    pub(crate) fn moved(&self, why: &str, keeps_throws: bool) {
+        let wakers = self.session().moved(why, keeps_throws);
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();

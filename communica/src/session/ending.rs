@@ -12,10 +12,12 @@ impl<W: Clone> Session<W> {
         self.calls.end_where(is_sent, || CallEnd::Lost(Error::MayHaveRun(reason.clone())))
     }
 
-    /// The peer went to another server, which has all that is in the store. Calls to it end, and what was queued for it
-    /// is dropped. Wake the returned.
-    pub(crate) fn moved(&mut self, why: &str) -> Vec<W> {
-        self.forget_jobs();
+    /// Another server, or another session of this one, has all that is in the store for the peer. Calls to it end, and what was
+    /// queued for it is dropped. `keeps_throws`: those that came are still handled here. Wake the returned.
+    pub(crate) fn moved(&mut self, why: &str, keeps_throws: bool) -> Vec<W> {
+        if !keeps_throws {
+            self.forget_jobs();
+        }
         self.end_all(&Reason::Disconnected(why.to_owned()))
     }
 

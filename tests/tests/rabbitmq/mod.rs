@@ -12,5 +12,6 @@ mod python;
 mod returns;
 mod servers;
 mod strangers;
+mod successors;
 mod support;
 mod tls;

@@ -9,14 +9,34 @@ pub(super) struct Acks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Tags of what is being handled; and whether it has an id, so that it is recognised if it comes again.
-    open: BTreeMap<u64, bool>,
+    /// Tags of what is being handled.
+    open: BTreeMap<u64, What>,
+    /// Whoever reads the queue next recognises no throw of these.
+    throws_stay: bool,
     /// Tags of what is done with and not acknowledged.
     settled: BTreeSet<u64>,
     /// Some are left to others.
     left: bool,
     /// Who acknowledges.
     waker: Option<Waker>,
+}
+
+/// What is being handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// It has an id, so that its session recognises it if it comes again.
+    Known,
+    /// The same, and nobody waits for an answer.
+    Throw,
+    /// It has no id.
+    Nameless,
+}
+
+impl State {
+    /// It would be handled once more if it came again.
+    fn stays(&self, what: What) -> bool {
+        what == What::Nameless || what == What::Throw && self.throws_stay
+    }
 }
 
 /// One acknowledgement.
@@ -34,14 +54,19 @@ impl Acks {
     }
 
     pub(super) fn came(&self, tag: u64) {
-        self.lock().open.insert(tag, true);
+        self.lock().open.insert(tag, What::Known);
     }
 
-    /// What came has no id.
-    pub(super) fn has_no_id(&self, tag: u64) {
-        if let Some(has_id) = self.lock().open.get_mut(&tag) {
-            *has_id = false;
+    /// What it was that came.
+    pub(super) fn is(&self, tag: u64, what: What) {
+        if let Some(known) = self.lock().open.get_mut(&tag) {
+            *known = what;
         }
+    }
+
+    /// Throws stay until they were handled, too, as if they had no ids.
+    pub(super) fn keep_throws(&self) {
+        self.lock().throws_stay = true;
     }
 
     pub(super) fn settle(&self, tag: u64) {
@@ -83,14 +108,14 @@ impl Acks {
     /// Something is being handled here that would not be recognised if it came again.
     pub(super) fn must_stay(&self) -> bool {
         let state = self.lock();
-        !state.left && state.open.values().any(|has_id| !has_id)
+        !state.left && state.open.values().any(|what| state.stays(*what))
     }
 
     /// Gives up what would be recognised. Returns its tags, for it to come again.
     pub(super) fn give_back(&self) -> Vec<u64> {
         let mut state = self.lock();
-        let (given, kept): (BTreeMap<_, _>, _) =
-            std::mem::take(&mut state.open).into_iter().partition(|(_, has_id)| *has_id);
+        let (kept, given): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut state.open).into_iter().partition(|(_, what)| state.stays(*what));
         state.open = kept;
         given.into_keys().collect()
     }
@@ -142,7 +167,7 @@ mod tests {
     fn what_would_be_recognised_is_given_back_and_the_rest_stays_until_it_is_done_with() {
         let acks = Acks::default();
         (1..=5).for_each(|tag| acks.came(tag));
-        [1, 3, 5].into_iter().for_each(|tag| acks.has_no_id(tag));
+        [1, 3, 5].into_iter().for_each(|tag| acks.is(tag, What::Nameless));
         acks.settle(2);
         assert!(acks.must_stay());
         assert_eq!(acks.give_back(), [4]);
@@ -152,5 +177,18 @@ mod tests {
         // Nobody will be done with it.
         acks.leave(1);
         assert!(!acks.must_stay());
+    }
+
+    #[test]
+    fn throws_stay_where_nobody_would_recognise_them() {
+        let acks = Acks::default();
+        (1..=3).for_each(|tag| acks.came(tag));
+        [2, 3].into_iter().for_each(|tag| acks.is(tag, What::Throw));
+        assert!(!acks.must_stay());
+        acks.keep_throws();
+        assert!(acks.must_stay());
+        assert_eq!(acks.give_back(), [1]);
+        [1, 2, 3].into_iter().for_each(|tag| acks.settle(tag));
+        assert_eq!(acks.take(), [ack(3, true)]);
     }
 }

@@ -163,6 +163,10 @@ impl RmqIncoming {
         line.durable_queue(to_server).await?;
         line.prefetch(*prefetch).await?;
         let shared = Shared::new(line, self.broker.clone(), crate::random::bytes(16), Arc::default());
+        if session_id != self.client {
+            // The id is of this process: should another read the queue next, its session would handle them once more.
+            shared.acks.keep_throws();
+        }
         // From here on this is the client's link, so that its work makes no other.
         let aside = self.register(&shared, session_id, &to);
         self.tell_others(&shared).await?;

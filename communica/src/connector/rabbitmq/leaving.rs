@@ -59,6 +59,10 @@ impl Leaving {
     async fn settle(&mut self, stays: bool) -> io::Result<()> {
         // Asked first: what is done with in between is acknowledged.
         let stays = stays && self.acks.must_stay();
+        if stays {
+            // Before those whose handlers are stopped now seem to be done with.
+            self.left.untaken.extend(self.acks.give_back());
+        }
         self.acknowledge().await?;
         if stays {
             self.give_back().await?;
@@ -88,7 +92,6 @@ impl Leaving {
                 tags.push(delivery.map_err(broken)?.delivery_tag);
             }
         }
-        tags.extend(self.acks.give_back());
         tags.sort_unstable();
         for tag in tags {
             let back = BasicNackOptions { requeue: true, multiple: false };

@@ -7,7 +7,7 @@ use lapin::types::ShortString;
 use tokio::sync::mpsc;
 
 use super::shared::Shared;
-use crate::connector::MOVED;
+use crate::connector::{MOVED, SUCCEEDED};
 use crate::wire::Message;
 
 #[derive(Default)]
@@ -66,7 +66,10 @@ impl Links {
         let session_id = entry.shaken.as_ref().map(|shaken| shaken.session_id.clone());
         let earlier = links.insert(client.to_owned(), entry)?.shaken?;
         if Some(&earlier.session_id) != session_id.as_ref() {
-            return displace(earlier);
+            if let Some(shared) = earlier.shared.upgrade() {
+                shared.acks.keep_throws();
+            }
+            return displace(earlier, SUCCEEDED);
         }
         let connect_id = earlier.shared.upgrade()?.connect_id.clone();
         Some(Displaced { own: earlier.own, connect_id })
@@ -111,7 +114,7 @@ impl Links {
         if is_ours || !shaken.announced {
             return None;
         }
-        displace(links.remove(client)?.shaken?)
+        displace(links.remove(client)?.shaken?, MOVED)
     }
 
     /// Hands a message to the link of this client; gives it back if there is none.
@@ -164,8 +167,8 @@ fn clean(links: &mut HashMap<String, Entry>, clean_at: &mut usize) {
     }
 }
 
-fn displace(earlier: Shaken) -> Option<Displaced> {
+fn displace(earlier: Shaken, why: &str) -> Option<Displaced> {
     let shared: Arc<Shared> = earlier.shared.upgrade()?;
-    shared.end(Some(MOVED.to_owned()));
+    shared.end(Some(why.to_owned()));
     Some(Displaced { own: earlier.own, connect_id: shared.connect_id.clone() })
 }

@@ -16,13 +16,13 @@ use lapin::types::{AMQPValue, ShortString};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
-use super::acks::Acks;
+use super::acks::{Acks, What};
 use super::broker::broken;
 use super::leaving::Left;
 use super::line::{cancelled, is};
 use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
-use crate::connector::{BoxFuture, LinkError, LinkRx, MOVED, Received};
+use crate::connector::{BoxFuture, LinkError, LinkRx, Received, is_elsewhere};
 use crate::error::{Fault, FaultKind};
 use crate::wire::{Kind, Message, Metadata, Receipt};
 
@@ -206,8 +206,10 @@ impl RmqRx {
         }
         let key = key(&delivery, &id);
         drop(id);
-        if key.is_none() {
-            self.shared.acks.has_no_id(delivery.delivery_tag);
+        match (&key, message.metadata.kind()) {
+            (None, _) => self.shared.acks.is(delivery.delivery_tag, What::Nameless),
+            (Some(_), Kind::Throw) => self.shared.acks.is(delivery.delivery_tag, What::Throw),
+            (Some(_), _) => {}
         }
         if self.settings.ack_on_arrival {
             // Copies are recognised all the same.
@@ -285,7 +287,7 @@ impl LinkRx for RmqRx {
         self.shared.keep_waker(cx.waker());
         let before = into.len();
         if let Some(reason) = self.shared.ended() {
-            if reason.as_deref() != Some(MOVED) {
+            if !is_elsewhere(reason.as_deref()) {
                 // Answers that come by other ways may stand behind the goodbye.
                 self.take_aside(cx, into);
             }
@@ -374,7 +376,7 @@ pub(super) fn split(body: Vec<u8>, message_size: usize) -> Result<Message, Unfit
 pub(super) fn key(delivery: &Delivery, id: &str) -> Option<String> {
     match delivery.properties.message_id() {
         Some(stamp) => Some(stamp.as_str().to_owned()),
-        // Python gives requests an id, and throws nothing.
+        // From neither library: both give each message one.
         None => (!id.is_empty()).then(|| id.to_owned()),
     }
 }

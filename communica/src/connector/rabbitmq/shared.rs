@@ -12,7 +12,7 @@ use super::broker::{Broker, Turn};
 use super::elsewhere::Elsewhere;
 use super::leaving::{Leaving, Left};
 use super::line::Line;
-use crate::connector::MOVED;
+use crate::connector::{MOVED, is_elsewhere};
 
 pub(super) struct Shared {
     pub(super) line: Line,
@@ -101,8 +101,7 @@ impl Shared {
         let waker = {
             let mut state = self.lock();
             // Whatever else was said: what the broker has is somebody else's then.
-            let moved = reason.as_deref() == Some(MOVED);
-            if moved || state.ended.is_none() {
+            if is_elsewhere(reason.as_deref()) || state.ended.is_none() {
                 state.ended = Some(reason);
             }
             state.waker.take()

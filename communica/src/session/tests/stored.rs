@@ -241,7 +241,7 @@ fn calls_to_a_peer_that_moved_end() {
     publish(&mut server);
     server.confirmed(1);
     let queued = request(&mut server, "queued");
-    server.moved("it is elsewhere");
+    server.moved("it is elsewhere", false);
     assert!(matches!(
         server.poll_call(sent, || "w"),
         Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(_))))
