@@ -35,7 +35,7 @@ async fn cut(road: &FaultConnector, client: &RouteClient) {
     }
 }
 
-/// Messages as the Python library sends them: without ids.
+/// Messages without ids, as neither library sends them.
 async fn publish(raw: &Raw, queue: &str, route: &str, numbers: Range<i64>) {
     let throw = json!({"id": "", "type": 2, "route": route});
     for number in numbers {

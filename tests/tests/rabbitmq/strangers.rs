@@ -93,7 +93,7 @@ async fn a_copy_of_a_message_is_acknowledged_and_not_handled() {
     .await;
 }
 
-/// From somebody who publishes as the Python library does: without ids.
+/// From somebody who publishes without ids.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_messages_that_wait_are_all_handled_in_order() {
     const MESSAGES: i64 = 10_000;

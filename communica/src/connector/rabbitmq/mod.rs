@@ -92,9 +92,9 @@ const TYPE: &str = "RABBITMQ";
 /// - Answers to what servers that share a queue ask of clients wait in a queue of each server
 ///   (`communica.<address>.answers.<server>`), which the broker deletes when that server was not there for half an hour.
 ///
-/// The Python library acknowledges on arrival and publishes without confirms, so of what it sends, and of what it has
-/// taken, more can be lost. Its throws have no ids: those that are being handled while the connection to the broker breaks
-/// are handled again.
+/// The Python library acknowledges on arrival, so what it has taken is lost with its process; and what it sends waits for the
+/// broker's confirm, but is not persistent, and is lost when the broker restarts. Each of its processes has an id of its own: when
+/// one is started again, its throws that are being handled go on, and its requests begin anew.
 #[derive(Clone, Debug)]
 pub struct RmqConnector {
     url: Url,
