@@ -1,11 +1,12 @@
 //! Requests of another server than the one that a client belongs to → the queues that their answers go to.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lapin::types::ShortString;
 
-/// So many are remembered: more than may wait and run at once. Of more, the oldest is forgotten.
+/// So many are remembered without an answer: more than may wait and run at once, beside those that were given up. And so many
+/// whose answer was sent, so that these never push out one that still runs. Of more, the oldest is forgotten.
 const REMEMBERED: usize = 32_768;
 
 /// A client keeps it over its links: an answer may be due on a later one, and may have to be sent again there. So nothing
@@ -16,8 +17,18 @@ pub(super) struct Elsewhere(Mutex<Places>);
 #[derive(Debug, Default)]
 struct Places {
     /// By the id of the request.
-    queues: HashMap<String, ShortString>,
-    oldest_first: VecDeque<String>,
+    by_id: HashMap<String, Place>,
+    /// Ids of requests by number, the oldest first: without an answer …
+    asked: BTreeMap<u64, String>,
+    /// … and those whose answer was sent.
+    answered: BTreeMap<u64, String>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Place {
+    queue: ShortString,
+    number: u64,
 }
 
 impl Elsewhere {
@@ -29,21 +40,33 @@ impl Elsewhere {
     /// The answer to this request goes to that queue.
     pub(super) fn remember(&self, id: &str, queue: ShortString) {
         let mut places = self.lock();
-        if places.queues.insert(id.to_owned(), queue).is_some() {
+        if let Some(place) = places.by_id.get_mut(id) {
+            place.queue = queue;
             return;
         }
-        places.oldest_first.push_back(id.to_owned());
-        if places.oldest_first.len() > REMEMBERED {
-            if let Some(oldest) = places.oldest_first.pop_front() {
-                places.queues.remove(&oldest);
-            }
+        let number = places.next;
+        places.next += 1;
+        places.by_id.insert(id.to_owned(), Place { queue, number });
+        places.asked.insert(number, id.to_owned());
+        let oldest = if places.asked.len() > REMEMBERED { places.asked.pop_first() } else { None };
+        if let Some((_, id)) = oldest {
+            places.by_id.remove(&id);
         }
     }
 
-    /// Where the answer to this request goes, if not the usual way.
+    /// Where the answer to this request, which is sent now, goes if not the usual way.
     pub(super) fn queue_for(&self, id: &str) -> Option<ShortString> {
-        let places = self.lock();
-        if places.queues.is_empty() { None } else { places.queues.get(id).cloned() }
+        let Places { by_id, asked, answered, .. } = &mut *self.lock();
+        let Place { queue, number } = by_id.get(id)?;
+        let (queue, number) = (queue.clone(), *number);
+        if let Some(id) = asked.remove(&number) {
+            answered.insert(number, id);
+            let oldest = if answered.len() > REMEMBERED { answered.pop_first() } else { None };
+            if let Some((_, id)) = oldest {
+                by_id.remove(&id);
+            }
+        }
+        Some(queue)
     }
 }
 
@@ -51,20 +74,41 @@ impl Elsewhere {
 mod tests {
     use super::*;
 
+    fn queue(number: usize) -> ShortString {
+        format!("q{number}").into()
+    }
+
     #[test]
     fn the_oldest_is_forgotten_and_an_answer_finds_its_way_again_and_again() {
         let elsewhere = Elsewhere::default();
         for number in 0..=REMEMBERED {
             for _ in 0..2 {
-                elsewhere.remember(&number.to_string(), format!("q{number}").into());
+                elsewhere.remember(&number.to_string(), queue(number));
             }
         }
         assert_eq!(elsewhere.queue_for("0"), None);
         for _ in 0..2 {
-            assert_eq!(elsewhere.queue_for("1"), Some("q1".into()));
+            assert_eq!(elsewhere.queue_for("1"), Some(queue(1)));
         }
-        assert_eq!(elsewhere.queue_for(&REMEMBERED.to_string()), Some(format!("q{REMEMBERED}").into()));
-        assert_eq!(elsewhere.lock().queues.len(), REMEMBERED);
-        assert_eq!(elsewhere.lock().oldest_first.len(), REMEMBERED);
+        assert_eq!(elsewhere.queue_for(&REMEMBERED.to_string()), Some(queue(REMEMBERED)));
+        let places = elsewhere.lock();
+        assert_eq!(
+            (places.by_id.len(), places.asked.len(), places.answered.len()),
+            (REMEMBERED, REMEMBERED - 2, 2)
+        );
+    }
+
+    #[test]
+    fn what_was_answered_pushes_out_nothing_that_still_runs() {
+        let elsewhere = Elsewhere::default();
+        elsewhere.remember("runs", queue(0));
+        for number in 1..=REMEMBERED + 1 {
+            let id = number.to_string();
+            elsewhere.remember(&id, queue(number));
+            assert_eq!(elsewhere.queue_for(&id), Some(queue(number)));
+        }
+        assert_eq!(elsewhere.queue_for("runs"), Some(queue(0)));
+        assert_eq!(elsewhere.queue_for("1"), None);
+        assert_eq!(elsewhere.lock().by_id.len(), REMEMBERED);
     }
 }
