@@ -101,6 +101,32 @@ async fn stop_waits_for_callbacks_and_their_answers_come() {
     .await;
 }
 
+/// What it waits for stands behind more requests than the broker delivers ahead, which a server that stops leaves to others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_waits_for_callbacks_behind_many_requests() {
+    within(60, async {
+        let connector = fresh("behind").await.prefetch(2);
+        let server = serve(&connector, back()).await;
+        let gate = Gate::shut();
+        let (routes, mut notes) = desk(&gate);
+        let client = client(&connector, "w1").routes(routes).connect().await.unwrap();
+        let calls = Calls::start(&client, "back", 0..1);
+        notes.take(1).await;
+        let since = Instant::now();
+        let stopping = tokio::spawn(async move { server.stop().await });
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.has_no_consumer(&queue(&connector, "connect.server")).await;
+        let _later = Calls::start(&client, "back", 1..51);
+        let to_server = queue(&connector, "toServer.w1");
+        eventually("all are at the broker", async || unsettled(&to_server).await > Some(50)).await;
+        gate.open();
+        calls.are_answered().await;
+        stopping.await.unwrap();
+        assert!(since.elapsed() < Duration::from_secs(8), "stop used up its grace time");
+    })
+    .await;
+}
+
 /// Only the server that a client is connected to knows how much that takes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_callback_that_is_too_large_for_its_client_is_refused_whichever_server_makes_it() {

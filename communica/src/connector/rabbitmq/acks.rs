@@ -94,11 +94,6 @@ impl Acks {
         }
     }
 
-    /// Whether that happened.
-    pub(super) fn are_left(&self) -> bool {
-        self.lock().left
-    }
-
     /// Deliveries that the broker waits for.
     pub(super) fn open(&self) -> usize {
         let state = self.lock();

@@ -226,8 +226,8 @@ impl RmqRx {
         let windows = self.windows.consumers.len();
         let size = |window: usize| (u32::from(self.settings.prefetch) << window).min(u32::from(u16::MAX));
         let is_full = self.shared.acks.open() >= (0..windows).map(|window| size(window) as usize).sum();
-        // Who leaves messages to others wants no more of them.
-        let no_more = windows == 0 || windows >= WINDOWS || self.shared.acks.are_left();
+        // Also when they are left to others: what the handlers that run wait for may stand behind.
+        let no_more = windows == 0 || windows >= WINDOWS;
         if self.windows.opening.is_some() || no_more || !is_full {
             return Ok(());
         }
