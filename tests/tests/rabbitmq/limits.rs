@@ -139,6 +139,19 @@ async fn request_in(time: Duration, client: &RouteClient, route: &str, value: i6
     called.map_err(Error::from)
 }
 
+/// Longer than the broker lets a message wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_may_take_a_hundred_years() {
+    within(60, async {
+        let (connector, gate) = (fresh("patient").await, Gate::shut());
+        let limits = communica::Limits::new().handshake_time(Duration::from_secs(100 * 365 * 24 * 60 * 60));
+        let _server = serve(&connector, desk(&gate).0).await;
+        let client = client(&connector, "w1").limits(limits).connect().await.unwrap();
+        Calls::start(&client, "times_ten", 0..3).are_answered().await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cleanup_drops_queues_and_what_waits_in_them() {
     within(60, async {

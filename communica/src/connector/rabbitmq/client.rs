@@ -97,7 +97,8 @@ impl Handshake {
         let queue = line.own_queue().await?;
         let mut own = line.consume(&queue, false).await?;
         let knock = serde_json::to_vec(client).map_err(io::Error::from)?;
-        let patience = limits.handshake_time.as_millis().to_string();
+        // RabbitMQ takes 32 bits.
+        let patience = limits.handshake_time.as_millis().min(u32::MAX.into()).to_string();
         let knock = Post::new(CONNECT, &connector.names.connect(), knock).must_arrive();
         // Nobody should find it when this side has given up.
         let knock = knock
