@@ -1,10 +1,10 @@
 //! A knock → a handshake → a link.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -102,12 +102,15 @@ impl RmqIncoming {
         let reply_to = doorstep.queue.clone();
         let answer = answer.with(|properties| properties.with_reply_to(reply_to).with_app_id(OURS.into()));
         let answered = doorstep.line.post(answer).await;
-        self.door
-            .channel
-            .basic_ack(self.knock.delivery_tag, BasicAckOptions::default())
-            .await
-            .map_err(broken)?;
+        let channel = self.door.channel.clone();
+        let mut acking = pin!(channel.basic_ack(self.knock.delivery_tag, BasicAckOptions::default()));
+        // The first look is what sends it, and to settle it twice would break the channel.
+        let first = poll_fn(|cx| Poll::Ready(acking.as_mut().poll(cx))).await;
         self.acknowledged = true;
+        match first {
+            Poll::Ready(acked) => acked.map_err(broken)?,
+            Poll::Pending => acking.await.map_err(broken)?,
+        }
         if let Err(error) = answered {
             if error.kind() != io::ErrorKind::NotFound {
                 return Err(error.into());
