@@ -105,7 +105,7 @@ pub use applicant::Applicant;
 pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
 #[cfg(feature = "rabbitmq")]
-pub(crate) use client::{REPLACED, SUPERSEDED};
+pub(crate) use client::{REPLACED, STOPPING, SUPERSEDED};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{

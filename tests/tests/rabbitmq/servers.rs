@@ -300,6 +300,50 @@ async fn a_server_that_stops_leaves_what_it_did_not_start_to_the_next() {
     .await;
 }
 
+/// It has just taken the first work of a client that it does not know, and has to wait for handlers of others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn work_that_a_server_took_before_it_stops_is_done_by_another() {
+    const HELD: usize = 10;
+    const THROWS: std::ops::Range<i64> = 100..120;
+    within(60, async {
+        let (connector, gate) = (fresh("leaving").await.work_queue(), Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let home = serve(&connector, routes.clone()).await;
+        let (client, other) = (connect(&connector, "w1").await, connect(&connector, "w2").await);
+        let (asked, mut is_asked) = tokio::sync::mpsc::unbounded_channel();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let answered = std::sync::Mutex::new(answered);
+        let hesitant = communica::RouteServer::new(connector.clone(), routes).authorize(move |applicant| {
+            if applicant.client_id() == "w2" {
+                return Ok(());
+            }
+            asked.send(()).unwrap_or_default();
+            answered.lock().unwrap().recv().map_err(|_| "the test is over".to_owned())
+        });
+        let hesitant = hesitant.start().await.unwrap();
+        let held = Calls::start(&other, "hold", 0..HELD as i64);
+        notes.take(HELD).await;
+        assert_eq!(hesitant.peers().len(), 1, "it has a share in that");
+        for number in THROWS {
+            client.throw("note", &number).await.unwrap();
+        }
+        is_asked.recv().await.unwrap();
+        let stopping = tokio::spawn(async move { hesitant.stop().await });
+        let raw = Raw::connect(&shared().await.url()).await;
+        let work = queue(&connector, "work");
+        eventually("it reads no more", async || raw.consumers(&work).await == 1).await;
+        answer.send(()).unwrap();
+        let mut noted = notes.take(THROWS.count()).await;
+        noted.sort_unstable();
+        assert_eq!(noted, THROWS.collect::<Vec<_>>());
+        gate.open();
+        held.are_answered().await;
+        stopping.await.unwrap();
+        home.stop().await;
+    })
+    .await;
+}
+
 /// The other servers take its clients when it says goodbye, and no call fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_can_be_replaced_one_by_one_under_load() {

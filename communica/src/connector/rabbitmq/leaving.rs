@@ -84,19 +84,10 @@ impl Leaving {
             Some(opening) => Some(opening.await?),
             None => None,
         };
-        for mut consumer in consumers.into_iter().chain(opened) {
-            cancel(&channel, &consumer).await?;
-            // All that comes has come.
-            let mut cx = Context::from_waker(Waker::noop());
-            while let Poll::Ready(Some(delivery)) = Pin::new(&mut consumer).poll_next(&mut cx) {
-                tags.push(delivery.map_err(broken)?.delivery_tag);
-            }
+        for consumer in consumers.into_iter().chain(opened) {
+            tags.extend(end(&channel, consumer).await?);
         }
-        tags.sort_unstable();
-        for tag in tags {
-            let back = BasicNackOptions { requeue: true, multiple: false };
-            channel.basic_nack(tag, back).await.map_err(broken)?;
-        }
+        give_back(&channel, tags).await?;
         // The answer to a question that stands behind it all.
         self.line.readers(self.queue.clone()).await?;
         Ok(())
@@ -125,6 +116,27 @@ impl Leaving {
         }
         Ok(())
     }
+}
+
+/// Ends a consumer. Returns the tags of what it was brought and did not take.
+pub(super) async fn end(channel: &Channel, mut consumer: Consumer) -> io::Result<Vec<u64>> {
+    cancel(channel, &consumer).await?;
+    // All that comes has come.
+    let (mut tags, mut cx) = (Vec::new(), Context::from_waker(Waker::noop()));
+    while let Poll::Ready(Some(delivery)) = Pin::new(&mut consumer).poll_next(&mut cx) {
+        tags.push(delivery.map_err(broken)?.delivery_tag);
+    }
+    Ok(tags)
+}
+
+/// Puts these back in their places in the queue.
+pub(super) async fn give_back(channel: &Channel, mut tags: Vec<u64>) -> io::Result<()> {
+    tags.sort_unstable();
+    for tag in tags {
+        let back = BasicNackOptions { requeue: true, multiple: false };
+        channel.basic_nack(tag, back).await.map_err(broken)?;
+    }
+    Ok(())
 }
 
 async fn cancel(channel: &Channel, consumer: &Consumer) -> io::Result<()> {

@@ -13,16 +13,17 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::broker::Broker;
-use super::line::{Line, Post, is};
+use super::leaving::{end, give_back};
+use super::line::{Line, Post, in_background, is};
 use super::names::{CLIENT, MESSAGE};
 use super::rx::{RmqRx, Windows, header, key, refusal, split};
 use super::server::{House, poll_next};
 use super::shared::Shared;
 use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
 use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo};
-use crate::entity::SUPERSEDED;
+use crate::entity::{STOPPING, SUPERSEDED};
 use crate::wire::hello::{self, ClientHello};
-use crate::wire::{Message, Receipt};
+use crate::wire::{Kind, Message, Receipt};
 
 /// So often it is seen to it that whoever waits for an answer has a link for it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,8 +33,24 @@ pub(super) struct WorkDesk {
     house: Arc<House>,
     broker: Arc<Broker>,
     line: Line,
-    deliveries: Consumer,
+    /// `None` while it is dropped.
+    deliveries: Option<Consumer>,
     look: Interval,
+}
+
+/// What it was brought and did not look at is for others at once. The channel stays open until all that it took is done.
+impl Drop for WorkDesk {
+    fn drop(&mut self) {
+        let Some(deliveries) = self.deliveries.take() else { return };
+        let (line, broker) = (self.line.clone(), self.broker.clone());
+        in_background(async move {
+            // If the channel is gone, the broker gives all of it to somebody anyway.
+            if let Ok(tags) = end(&line.channel, deliveries).await {
+                let _ = give_back(&line.channel, tags).await;
+            }
+            drop(broker);
+        });
+    }
 }
 
 impl WorkDesk {
@@ -41,7 +58,7 @@ impl WorkDesk {
         let line = Line::open(broker, &house.connector.exchange).await?;
         line.prefetch(house.connector.work_prefetch).await?;
         let queue = line.durable_queue(house.connector.names.work()).await?;
-        let deliveries = line.consume(&queue, true).await?;
+        let deliveries = Some(line.consume(&queue, true).await?);
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self { house: house.clone(), broker: broker.clone(), line, deliveries, look })
@@ -50,7 +67,8 @@ impl WorkDesk {
     /// A client that this server did not know, when something of it came; or one whose link ended before its answer
     /// went out.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<WorkIncoming>> {
-        while let Poll::Ready(delivery) = poll_next(&mut self.deliveries, cx)? {
+        while let Some(deliveries) = &mut self.deliveries {
+            let Poll::Ready(delivery) = poll_next(deliveries, cx)? else { break };
             if let Some(incoming) = self.sort(delivery) {
                 return Poll::Ready(Ok(incoming));
             }
@@ -188,6 +206,8 @@ impl WorkIncoming {
 
     /// What came is for the link that the client has. If there is none, it goes back to the queue.
     fn hand_over(&mut self) {
+        // Or this could be the link that it is given to.
+        self.waiting.close();
         while let Ok(message) = self.waiting.try_recv() {
             let _ = self.house.links.give(&self.client, message);
         }
@@ -218,13 +238,26 @@ impl WorkIncoming {
         Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: address.into() })
     }
 
-    /// Answers what came with the reason, unless it is only that the client's own link was there first.
+    /// Answers what came with the reason; unless it is only that the client's own link was there first, or that this server
+    /// stops: it reads no more then, and others do what it gives back.
     async fn turn_away(mut self: Box<Self>, reason: &str) {
-        if reason == SUPERSEDED {
+        if reason == SUPERSEDED || reason == STOPPING {
             return self.hand_over();
         }
         let Ok(line) = Line::open(&self.broker, &self.house.connector.exchange).await else { return };
-        while let Ok(message) = self.waiting.try_recv() {
+        while let Ok(mut message) = self.waiting.try_recv() {
+            if message.metadata.kind() != Kind::Request {
+                // Kept, it would come again for ever.
+                let (client, route) = (&self.client, message.metadata.route());
+                tracing::error!(
+                    client,
+                    route = route.as_deref(),
+                    reason,
+                    "dropped a message from the work queue"
+                );
+                message.receipt.take().into_iter().for_each(|receipt| receipt.settle());
+                continue;
+            }
             let body = refusal(&message.metadata, reason);
             let queue = self.house.connector.names.to_client(&self.client);
             let post = Post::new(MESSAGE, &queue, body);
