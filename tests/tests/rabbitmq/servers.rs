@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use communica::{Context, Error, Reason, RouteTable};
+use communica_tests::broker;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::over_rabbitmq::cable::Cable;
 use crate::over_rabbitmq::desk::{Builder, Desk};
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, Raw, address, client, connect, desk, eventually, fresh, queue, quick, serve, shared,
-    within,
+    Calls, Gate, Notes, Raw, address, blocking, client, connect, desk, eventually, fresh, queue, quick,
+    serve, shared, within,
 };
 
 /// Measured: a process that is killed, until the last of its clients has its answers from another.
@@ -342,6 +343,31 @@ async fn work_that_a_server_took_before_it_stops_is_done_by_another() {
         home.stop().await;
     })
     .await;
+}
+
+/// Where clients knock, and what servers tell each other, goes on meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_work_queue_that_is_lost_is_read_again_and_nothing_else_is() {
+    within(60, async {
+        let (connector, gate) = (fresh("lost").await.work_queue(), Gate::shut());
+        let _server = serve(&connector, desk(&gate).0).await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let (work, knocks) = (queue(&connector, "work"), queue(&connector, "connect.server"));
+        let before = readers(&knocks).await;
+        raw.delete(&work).await;
+        eventually("it is read again", async || !readers(&work).await.is_empty()).await;
+        assert_eq!(readers(&knocks).await, before);
+        let client = connect(&connector, "w1").await;
+        Calls::start(&client, "times_ten", 0..5).are_answered().await;
+    })
+    .await;
+}
+
+/// What the broker knows of those who read this queue.
+async fn readers(queue: &str) -> Vec<String> {
+    let list = ["list_consumers", "queue_name", "consumer_tag", "channel_pid"];
+    let list = blocking(move || broker::shared().ctl(&list)).await;
+    list.lines().filter(|line| line.starts_with(&format!("{queue}\t"))).map(str::to_owned).collect()
 }
 
 /// The other servers take its clients when it says goodbye, and no call fails.

@@ -147,7 +147,7 @@ pub(super) type Arrivals = mpsc::UnboundedSender<Box<dyn Incoming>>;
 
 /// Serves the door, and opens it anew when the broker was gone.
 async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+    let mut backoff = reopening();
     loop {
         let Err(error) = poll_fn(|cx| door.poll(cx, &arrivals)).await;
         tracing::warn!(address = house.connector.describe(), %error, "not listening at the broker for now");
@@ -176,7 +176,16 @@ struct Door {
     line: Line,
     knocks: Consumer,
     news: Consumer,
-    work: Option<WorkDesk>,
+    work: Work,
+}
+
+/// The queue that all servers share.
+enum Work {
+    /// There is none.
+    None,
+    Read(Box<WorkDesk>),
+    /// Its channel ended, and the next is being opened.
+    Opening(BoxFuture<'static, WorkDesk>),
 }
 
 /// What a server tells the others of its address.
@@ -207,8 +216,8 @@ impl Door {
         let knocks = line.durable_queue(names.connect()).await?;
         let knocks = line.consume(&knocks, true).await?;
         let work = match house.connector.work_queue {
-            true => Some(WorkDesk::open(house, &broker).await?),
-            false => None,
+            true => Work::Read(Box::new(WorkDesk::open(house, &broker).await?)),
+            false => Work::None,
         };
         Ok(Self { house: house.clone(), broker, line, knocks, news, work })
     }
@@ -223,12 +232,30 @@ impl Door {
         while let Poll::Ready(news) = poll_next(&mut self.news, cx)? {
             self.hear(news);
         }
-        if let Some(work) = &mut self.work {
-            while let Poll::Ready(arrival) = work.poll(cx)? {
-                let _ = arrivals.send(Box::new(arrival) as Box<dyn Incoming>);
+        self.poll_work(cx, arrivals);
+        Poll::Pending
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>, arrivals: &Arrivals) {
+        loop {
+            match &mut self.work {
+                Work::None => return,
+                Work::Read(desk) => match desk.poll(cx) {
+                    Poll::Pending => return,
+                    Poll::Ready(Ok(arrival)) => _ = arrivals.send(Box::new(arrival)),
+                    Poll::Ready(Err(error)) => {
+                        let address = self.house.connector.describe();
+                        tracing::warn!(address, %error, "not reading the work queue for now");
+                        let (house, broker) = (self.house.clone(), self.broker.clone());
+                        self.work = Work::Opening(Box::pin(open_work(house, broker)));
+                    }
+                },
+                Work::Opening(opening) => {
+                    let Poll::Ready(desk) = opening.as_mut().poll(cx) else { return };
+                    self.work = Work::Read(Box::new(desk));
+                }
             }
         }
-        Poll::Pending
     }
 
     fn hear(&self, news: Delivery) {
@@ -242,6 +269,24 @@ impl Door {
             }
         }
     }
+}
+
+/// Reads the work queue anew. Where the connection is lost as well, the door ends meanwhile, and this with it.
+async fn open_work(house: Arc<House>, broker: Arc<Broker>) -> WorkDesk {
+    let mut backoff = reopening();
+    loop {
+        tokio::time::sleep(backoff.next()).await;
+        match tokio::time::timeout(OPENING, WorkDesk::open(&house, &broker)).await {
+            Ok(Ok(desk)) => return desk,
+            Ok(Err(error)) => tracing::debug!(%error, "still not reading the work queue"),
+            Err(_) => tracing::debug!("still not reading the work queue: the broker does not answer"),
+        }
+    }
+}
+
+/// When to try again to listen.
+fn reopening() -> Backoff {
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(2))
 }
 
 /// There is no such value: who serves goes on until it fails.
