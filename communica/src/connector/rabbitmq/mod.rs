@@ -89,6 +89,9 @@ const TYPE: &str = "RABBITMQ";
 ///   the server forgets the client ([`Limits::forget_time`]).
 /// - What was not confirmed when the connection broke is published again. The same server knows it again; of several that share a
 ///   queue, one may do it and another the copy.
+/// - A client whose work from the shared queue a server has done keeps a place there for as long as it is connected to any server. With
+///   more clients than [`Limits::peers`], what a server takes of the others is refused: requests with an answer, throws with an
+///   error in the log.
 /// - Answers to what servers that share a queue ask of clients wait in a queue of each server
 ///   (`communica.<address>.answers.<server>`), which the broker deletes when that server was not there for half an hour.
 ///
