@@ -10,7 +10,7 @@ use crate::wire::WireLimits;
 ///
 /// | setting | default | what happens at it |
 /// |---|---|---|
-/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; a larger one of ours is not sent |
+/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; one of ours that is larger than either side takes is not sent |
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 32 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
@@ -130,8 +130,8 @@ impl Limits {
     /// (`#[route(blocking)]`) counts until it ends, also when nobody waits for its answer any more.
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
-    /// must not keep those calls from being handled. At 16 times the limit there is an end to that: further requests
-    /// are answered with a `RespError` that says so.
+    /// must not keep those calls from being handled. At 16 times the limit, of handlers or of bytes, there is an end to that:
+    /// further requests are answered with a `RespError` that says so.
     #[must_use]
     pub fn running(self, handlers: usize) -> Self {
         Self { running: handlers.max(1), ..self }
