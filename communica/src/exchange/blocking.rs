@@ -21,7 +21,7 @@ impl Exchange {
     ) {
         let is_request = metadata.kind() == Kind::Request;
         let id = is_request.then(|| metadata.id().into_owned());
-        let job = Job::new(self.clone(), metadata);
+        let job = Job::new(self.clone(), self.handlers.upgrade(), metadata);
         let given_up = GivesUp::default();
         let flag = given_up.0.clone();
         let blocked = tokio::task::spawn_blocking(move || {

@@ -51,7 +51,7 @@ impl Exchange {
                 return answered;
             }
             let Some(handlers) = self.handlers.upgrade() else {
-                batch.drain(..).for_each(|message| drop(Job::new(self.clone(), message.metadata)));
+                batch.drain(..).for_each(|message| drop(Job::new(self.clone(), None, message.metadata)));
                 continue;
             };
             let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
@@ -103,9 +103,11 @@ impl Exchange {
         wake(driver);
         // Without a runtime nothing will ever start.
         if let (true, Ok(runtime)) = (nobody, Handle::try_current()) {
-            let exchange = self.clone();
+            // Those that came are handled, though their entity may be over by then.
+            let (exchange, handlers) = (self.clone(), self.handlers.upgrade());
             runtime.spawn(async move {
                 exchange.start_jobs(&mut Vec::new());
+                drop(handlers);
                 // There may be a link meanwhile, whose driver left this to who was at it.
                 exchange.call_driver();
             });
@@ -129,7 +131,7 @@ impl Exchange {
         let Message { metadata, payload, .. } = message;
         let deadline = self.deadline(&metadata);
         if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
-            drop(Job::new(self.clone(), metadata));
+            drop(Job::new(self.clone(), None, metadata));
             return Started::Later;
         }
         let route = match handlers.find(metadata.route().as_deref()) {
@@ -191,7 +193,7 @@ impl Exchange {
     ) {
         let is_request = metadata.kind() == Kind::Request;
         let id = is_request.then(|| metadata.id().into_owned());
-        let job = Job::new(self.clone(), metadata);
+        let job = Job::new(self.clone(), self.handlers.upgrade(), metadata);
         let handler = poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -319,12 +321,14 @@ impl Drop for Held {
 /// A handler's task until it has its answer. Stopped before that, it counts as done, without one.
 pub(super) struct Job {
     exchange: Arc<Exchange>,
+    /// Those behind it still start, though their entity may be over by then.
+    handlers: Option<Arc<Handlers>>,
     metadata: Option<Metadata>,
 }
 
 impl Job {
-    pub(super) fn new(exchange: Arc<Exchange>, metadata: Metadata) -> Self {
-        Self { exchange, metadata: Some(metadata) }
+    pub(super) fn new(exchange: Arc<Exchange>, handlers: Option<Arc<Handlers>>, metadata: Metadata) -> Self {
+        Self { exchange, handlers, metadata: Some(metadata) }
     }
 
     /// `ended`: how its handler did, which may be a panic.
@@ -340,14 +344,15 @@ impl Job {
     }
 
     /// The caller's time is over. Its own clock tells it so; an answer would race with that, and tell it otherwise.
-    fn give_up(self) {
-        let exchange = self.exchange.clone();
+    fn give_up(mut self) {
+        let (exchange, handlers) = (self.exchange.clone(), self.handlers.take());
         if let Some(metadata) = &self.metadata {
             exchange.running.done(&metadata.id());
         }
         drop(self);
         exchange.start_jobs(&mut Vec::new());
         exchange.call_driver();
+        drop(handlers);
     }
 }
 

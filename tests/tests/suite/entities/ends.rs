@@ -190,6 +190,29 @@ async fn handlers_do_not_begin_when_their_server_is_over() {
 }
 
 #[tokio::test]
+async fn what_came_for_a_client_is_handled_though_it_was_dropped() {
+    within(30, async {
+        let gate = Gate::shut();
+        let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let (server, road) = memory_server(echo()).await;
+        let limits = Limits::new().running(1);
+        let client =
+            RouteClient::builder(road).routes(routes).limits(limits).client_id("w1").connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        for number in 0..3 {
+            peer.throw("hold", &number).await.unwrap();
+        }
+        eventually("the first runs", || held.inside() == 1).await;
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1, "all came");
+        drop(client);
+        eventually("the client is gone", || server.peers().is_empty()).await;
+        gate.open();
+        eventually("all were handled", || held.finished() == 3).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn limits_without_a_limit_are_limits() {
     within(30, async {
         let limits = Limits::new()
