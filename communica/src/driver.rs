@@ -445,6 +445,7 @@ impl Driver<'_> {
                     self.exchange.start_jobs(&mut self.room.jobs);
                 }
                 Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
+                Poll::Ready(Err(refused @ LinkError::Refused(_))) => return LinkEnd::Broken(refused),
                 Poll::Ready(Err(_)) => return LinkEnd::Broken(error.into()),
                 // It may have let others go first, with more to read.
                 Poll::Pending if came || before != self.rx.activity() => {

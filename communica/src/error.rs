@@ -172,7 +172,7 @@ impl From<Fault> for Error {
             FaultKind::Unknown => Self::Unknown(UnknownError(fault)),
             FaultKind::Serializer => Self::Serializer(SerializerError {
                 side: SerializerSide::Peer,
-                ..SerializerError::new(fault.into_message())
+                ..SerializerError::whole(fault.into_message())
             }),
         }
     }
@@ -298,10 +298,15 @@ impl SerializerError {
         Self { side: SerializerSide::Request, route: None, message: excerpt(message), about_value: false }
     }
 
+    /// The message has a bound of its own.
+    pub(crate) fn whole(message: String) -> Self {
+        Self { message, ..Self::new("") }
+    }
+
     /// The bytes were well, and the value in them is not. The message has a bound of its own.
     #[cfg_attr(not(feature = "validated"), allow(dead_code))]
     pub(crate) fn about_value(message: String) -> Self {
-        Self { about_value: true, message, ..Self::new("") }
+        Self { about_value: true, ..Self::whole(message) }
     }
 
     pub(crate) fn is_about_value(&self) -> bool {

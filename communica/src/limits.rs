@@ -111,7 +111,8 @@ impl Limits {
         Self::default()
     }
 
-    /// Bytes of one message's payload, in both directions. At most 2 GiB.
+    /// Bytes of one message's payload, in both directions. At most 2 GiB. Errors are shortened to it, and below some hundred bytes
+    /// they say nothing.
     #[must_use]
     pub fn message_size(self, bytes: usize) -> Self {
         Self { message_size: bytes.min(2048 * MIB), ..self }

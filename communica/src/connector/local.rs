@@ -37,7 +37,7 @@ const TYPE: &str = "LocalConnector";
 /// The folder must be a real one, of the same users, that nobody else can write to: whoever could would be able to stand
 /// in for a server, or take its name away. The user's own group may write, as it does where each user has a group. Where
 /// others are allowed, a folder with the sticky bit (mode 1777, such as an administrator may make for all) will do,
-/// too. If the folder is not there, a server makes it, for its user alone.
+/// too; a server's belongs to its own user or root all the same. If the folder is not there, a server makes it, for its user alone.
 ///
 /// # On Windows
 ///

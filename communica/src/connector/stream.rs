@@ -258,12 +258,16 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             }
             self.make_room();
             let free = self.input.capacity() - self.input.len();
-            let read = ready!(pin!(self.read.read_buf(&mut self.input)).poll(cx))?;
-            if read == 0 {
-                // A server may think better of it after its hello, as 0.4 does where it looks at the client's late.
+            let read = ready!(pin!(self.read.read_buf(&mut self.input)).poll(cx));
+            if matches!(read, Ok(0) | Err(_)) {
+                // A server may think better of it after its hello, as 0.4 does where it looks at the client's late. A reset
+                // counts as an end: it did not read all that it was sent.
                 if let Some(reason) = hello::late_refusal(&self.input).filter(|_| !self.had_message) {
                     return Poll::Ready(Err(LinkError::Refused(reason)));
                 }
+            }
+            let read = read?;
+            if read == 0 {
                 let what = "the peer went away without a word";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::backoff::Backoff;
@@ -87,7 +87,7 @@ impl ClientSettings {
             token: self.token,
             was_turned_down: false,
         };
-        let keeper = tokio::spawn(keeper.run()).abort_handle();
+        let keeper = Some(tokio::spawn(keeper.run()));
         let (connector, grace, runtime) = (self.connector, self.grace, Handle::current());
         Arc::new(Client { exchange, connector, status: watch, keeper, grace, runtime })
     }
@@ -121,7 +121,8 @@ pub(crate) struct Client {
     pub(crate) exchange: Arc<Exchange>,
     connector: Arc<dyn Connector>,
     status: watch::Receiver<Status>,
-    keeper: AbortHandle,
+    /// Until this is dropped.
+    keeper: Option<JoinHandle<()>>,
     grace: Duration,
     /// The keeper's.
     runtime: Handle,
@@ -210,8 +211,12 @@ impl Client {
         self.end();
     }
 
+    fn end_keeper(&self) {
+        self.keeper.iter().for_each(JoinHandle::abort);
+    }
+
     fn end(&self) {
-        self.keeper.abort();
+        self.end_keeper();
         self.exchange.abort_jobs();
         self.exchange.close(Reason::Closed);
     }
@@ -226,16 +231,20 @@ impl Drop for Client {
             session.is_linked() || session.has_output()
         };
         if !waits {
-            return self.keeper.abort();
+            return self.end_keeper();
         }
-        // The runtime may be about to end, and the keeper with it: what the link takes at once is safe.
+        // Links may need it, and this thread may have none.
+        let _runtime = self.runtime.enter();
+        // It may be about to end, and the keeper with it: what the link takes at once is safe.
         self.exchange.flush_now();
         // The keeper sends the rest, on this link or on the next, within the grace time.
         self.exchange.end_link(Goodbye { reason: None, at_once: false });
-        let (keeper, time) = (self.keeper.clone(), self.grace.saturating_add(GOODBYE));
+        let Some(mut keeper) = self.keeper.take() else { return };
+        let time = self.grace.saturating_add(GOODBYE);
         self.runtime.spawn(async move {
-            tokio::time::sleep(time).await;
-            keeper.abort();
+            if timeout(time, &mut keeper).await.is_err() {
+                keeper.abort();
+            }
         });
     }
 }

@@ -248,8 +248,12 @@ impl Exchange {
 
     /// Stops the handlers that still run. Their callers get no answer.
     pub(crate) fn abort_jobs(&self) {
-        // First, or they would start in the places of those that are stopped.
-        self.session().forget_jobs();
+        // First, or they would start in the places of those that are stopped; and a store keeps what comes after that.
+        {
+            let mut session = self.session();
+            session.drain();
+            session.forget_jobs();
+        }
         self.running.stop_all();
     }
 }

@@ -135,7 +135,7 @@ pub(crate) fn load<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes)
 /// A result that cannot be loaded: the handler has run.
 pub(crate) fn load_result<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Error> {
     serializer.load(payload).map_err(|error| {
-        let explained = SerializerError::new(explained::<S>(&error, payload));
+        let explained = SerializerError::whole(explained::<S>(&error, payload));
         Error::Serializer(explained.in_result())
     })
 }

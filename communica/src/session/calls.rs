@@ -154,15 +154,18 @@ impl<W> Calls<W> {
 
     /// Ends every waiting call whose message number fits.
     pub(super) fn end_where(&mut self, fits: impl Fn(u64) -> bool, end: impl Fn() -> CallEnd) -> Vec<W> {
+        self.end_each(|seq| fits(seq).then(&end))
+    }
+
+    /// Ends every waiting call for whose message number there is an end.
+    pub(super) fn end_each(&mut self, end: impl Fn(u64) -> Option<CallEnd>) -> Vec<W> {
         let mut wake = Vec::new();
         for place in &mut self.places {
-            match &mut place.state {
-                State::Waiting { seq, waiter, .. } if fits(*seq) => {
-                    wake.extend(waiter.take());
-                    place.state = State::Ended(end());
-                    self.waiting -= 1;
-                }
-                _ => {}
+            let State::Waiting { seq, waiter, .. } = &mut place.state else { continue };
+            if let Some(end) = end(*seq) {
+                wake.extend(waiter.take());
+                place.state = State::Ended(end);
+                self.waiting -= 1;
             }
         }
         wake

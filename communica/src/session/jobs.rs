@@ -83,6 +83,10 @@ impl Jobs {
             return;
         }
         if self.cancelled.len() >= self.waiting.len() + AT_ONCE {
+            if self.starting {
+                // Some may be about those that are being started.
+                return;
+            }
             // Most crossed their answers, and are about nothing any more.
             let mut cancelled = std::mem::take(&mut self.cancelled);
             let waiting = self.waiting.iter().filter_map(|message| cancelled.take(&*message.metadata.id()));

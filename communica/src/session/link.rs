@@ -1,5 +1,6 @@
 //! Links come and go: hellos, beats and what a lost link did not take in; whose calls ended, and goodbyes, out.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::calls::CallEnd;
@@ -83,13 +84,16 @@ impl<W: Clone> Session<W> {
     /// What waits and is more than this peer takes ends here. Wake the returned.
     fn drop_too_large(&mut self) -> Vec<W> {
         let limit = self.size_limit();
-        let mut wake = Vec::new();
-        for TooLarge { seq, size } in self.outbox.drop_above(limit) {
-            let error = if self.outbox.was_repeated(seq) { Error::MayHaveRun } else { Error::NotSent };
-            let end = || CallEnd::Lost(error(Reason::TooLarge { size, limit }));
-            wake.extend(self.calls.end_where(|number| number == seq, end));
+        let dropped = self.outbox.drop_above(limit);
+        if dropped.is_empty() {
+            return Vec::new();
         }
-        wake
+        let sizes: HashMap<u64, usize> = dropped.iter().map(|TooLarge { seq, size }| (*seq, *size)).collect();
+        self.calls.end_each(|seq| {
+            let reason = Reason::TooLarge { size: *sizes.get(&seq)?, limit };
+            let was_sent = self.outbox.was_repeated(seq);
+            Some(CallEnd::Lost(if was_sent { Error::MayHaveRun(reason) } else { Error::NotSent(reason) }))
+        })
     }
 
     /// The peer's process is gone, and with it what it had of this session. Wake the returned.

@@ -138,13 +138,17 @@ impl Fault {
     }
 
     /// The payload of the answer; where it has more bytes than the peer takes, without the typed error, and with the
-    /// ends of the message.
+    /// ends of the message, or none of it.
     pub(crate) fn to_bytes_within(&self, limit: usize) -> Vec<u8> {
         let bytes = self.to_bytes();
         if bytes.len() <= limit {
             return bytes;
         }
-        Self::new(self.kind, excerpt(self.message()), self.code()).to_bytes()
+        let shorter = Self::new(self.kind, excerpt(self.message()), self.code()).to_bytes();
+        if shorter.len() <= limit {
+            return shorter;
+        }
+        Self::new(self.kind, "", self.code()).to_bytes()
     }
 
     /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.

@@ -62,13 +62,10 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// A client that says nothing of what it heard, or speaks of the process that was here before, never came to the end
-    /// of a handshake with this server: so it heard nothing. One that lost its count names nobody.
+    /// A client that says nothing of what it heard never came to the end of a handshake with any server: so it heard
+    /// nothing. One that lost its count names nobody; one that names another may have been here before that, and lost it, too.
     pub(crate) fn complete_heard(&mut self, server: &str) {
-        let speaks_of_others = |heard: &Heard| heard.instance != server && !heard.instance.is_empty();
-        if self.heard.as_ref().is_none_or(speaks_of_others) {
-            self.heard = Some(Heard { instance: server.to_owned(), messages: 0 });
-        }
+        self.heard.get_or_insert_with(|| Heard { instance: server.to_owned(), messages: 0 });
     }
 }
 

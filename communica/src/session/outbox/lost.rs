@@ -40,7 +40,7 @@ impl Outbox {
         }
         if let Some(seq) = given_up {
             let why = "links broke while it was sent, so it may be larger than the peer takes";
-            self.give_up(seq, &format!("{TRIES} {why}"));
+            self.give_up(seq, &format!("{TRIES} {why}"), usize::MAX);
         }
         given_up
     }
@@ -76,8 +76,8 @@ impl Outbox {
         (tries >= TRIES).then_some(seq)
     }
 
-    /// Drops a message; an answer becomes an error that says so.
-    pub(super) fn give_up(&mut self, seq: u64, why: &str) {
+    /// Drops a message; an answer becomes an error that says so, of as many bytes as the peer takes.
+    pub(super) fn give_up(&mut self, seq: u64, why: &str, limit: usize) {
         self.repeatable.remove(&seq);
         self.late_cancels.retain(|(large, _)| *large != seq);
         let metadata = match self.large.remove(seq) {
@@ -90,7 +90,7 @@ impl Outbox {
             Kind::Throw => tracing::error!(route = metadata.route().as_deref(), "dropped a throw: {why}"),
             _ => {
                 let fault = Fault::new(FaultKind::Resp, format!("the answer could not be sent: {why}"), None);
-                self.push_answer(&metadata, Kind::Resp, fault.to_bytes().into());
+                self.push_answer(&metadata, Kind::Resp, fault.to_bytes_within(limit).into());
             }
         }
     }

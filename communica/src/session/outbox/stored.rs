@@ -50,7 +50,11 @@ impl Outbox {
         self.put_back_stored(lost);
         let given_up = self.count_try(first.filter(|_| refused));
         if let Some(seq) = given_up {
-            self.give_up(seq, "the broker refused it that often, so it may be larger than it takes");
+            self.give_up(
+                seq,
+                "the broker refused it that often, so it may be larger than it takes",
+                usize::MAX,
+            );
         }
         given_up
     }

@@ -23,7 +23,7 @@ impl Outbox {
         let large = self.large.sizes().map(|(seq, size)| TooLarge { seq, size });
         let dropped: Vec<_> = small.chain(large).filter(|message| message.size > limit).collect();
         for TooLarge { seq, size } in &dropped {
-            self.give_up(*seq, &format!("it has {size} bytes where the peer accepts {limit}"));
+            self.give_up(*seq, &format!("it has {size} bytes where the peer accepts {limit}"), limit);
         }
         dropped
     }

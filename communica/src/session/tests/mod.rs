@@ -312,16 +312,16 @@ fn the_answer_to_a_throw_is_not_sent() {
 
 #[test]
 fn a_result_that_is_too_large_becomes_an_error() {
-    let limits = Limits::new().message_size(10);
+    let limits = Limits::new().message_size(200);
     let (mut client, mut server) = (session("c", &limits), session("s", &limits));
     let call = request(&mut client, "x");
     deliver(&mut client, &mut server);
     let job = start(&mut server).remove(0);
-    server.answer(&job.metadata, Ok(vec![0; 11].into()));
+    server.answer(&job.metadata, Ok(vec![0; 201].into()));
     deliver(&mut server, &mut client);
     let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
     assert_eq!(fault.kind(), FaultKind::Resp);
-    assert!(fault.message().contains("11 bytes where"), "{fault:?}");
+    assert!(fault.message().contains("201 bytes where"), "{fault:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Entities end, or the runtimes that they live in: nothing is lost, nobody waits for it, and nothing of them stays.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -171,18 +172,31 @@ async fn closing_does_not_wait_for_a_server_that_is_gone() {
     .await;
 }
 
-#[tokio::test]
-async fn handlers_do_not_begin_when_their_server_is_over() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_do_not_stay_when_their_server_is_over() {
     within(30, async {
         let gate = Gate::shut();
         let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let (entered, leaves) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (entered_in, leaves_in) = (entered.clone(), leaves.clone());
+        // Holds its starter up, which has the others in hand.
+        let routes = routes.route("block", move |(): ()| {
+            entered_in.store(true, Ordering::SeqCst);
+            while !leaves_in.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+        });
         let (server, road) = memory_server(routes).await;
         let client = RouteClient::connect(road).await.unwrap();
-        for number in 0..100 {
+        client.throw("block", &()).await.unwrap();
+        for number in 0..20 {
             client.throw("hold", &number).await.unwrap();
         }
-        eventually("some were started", || held.entered() > 0).await;
+        eventually("the first blocks", || entered.load(Ordering::SeqCst)).await;
         drop(server);
+        leaves.store(true, Ordering::SeqCst);
+        drop(client);
+        sleep(Duration::from_millis(100)).await;
         eventually("none is left", || held.inside() == 0).await;
         assert_eq!(held.finished(), 0);
     })

@@ -77,18 +77,19 @@ fn fault(found: &Metadata, us: Us, allowed: &Allowed, side: Side) -> Option<Stri
         return Some("is not a folder: remove it, or set TMPDIR to a folder of your own".to_owned());
     }
     let (owner, is_ours) = (Some(found.uid()), Allowed::default().includes(us, Some(found.uid())));
-    if !is_ours && !allowed.includes(us, owner) {
+    // Its owner can put a link to any file of ours where the socket is, just before that is opened to others. So allowing
+    // them is of no help to a server.
+    if !is_ours && side == Side::Server {
         return Some(format!(
-            "belongs to {} and not to {}: set TMPDIR to a folder of your own on both sides, or allow that user with \
-             `LocalConnector::allow_users`",
+            "belongs to {} and not to {}, whose server this is: set TMPDIR to a folder of your own on both sides",
             name_of(owner),
             us.and_root()
         ));
     }
-    // Its owner can put a link to any file of ours where the socket is, just before that is opened to others.
-    if !is_ours && side == Side::Server {
+    if !is_ours && !allowed.includes(us, owner) {
         return Some(format!(
-            "belongs to {} and not to {}, whose server this is: set TMPDIR to a folder of your own on both sides",
+            "belongs to {} and not to {}: set TMPDIR to a folder of your own on both sides, or allow that user with \
+             `LocalConnector::allow_users`",
             name_of(owner),
             us.and_root()
         ));
