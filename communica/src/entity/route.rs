@@ -143,7 +143,8 @@ impl fmt::Debug for RouteServerHandle {
 ///
 /// It reconnects by itself, under the same client id; calls made meanwhile wait. When the last clone, stub and peer
 /// made of it is dropped, what was accepted is sent and the connection ends. It lives on the tokio runtime that it was made in:
-/// when that ends, the client is closed, and calls from elsewhere end with [`Reason::Closed`](crate::Reason::Closed).
+/// when that ends, the client is closed, and calls from elsewhere end with [`Reason::Closed`](crate::Reason::Closed). Throws that the
+/// link does not take at once are lost then: [`close`](Self::close) a client, and keep one of its clones for that, before `main` ends.
 #[derive(Clone)]
 #[must_use = "the connection ends when the last client, stub and peer made of it is dropped"]
 pub struct RouteClient {

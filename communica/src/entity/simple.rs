@@ -208,7 +208,8 @@ impl<S> fmt::Debug for SimpleServerHandle<S> {
 
 /// Connects to a [`SimpleServer`], calls it, and can answer its calls with one handler. Cheap to clone: all clones
 /// share the connection. It reconnects by itself, under the same client id. When the last clone is dropped, what was accepted is
-/// sent and the connection ends; so it does with the runtime that the client was made in.
+/// sent and the connection ends; so it does with the runtime that the client was made in, and throws that the link does not take at
+/// once are lost then: [`close`](Self::close) a client before `main` ends.
 #[derive(Clone)]
 #[must_use = "the connection ends when the client's last clone is dropped"]
 pub struct SimpleClient<S> {
