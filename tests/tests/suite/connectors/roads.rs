@@ -2,7 +2,9 @@
 
 #[cfg(unix)]
 use std::io;
+use std::net::TcpListener;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use communica::{
@@ -27,10 +29,10 @@ pub(super) struct Road {
 pub(super) const LOCAL: Road =
     Road { fresh: || AnyConnector::new(LocalConnector::new(unique("suite"))), load: load_any };
 pub(super) const TCP: Road =
-    Road { fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", 0)), load: load_any };
+    Road { fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", port())), load: load_any };
 /// Both sides prove who they are.
 pub(super) const TLS: Road = Road {
-    fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", 0).tls(tls())),
+    fresh: || AnyConnector::new(TcpConnector::new("127.0.0.1", port()).tls(tls())),
     load: |state| {
         let connector = TcpConnector::load_state_with_tls(state, tls());
         AnyConnector::new(connector.expect("it is the state of a connector with TLS"))
@@ -46,9 +48,20 @@ pub(super) const DUPLEX: Road = Road {
 
 /// One whose streams take little at a time.
 pub(super) const SHAKY: Road = Road {
-    fresh: || shaky(AnyConnector::new(TcpConnector::new("127.0.0.1", 0))),
+    fresh: || shaky(AnyConnector::new(TcpConnector::new("127.0.0.1", port()))),
     load: |state| shaky(load_any(state)),
 };
+
+/// A port that no other test of this process is given, nor the system gives to anybody: one test's server must not turn up
+/// where another's is about to come back.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + (std::process::id() % 20) as u16 * 300;
+    let port = || first + NEXT.fetch_add(1, Ordering::Relaxed) % 6_000;
+    let free =
+        std::iter::repeat_with(port).take(6_000).find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    free.expect("a port below those that the system gives away is free")
+}
 
 fn shaky(road: AnyConnector) -> AnyConnector {
     AnyConnector::new(FaultConnector::new(road, Faults::seeded(1).short_writes(1..=100_000)))
