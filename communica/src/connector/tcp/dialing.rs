@@ -49,7 +49,7 @@ pub(super) async fn dial(addresses: impl IntoIterator<Item = SocketAddr>) -> io:
 mod tests {
     use std::net::Ipv4Addr;
 
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -86,7 +86,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn one_that_says_nothing_does_not_keep_others_from_being_tried() {
-        let socket = TcpSocket::new_v4().unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let silent = socket.local_addr().unwrap();
         let _never_accepts = socket.listen(1).unwrap();
