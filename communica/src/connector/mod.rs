@@ -220,6 +220,9 @@ pub enum Delivery {
     Stored {
         /// The store has nothing of what was confirmed on earlier links: calls without an answer are repeated.
         fresh: bool,
+        /// The store forgets a request as soon as the peer has it. When another process takes the peer's place, the requests
+        /// without an answer are repeated to that one.
+        hands_over: bool,
     },
 }
 

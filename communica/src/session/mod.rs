@@ -63,6 +63,8 @@ pub(crate) struct Session<W> {
     linked: bool,
     /// The link that is there, or was last, has a store.
     stored: bool,
+    /// That store forgets requests that the peer has.
+    hands_over: bool,
     /// What that link takes or took is repeated until the peer has it.
     resumes: bool,
     /// Its driver, once that has looked for the first time.
@@ -260,6 +262,7 @@ impl<W: Clone> Session<W> {
             newest_link: 0,
             linked: false,
             stored: false,
+            hands_over: false,
             resumes: false,
             driver: None,
             driver_called: false,

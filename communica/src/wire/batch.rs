@@ -32,6 +32,13 @@ pub(crate) struct Origin {
     pub(crate) round: u32,
 }
 
+impl Origin {
+    /// Of the message with that number.
+    pub(crate) fn stamp(&self, number: u64) -> Stamp {
+        Stamp { session: self.session.clone(), round: self.round, number }
+    }
+}
+
 /// What tells a message from every other: a copy of it, on this link or a later one, has the same stamp.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -198,8 +205,7 @@ impl Batch {
         let metadata_len = metadata_len(m, usize::MAX).unwrap_or(0);
         frame.advance(FRAME_HEAD);
         let metadata = frame.split_to(metadata_len);
-        let Origin { session, round } = self.origin.clone();
-        let stamp = Stamp { session, round, number };
+        let stamp = self.origin.stamp(number);
         Some(Item::Message { metadata, payload: payload.unwrap_or(frame), stamp })
     }
 

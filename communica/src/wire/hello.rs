@@ -110,16 +110,20 @@ pub enum Feature {
     /// Both sides say that they live when they have nothing else to say, so that a dead or stopped peer is noticed.
     /// Without it only the system notices: for TCP its keepalive, for a local socket the end of the process.
     Heartbeat,
+    /// Over a broker, small requests and answers that are sent together are one of its messages, which costs it as much as one of
+    /// them did. Without it each goes alone. On other roads it means nothing.
+    Bundle,
 }
 
 impl Feature {
-    pub(crate) const ALL: [Self; 3] = [Self::Resume, Self::Cancel, Self::Heartbeat];
+    pub(crate) const ALL: [Self; 4] = [Self::Resume, Self::Cancel, Self::Heartbeat, Self::Bundle];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Heartbeat => "heartbeat",
+            Self::Bundle => "bundle",
         }
     }
 }

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::cable::Cable;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, address, blocking, body, client, connect, desk, eventually, fresh, queue, quick, serve,
-    shared, typed, unsettled, within,
+    Calls, Gate, Raw, address, blocking, body, client, connect, desk, eventually, fresh, queue, quick,
+    request_in, serve, shared, typed, unsettled, within,
 };
 
 /// Asks the client, and answers with what that says.
@@ -116,7 +116,15 @@ async fn stop_waits_for_callbacks_behind_many_requests() {
         let stopping = tokio::spawn(async move { server.stop().await });
         let raw = Raw::connect(&shared().await.url()).await;
         raw.has_no_consumer(&queue(&connector, "connect.server")).await;
-        let _later = Calls::start(&client, "back", 1..51);
+        // Each is one of the broker's: those that share it have the same time limit.
+        let _later: Vec<_> = (1..51)
+            .map(|number| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    request_in(Duration::from_secs(1000 + number as u64), &client, "back", number).await
+                })
+            })
+            .collect();
         let to_server = queue(&connector, "toServer.w1");
         eventually("all are at the broker", async || unsettled(&to_server).await > Some(50)).await;
         gate.open();

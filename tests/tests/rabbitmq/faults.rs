@@ -54,7 +54,7 @@ async fn what_waits_at_a_killed_broker_is_handled_when_it_is_back() {
         // Nobody looks whether the other is there: everything goes to the broker.
         let lazy = |connector: RmqConnector| connector.check_period(HOUR).listening_period(HOUR);
         let (servers, clients) = (lazy(quick(broker.url(), "kept")), lazy(quick(other_url(broker), "kept")));
-        let mut raw = Raw::connect(&broker.url()).await;
+        let raw = Raw::connect(&broker.url()).await;
         let ((routes, mut at_server), (other_routes, mut at_client)) = (desk(&gate), desk(&gate));
 
         let staying = serve(&servers, desk(&gate).0).await;
@@ -74,8 +74,11 @@ async fn what_waits_at_a_killed_broker_is_handled_when_it_is_back() {
         for number in 100..150 {
             client.throw("note", &number).await.unwrap();
         }
-        for (queue, count) in [("communica.kept.toClient.w1", 50), ("communica.alone.toServer.w2", 100)] {
-            eventually("all are at the broker", async || raw.waiting(queue).await >= Some(count)).await;
+        let held = ("communica.alone.toServer.w2", "hold");
+        for (queue, route) in
+            [("communica.kept.toClient.w1", "note"), ("communica.alone.toServer.w2", "note"), held]
+        {
+            eventually("all are at the broker", async || raw.messages(queue, route).await == 50).await;
         }
         blocking(|| broker.kill()).await;
         blocking(|| broker.restart()).await;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::over_rabbitmq::desk::Builder;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, Raw, blocking, client, connect, desk, eventually, fresh, queue, serve, shared, within,
+    Calls, Gate, Notes, Raw, blocking, client, connect, desk, eventually, fresh, queue, request_in, serve,
+    shared, within,
 };
 
 /// `depth` times: a handler calls its caller back before it answers.
@@ -128,15 +129,6 @@ async fn a_request_whose_time_passed_without_a_connection_is_not_sent() {
         assert_eq!(notes.take(1).await, [2]);
     })
     .await;
-}
-
-async fn request_in(time: Duration, client: &RouteClient, route: &str, value: i64) -> Result<i64, Error> {
-    use communica::{CallError, CallOptions, Caller, IntoCaller, JsonSerializer, NoServiceError};
-    let options = CallOptions::new().timeout(time);
-    let caller = client.into_caller();
-    let called: Result<i64, CallError<NoServiceError>> =
-        Caller::request(&caller, &options, route, &JsonSerializer, &value).await;
-    called.map_err(Error::from)
 }
 
 /// Longer than the broker lets a message wait.

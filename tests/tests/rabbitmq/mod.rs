@@ -1,6 +1,7 @@
 //! What is done to a RabbitMQ broker goes in; what those who talk through it notice comes out.
 
 mod broker_itself;
+mod bundles;
 mod by_hand;
 mod cable;
 mod callbacks;

@@ -1,5 +1,6 @@
 //! Processes of the Python library and ours go in, with a broker between them; what one says the other must understand.
 
+mod bundles;
 mod closes;
 #[path = "../python/everything.rs"]
 mod everything;

@@ -12,7 +12,10 @@ use communica::{
 };
 use communica_tests::broker::{self, Broker};
 use communica_tests::patiently;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::message::BasicGetMessage;
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
@@ -216,6 +219,21 @@ impl Calls {
     }
 }
 
+/// A request with that time limit.
+pub(crate) async fn request_in(
+    time: Duration,
+    client: &RouteClient,
+    route: &str,
+    value: i64,
+) -> Result<i64, communica::Error> {
+    use communica::{CallError, CallOptions, Caller, IntoCaller, JsonSerializer, NoServiceError};
+    let options = CallOptions::new().timeout(time);
+    let caller = client.into_caller();
+    let called: Result<i64, CallError<NoServiceError>> =
+        Caller::request(&caller, &options, route, &JsonSerializer, &value).await;
+    called.map_err(communica::Error::from)
+}
+
 /// How often each number was handled.
 #[derive(Clone, Default)]
 pub(crate) struct Counts(Arc<std::sync::Mutex<BTreeMap<i64, usize>>>);
@@ -338,6 +356,9 @@ impl Traffic {
     }
 }
 
+/// The type of a message that holds several.
+pub(crate) const BUNDLE: &str = "communica_bundle";
+
 /// A plain AMQP client.
 pub(crate) struct Raw {
     connection: Connection,
@@ -378,6 +399,30 @@ impl Raw {
         Some(queue.message_count())
     }
 
+    /// Takes the next message of a queue.
+    pub(crate) async fn get(&self, queue: &str) -> Option<BasicGetMessage> {
+        let options = BasicGetOptions { no_ack: true };
+        self.channel.basic_get(queue.into(), options).await.expect("it is there")
+    }
+
+    /// Messages to this route that wait in a queue that nobody consumes, each for itself or in a bundle. They stay there.
+    pub(crate) async fn messages(&self, queue: &str, route: &str) -> usize {
+        // No payload of the tests is anything like it.
+        self.matches(queue, &format!("\"{route}\"")).await
+    }
+
+    /// How often this text stands in what waits in such a queue.
+    pub(crate) async fn matches(&self, queue: &str, text: &str) -> usize {
+        let looking = self.connection.create_channel().await.expect("a channel is opened");
+        let mut count = 0;
+        let options = BasicGetOptions::default();
+        while let Some(message) = looking.basic_get(queue.into(), options).await.expect("it is there") {
+            count += String::from_utf8_lossy(&message.data).matches(text).count();
+        }
+        looking.close(200, "".into()).await.expect("it can be closed");
+        count
+    }
+
     /// How many consume a queue that is there.
     pub(crate) async fn consumers(&self, queue: &str) -> u32 {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -398,6 +443,33 @@ impl Raw {
 
     pub(crate) async fn delete(&self, queue: &str) {
         self.channel.queue_delete(queue.into(), Default::default()).await.expect("it can be deleted");
+    }
+}
+
+/// Copies of what is published to a queue.
+pub(crate) struct Tap {
+    raw: Raw,
+    queue: String,
+}
+
+impl Tap {
+    pub(crate) async fn on(queue: &str) -> Self {
+        let raw = Raw::connect(&shared().await.url()).await;
+        let copies = broker::unique("tap");
+        raw.declare(&copies, false).await;
+        let (options, table) = (QueueBindOptions::default(), FieldTable::default());
+        let (from, to) = ("communica".into(), copies.as_str().into());
+        raw.channel.queue_bind(to, from, queue.into(), options, table).await.expect("it can be bound");
+        Self { raw, queue: copies }
+    }
+
+    /// The types of what was published since the last time.
+    pub(crate) async fn types(&self) -> Vec<String> {
+        let mut types = Vec::new();
+        while let Some(message) = self.raw.get(&self.queue).await {
+            types.push(message.properties.kind().as_ref().map(ToString::to_string).unwrap_or_default());
+        }
+        types
     }
 }
 

@@ -97,7 +97,7 @@ impl AnswerDesk {
     fn sort(&self, mut delivery: Delivery) -> Option<WorkIncoming> {
         let ticket = Ticket::new(&self.line, delivery.delivery_tag);
         let client = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE));
-        let message = split(std::mem::take(&mut delivery.data), self.house.limits.message_size);
+        let message = split(std::mem::take(&mut delivery.data).into(), self.house.limits.message_size);
         let (Some(client), Ok(message)) = (client, message) else {
             tracing::warn!("dropped what is no answer from a queue for answers");
             ticket.done();

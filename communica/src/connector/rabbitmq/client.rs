@@ -11,10 +11,12 @@ use lapin::types::ShortString;
 
 use super::RmqConnector;
 use super::broker::{Broker, LEAVING_TIME};
+use super::bundle;
 use super::line::{Line, Post, is, next};
 use super::names::{BACK, CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::shared::Shared;
+use super::sweep::sweep;
 use super::tx::{Check, Destination, RmqTx, Signs};
 use crate::connector::{Link, LinkError};
 use crate::limits::Limits;
@@ -53,6 +55,11 @@ pub(super) async fn connect(
     // An earlier link of this process that hangs does not read either.
     let turn = tokio::time::timeout(LEAVING_TIME, broker.turn(&to_client)).await.ok();
     shared.reads(to_client.clone(), turn);
+    // Only of a client that comes back is anything worth waiting for.
+    let waiting = match connector.former.was_here(&client) {
+        true => shared.line.waiting(to_client.clone()).await?.min(connector.prefetch.into()),
+        false => 0,
+    };
     let consumer = shared.line.consume(&to_client, true).await?;
     let fresh = connector.former.connected(&client);
     let destination = Destination {
@@ -61,13 +68,16 @@ pub(super) async fn connect(
         client: Some(client),
         work: connector.work_queue.then(|| connector.names.work()),
         reply_to: None,
+        bundles: bundle::are_taken(&shaken.hello),
         prefetch: connector.prefetch,
     };
     let address = connector.describe();
     let windows = Windows { queue: Some(to_client), consumers: vec![consumer], opening: None };
-    let rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))
+    let mut rx = RmqRx::new(shared.clone(), windows, connector.intake(limits))
         .with_own(shaken.own)
         .with_silence(connector.pace.listening.mul_f64(1.5));
+    // Answers of a server that is gone: the requests are not to be repeated to the next.
+    rx.wait_for(usize::try_from(waiting).unwrap_or_default()).await;
     // What other servers say is no sign of life of the one that has this link.
     let check = match connector.work_queue {
         true => Check::Always(connector.pace.check),
@@ -123,6 +133,7 @@ impl Handshake {
         };
         if opened.properties.app_id().as_ref().is_none_or(|id| id.as_str() != OURS) {
             end_former_link(connector, line, client).await?;
+            sweep_away_bundles(connector, client).await?;
         }
         line.post(Post::new(NEXT, &server_queue, hello)).await?;
         let theirs = expect(&mut own, NEXT).await?;
@@ -146,6 +157,15 @@ async fn end_former_link(connector: &RmqConnector, line: &Line, client: &str) ->
     };
     // One that is busy for longer may still get over it.
     tokio::time::timeout(FORMER_TIME, ended).await.unwrap_or(Ok(()))
+}
+
+/// Which this client, or an earlier process of it, sent to a server that takes them.
+async fn sweep_away_bundles(connector: &RmqConnector, client: &str) -> io::Result<()> {
+    let (broker, queue) = (connector.broker(), connector.names.to_server(client));
+    match broker.has_queues(std::slice::from_ref(&queue)).await? {
+        true => sweep(&broker, &connector.exchange, &queue).await,
+        false => Ok(()),
+    }
 }
 
 /// The next message of the handshake, which should be of this type.

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::RmqConnector;
 use super::broker::{Broker, LEAVING_TIME, Turn, broken};
+use super::bundle;
 use super::client::expect;
 use super::doorstep::Doorstep;
 use super::line::{Line, Post, is};
@@ -24,6 +25,7 @@ use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, MINE, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::server::{House, Mine, say_replaced};
 use super::shared::Shared;
+use super::sweep::sweep;
 use super::tx::{Check, Destination, RmqTx, Signs};
 use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo};
 use crate::wire::Message;
@@ -191,6 +193,12 @@ impl RmqIncoming {
         };
         let Ready { shared, own, to, hello: theirs, aside, fresh } = *ready;
         let RmqConnector { names, prefetch, pace, .. } = &self.house.connector;
+        let bundles = bundle::are_taken(&theirs);
+        if !bundles {
+            // From when it was another process, of this library.
+            let (exchange, queue) = (&self.house.connector.exchange, names.to_client(&self.client));
+            sweep(&self.broker, exchange, &queue).await?;
+        }
         let consumers = vec![self.begin_to_read(&shared).await?];
         let windows = Windows { queue: Some(names.to_server(&self.client)), consumers, opening: None };
         let settings = self.house.connector.intake(&self.house.limits);
@@ -205,6 +213,7 @@ impl RmqIncoming {
             work: None,
             // It may come back to another server.
             reply_to: self.house.answers.clone(),
+            bundles,
             prefetch: *prefetch,
         };
         let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));
@@ -279,7 +288,7 @@ impl Incoming for RmqIncoming {
     }
 
     fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false }
+        connector::Delivery::Stored { fresh: false, hands_over: false }
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

@@ -14,7 +14,7 @@ use lapin::options::{
     QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Consumer, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, Consumer, ExchangeKind, Queue};
 
 use super::broker::{Broker, broken};
 use crate::connector::BoxFuture;
@@ -170,10 +170,17 @@ impl Line {
 
     /// How many read a queue that is there.
     pub(super) async fn readers(&self, queue: ShortString) -> io::Result<u32> {
+        Ok(self.look_at(queue).await?.consumer_count())
+    }
+
+    /// How many messages of a queue that is there wait for whoever reads it.
+    pub(super) async fn waiting(&self, queue: ShortString) -> io::Result<u32> {
+        Ok(self.look_at(queue).await?.message_count())
+    }
+
+    async fn look_at(&self, queue: ShortString) -> io::Result<Queue> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let queue =
-            self.channel.queue_declare(queue, passive, FieldTable::default()).await.map_err(broken)?;
-        Ok(queue.consumer_count())
+        self.channel.queue_declare(queue, passive, FieldTable::default()).await.map_err(broken)
     }
 
     pub(super) async fn bind(&self, queue: ShortString, key: ShortString) -> io::Result<()> {

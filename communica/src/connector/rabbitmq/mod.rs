@@ -1,11 +1,12 @@
 //! Links through a RabbitMQ broker: between machines, and over the end of either process.
 //!
 //! A link is a pair of queues, one in each direction. [`client`] and [`incoming`] shake hands, [`tx`] and [`rx`] carry,
-//! [`leaving`] ends it. [`server`] hears knocks, [`broker`] has the connection. [`work`] is the queue that servers share.
+//! [`leaving`] ends it. What is small goes together: [`bundle`], [`sweep`]. [`server`] hears knocks, [`broker`] has the connection. [`work`] is the queue that servers share.
 
 mod acks;
 mod answers;
 mod broker;
+mod bundle;
 mod client;
 mod doorstep;
 mod elsewhere;
@@ -18,6 +19,7 @@ mod names;
 mod rx;
 mod server;
 mod shared;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -65,6 +67,7 @@ const TYPE: &str = "RABBITMQ";
 /// | a request, a throw, an answer | persistent, confirmed by the broker, repeated on the next connection when it was not |
 /// | acknowledged | a throw when its handler has finished; a request when the broker has the answer; an answer when it came |
 /// | its handler's process dies | the broker gives the message to the next one: a handler runs at least once |
+/// | small requests, or answers, that are sent together | are one of the broker's, between two of ours ([`Feature::Bundle`](crate::Feature::Bundle)). It is acknowledged when it came: should another process take the peer's place, whoever asked asks that one for what has no answer |
 /// | the broker brings a message again | recognised by its id, and not handled again, while the same process lives ([`Limits::remembered`]) |
 /// | a client comes back to its server | what waits is handled in the order of sending, and nothing of it twice |
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
@@ -95,7 +98,9 @@ const TYPE: &str = "RABBITMQ";
 /// - Answers to what servers that share a queue ask of clients wait in a queue of each server
 ///   (`communica.<address>.answers.<server>`), which the broker deletes when that server was not there for half an hour.
 ///
-/// The Python library acknowledges on arrival, so what it has taken is lost with its process; and what it sends waits for the
+/// The Python library knows no such bundles: those that wait when one of its processes takes the place of one of ours are taken away before it
+/// reads, and the requests in them repeated, each on its own; where more than 4,096 messages wait, it drops those behind and connects again.
+/// It acknowledges on arrival, so what it has taken is lost with its process; and what it sends waits for the
 /// broker's confirm, but is not persistent, and is lost when the broker restarts. Each of its processes has an id of its own: when
 /// one is started again, its throws that are being handled go on, and its requests begin anew.
 #[derive(Clone, Debug)]
@@ -173,7 +178,7 @@ impl RmqConnector {
         Self { ca: Some(pem.into()), ..self }
     }
 
-    /// Messages that the broker delivers ahead of what is handled; 1,024 by default. More come when all of these wait
+    /// Messages that the broker delivers ahead of what is handled; 1,024 by default. Those that were sent together count as one. More come when all of these wait
     /// for something and the [`Limits`] allow it.
     #[must_use]
     pub fn prefetch(self, messages: u16) -> Self {

@@ -21,6 +21,8 @@ pub(super) const DONE: &str = "communica_handshake_done";
 pub(super) const MESSAGE: &str = "message";
 pub(super) const CLOSE: &str = "close";
 pub(super) const LISTENING: &str = "listening";
+/// Ours, to a peer that knows it: several messages.
+pub(super) const BUNDLE: &str = "communica_bundle";
 /// Ours, between servers of one address: this client is mine now.
 pub(super) const MINE: &str = "communica_mine";
 

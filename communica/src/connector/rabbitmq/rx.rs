@@ -1,7 +1,7 @@
 //! Deliveries of a queue → messages, in the order in which they were published.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,9 +18,10 @@ use tokio::time::{Instant, Sleep};
 
 use super::acks::{Acks, What};
 use super::broker::broken;
+use super::bundle::{self, Entry};
 use super::leaving::Left;
 use super::line::{cancelled, is};
-use super::names::{CLOSE, LISTENING, MESSAGE, REASON};
+use super::names::{BUNDLE, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
 use crate::connector::{BoxFuture, LinkError, LinkRx, Received, is_elsewhere};
 use crate::error::{Fault, FaultKind};
@@ -28,6 +29,10 @@ use crate::wire::{Kind, Message, Metadata, Receipt};
 
 /// Bytes of a message's metadata, as on every road.
 const METADATA_SIZE: usize = 64 * 1024;
+/// What waits in a queue is brought in this time, when nothing else is to be done.
+const BRINGING: Duration = Duration::from_secs(1);
+/// Messages handed out together, and as many as are in a bundle: whoever takes them looks at its bounds in between.
+const TAKEN_TOGETHER: usize = 1024;
 /// A queue is consumed in so many windows at most, see [`Windows`].
 const WINDOWS: usize = 16;
 
@@ -92,12 +97,8 @@ impl Drop for Open {
     }
 }
 
-/// What a delivery was.
-enum Taken {
-    Message(Message),
-    Closed(Option<String>),
-    Nothing,
-}
+/// The other side went on purpose, and perhaps said why.
+struct Goodbye(Option<String>);
 
 impl RmqRx {
     pub(super) fn new(shared: Arc<Shared>, windows: Windows, settings: Intake) -> Self {
@@ -132,6 +133,22 @@ impl RmqRx {
         self
     }
 
+    /// Waits until so many deliveries are there to be taken, for a while.
+    pub(super) async fn wait_for(&mut self, deliveries: usize) {
+        let there = poll_fn(|cx| {
+            if self.failed.is_none() {
+                self.failed = self.gather(cx).err();
+            }
+            if self.failed.is_some() || self.ready.len() >= deliveries {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        // Time limits of some may pass meanwhile.
+        let _ = tokio::time::timeout(BRINGING, there).await;
+    }
+
     /// Collects what came. A delivery with a smaller tag may be found later than one with a larger, on another
     /// consumer, but was there before: so a round that finds nothing means that nothing is missing.
     fn gather(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -164,42 +181,40 @@ impl RmqRx {
         Some(delivery)
     }
 
-    fn take(&self, delivery: Delivery, acknowledged: bool) -> Taken {
+    fn take(&self, delivery: Delivery, acknowledged: bool, into: &mut Vec<Message>) -> Result<(), Goodbye> {
         if acknowledged {
             self.shared.acks.came(delivery.delivery_tag);
-        }
-        if is(&delivery, MESSAGE) && acknowledged {
-            let queue = delivery.routing_key.clone();
-            let tag = delivery.delivery_tag;
-            let reply_to = delivery.properties.reply_to().clone();
-            return match self.message(delivery) {
-                Ok(message) => Taken::Message(message),
-                Err(unfit) => {
-                    // Kept, it would come again for ever.
-                    tracing::warn!(%queue, why = unfit.why, "dropped a message");
-                    if let Some(body) = unfit.answer {
-                        self.shared.refuse(Refusal { body, reply_to });
-                    }
-                    self.shared.acks.settle(tag);
-                    Taken::Nothing
-                }
-            };
+            if is(&delivery, MESSAGE) {
+                self.take_message(delivery, into);
+                return Ok(());
+            }
+            if is(&delivery, BUNDLE) {
+                self.take_bundle(delivery, into);
+                return Ok(());
+            }
         }
         self.shared.acks.settle(delivery.delivery_tag);
         if is(&delivery, CLOSE) {
             // One that was meant for an earlier link says nothing about this one.
             let ours = delivery.data == self.shared.connect_id;
-            return if ours { Taken::Closed(reason(&delivery)) } else { Taken::Nothing };
+            return if ours { Err(Goodbye(reason(&delivery))) } else { Ok(()) };
         }
         if !is(&delivery, LISTENING) {
             let kind = delivery.properties.kind();
             tracing::warn!(queue = %delivery.routing_key, ?kind, "dropped a message of an unknown type");
         }
-        Taken::Nothing
+        Ok(())
     }
 
-    fn message(&self, mut delivery: Delivery) -> Result<Message, Unfit> {
-        let message = split(std::mem::take(&mut delivery.data), self.settings.message_size)?;
+    fn take_message(&self, mut delivery: Delivery, into: &mut Vec<Message>) {
+        let (acks, tag) = (self.shared.acks.clone(), delivery.delivery_tag);
+        let message = match split(std::mem::take(&mut delivery.data).into(), self.settings.message_size) {
+            Ok(message) => message,
+            Err(unfit) => {
+                self.drop_unfit(&delivery, unfit);
+                return acks.settle(tag);
+            }
+        };
         let id = message.metadata.id();
         if let (Some(queue), Kind::Request) = (delivery.properties.reply_to(), message.metadata.kind()) {
             self.shared.elsewhere.remember(&id, queue.clone());
@@ -207,17 +222,45 @@ impl RmqRx {
         let key = key(&delivery, &id);
         drop(id);
         match (&key, message.metadata.kind()) {
-            (None, _) => self.shared.acks.is(delivery.delivery_tag, What::Nameless),
-            (Some(_), Kind::Throw) => self.shared.acks.is(delivery.delivery_tag, What::Throw),
+            (None, _) => acks.is(tag, What::Nameless),
+            (Some(_), Kind::Throw) => acks.is(tag, What::Throw),
             (Some(_), _) => {}
         }
-        if self.settings.ack_on_arrival {
+        into.push(message.with_receipt(if self.settings.ack_on_arrival {
             // Copies are recognised all the same.
-            self.shared.acks.settle(delivery.delivery_tag);
-            return Ok(message.with_receipt(Receipt::new(key, || {})));
+            acks.settle(tag);
+            Receipt::new(key, || {})
+        } else {
+            let open = Open { acks, tag };
+            Receipt::new(key, move || open.settle())
+        }));
+    }
+
+    /// From here on its requests are their sender's to repeat, and of an answer nobody needs a second copy: so the broker may
+    /// forget all of it.
+    fn take_bundle(&self, mut delivery: Delivery, into: &mut Vec<Message>) {
+        self.shared.acks.settle(delivery.delivery_tag);
+        let entries = match bundle::open(std::mem::take(&mut delivery.data)) {
+            Ok(entries) => entries,
+            Err(why) => {
+                tracing::warn!(queue = %delivery.routing_key, why, "dropped a bundle of messages");
+                return;
+            }
+        };
+        for Entry { stamp, body } in entries {
+            match split(body, self.settings.message_size) {
+                Ok(message) => into.push(message.with_receipt(Receipt::new(Some(stamp), || {}))),
+                Err(unfit) => self.drop_unfit(&delivery, unfit),
+            }
         }
-        let open = Open { acks: self.shared.acks.clone(), tag: delivery.delivery_tag };
-        Ok(message.with_receipt(Receipt::new(key, move || open.settle())))
+    }
+
+    /// Kept, it would come again for ever.
+    fn drop_unfit(&self, delivery: &Delivery, unfit: Unfit) {
+        tracing::warn!(queue = %delivery.routing_key, why = unfit.why, "dropped a message");
+        if let Some(body) = unfit.answer {
+            self.shared.refuse(Refusal { body, reply_to: delivery.properties.reply_to().clone() });
+        }
     }
 
     /// Opens another window if all are full. This is called when more is wanted.
@@ -302,11 +345,10 @@ impl LinkRx for RmqRx {
                 silence.over.as_mut().reset(Instant::now() + silence.limit);
             }
         }
-        while let Some((delivery, acknowledged)) = self.next_ready() {
-            match self.take(delivery, acknowledged) {
-                Taken::Message(message) => into.push(message),
-                Taken::Closed(reason) => self.shared.end(reason),
-                Taken::Nothing => {}
+        while into.len() - before < TAKEN_TOGETHER {
+            let Some((delivery, acknowledged)) = self.next_ready() else { break };
+            if let Err(Goodbye(reason)) = self.take(delivery, acknowledged, into) {
+                self.shared.end(reason);
             }
         }
         self.take_aside(cx, into);
@@ -347,8 +389,8 @@ pub(super) fn refusal(request: &Metadata, why: &str) -> Vec<u8> {
 }
 
 /// The body of a message: metadata, a zero byte, payload. An answer that is too large becomes one that says so.
-pub(super) fn split(body: Vec<u8>, message_size: usize) -> Result<Message, Unfit> {
-    let mut metadata = Bytes::from(body);
+pub(super) fn split(body: Bytes, message_size: usize) -> Result<Message, Unfit> {
+    let mut metadata = body;
     let end = metadata.iter().position(|&byte| byte == 0);
     let end = end.ok_or_else(|| Unfit::new("no zero byte ends its metadata"))?;
     if end > METADATA_SIZE {
@@ -368,7 +410,9 @@ pub(super) fn split(body: Vec<u8>, message_size: usize) -> Result<Message, Unfit
             let answer = refusal(&message.metadata, &format!("the request was not taken: {why}"));
             Err(Unfit { why, answer: Some(answer) })
         }
-        _ => split(refusal(&message.metadata, &format!("the answer was not taken: {why}")), usize::MAX),
+        _ => {
+            split(refusal(&message.metadata, &format!("the answer was not taken: {why}")).into(), usize::MAX)
+        }
     }
 }
 

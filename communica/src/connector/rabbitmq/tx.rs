@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
+use lapin::BasicProperties;
 use lapin::options::{BasicAckOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::{Instant, Sleep};
 
 use super::broker::{broken, is_not_found};
+use super::bundle::{Bundle, Posted};
 use super::line::{Post, Posting};
-use super::names::{CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
+use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
 use crate::connector::{BoxFuture, Delivery, LinkTx};
 use crate::entity::REPLACED;
@@ -33,8 +36,10 @@ pub(super) struct RmqTx {
     shared: Arc<Shared>,
     to: Destination,
     fresh: bool,
-    /// What was published and not confirmed, in this order; and whether it was one of the session's messages.
-    posted: VecDeque<(Posting, bool)>,
+    /// Messages that are to be published together.
+    bundle: Bundle,
+    /// What was published and not confirmed, in this order; and how many of the session's messages are in it.
+    posted: VecDeque<(Posting, u64)>,
     confirmed: u64,
     /// So many of them were told.
     reported: u64,
@@ -58,6 +63,8 @@ pub(super) struct Destination {
     pub(super) work: Option<ShortString>,
     /// Where answers to this side's requests should go, if not to where the peer sends by itself.
     pub(super) reply_to: Option<ShortString>,
+    /// The peer takes bundles.
+    pub(super) bundles: bool,
     /// What the broker delivers ahead to this side.
     pub(super) prefetch: u16,
 }
@@ -123,6 +130,7 @@ impl RmqTx {
             shared,
             to,
             fresh,
+            bundle: Bundle::default(),
             posted: VecDeque::new(),
             confirmed: 0,
             reported: 0,
@@ -134,36 +142,58 @@ impl RmqTx {
     }
 
     fn send(&mut self, metadata: &[u8], payload: &[u8], stamp: &Stamp) -> io::Result<()> {
-        let mut body = Vec::with_capacity(metadata.len() + 1 + payload.len());
-        body.extend_from_slice(metadata);
-        body.push(0);
-        body.extend_from_slice(payload);
-        let metadata = Metadata::parse(bytes::Bytes::copy_from_slice(metadata)).map_err(io::Error::other)?;
-        let asks = matches!(metadata.kind(), Kind::Request | Kind::Throw);
+        let body = [metadata, &[0], payload];
+        let metadata = Metadata::parse(Bytes::copy_from_slice(metadata)).map_err(io::Error::other)?;
+        let kind = metadata.kind();
+        let asks = matches!(kind, Kind::Request | Kind::Throw);
         let work = self.to.work.as_ref().filter(|_| asks);
         let elsewhere = if asks { None } else { self.shared.elsewhere.queue_for(&metadata.id()) };
         // Who asked from elsewhere may be gone, and its queue with it.
         // And so may a client that is known only by what it put into the work queue.
         let must_arrive = elsewhere.is_none() && (asks || self.to.own.is_some());
         let aside = work.or(elsewhere.as_ref());
-        let to = aside.unwrap_or(&self.to.peer).clone();
-        let post = Post::new(MESSAGE, &to, body).with(|mut properties| {
-            properties = properties.with_delivery_mode(PERSISTENT).with_message_id(stamp.to_string().into());
-            // RabbitMQ takes 32 bits. A throw has no time limit once it was accepted.
-            let time = metadata.timeout().and_then(|time| u32::try_from(time.as_millis()).ok());
-            if let Some(time) = time.filter(|_| metadata.kind() == Kind::Request) {
-                properties = properties.with_expiration(time.to_string().into());
+        // RabbitMQ takes 32 bits. A throw has no time limit once it was accepted.
+        let time = metadata.timeout().and_then(|time| u32::try_from(time.as_millis()).ok());
+        let time = time.filter(|_| kind == Kind::Request);
+        let reply_to = self.to.reply_to.as_ref().filter(|_| kind == Kind::Request);
+        let size = body.iter().map(|piece| piece.len()).sum();
+        // A throw is nobody's to repeat: it stays with the broker until it was handled.
+        let alone = kind == Kind::Throw || aside.is_some() || reply_to.is_some() || !must_arrive;
+        if self.to.bundles && !alone && Bundle::is_for(size) {
+            if !self.bundle.has_room_for(size, time) {
+                self.send_bundle();
             }
-            if let Some(client) = self.to.client.as_deref().filter(|_| aside.is_some()) {
-                properties = properties.with_headers(headers(CLIENT, client));
-            }
-            match &self.to.reply_to {
-                Some(queue) if metadata.kind() == Kind::Request => properties.with_reply_to(queue.clone()),
-                _ => properties,
+            self.bundle.push(stamp, body, time);
+            return Ok(());
+        }
+        let post = single(aside.unwrap_or(&self.to.peer), stamp.to_string(), body.concat(), time);
+        let post = post.with(|properties| {
+            let properties = match self.to.client.as_deref().filter(|_| aside.is_some()) {
+                Some(client) => properties.with_headers(headers(CLIENT, client)),
+                None => properties,
+            };
+            match reply_to {
+                Some(queue) => properties.with_reply_to(queue.clone()),
+                None => properties,
             }
         });
-        self.publish(if must_arrive { post.must_arrive() } else { post }, true);
+        self.send_bundle();
+        self.publish(if must_arrive { post.must_arrive() } else { post }, 1);
         Ok(())
+    }
+
+    /// Publishes what was collected.
+    fn send_bundle(&mut self) {
+        let bundle = std::mem::take(&mut self.bundle);
+        let (messages, time) = (bundle.messages(), bundle.time());
+        let post = match bundle.into_posted() {
+            Posted::Nothing => return,
+            Posted::Message { stamp, body } => single(&self.to.peer, stamp, body, time),
+            Posted::Bundle(body) => {
+                Post::new(BUNDLE, &self.to.peer, body).with(|properties| stored(properties, time))
+            }
+        };
+        self.publish(post.must_arrive(), messages);
     }
 
     fn send_close(&mut self, reason: Option<&str>) {
@@ -176,11 +206,11 @@ impl RmqTx {
                 None => properties,
                 Some(reason) => properties.with_headers(headers(REASON, reason)),
             });
-            self.publish(post, false);
+            self.publish(post, 0);
         }
     }
 
-    fn publish(&mut self, post: Post, counts: bool) {
+    fn publish(&mut self, post: Post, messages: u64) {
         let mut posting = self.shared.line.post(post);
         // The first look is what publishes. Whoever looks after the link hears about the rest.
         let waker = self.shared.waker();
@@ -189,20 +219,20 @@ impl RmqTx {
             Poll::Pending => posting,
             Poll::Ready(done) => Box::pin(std::future::ready(done)),
         };
-        self.posted.push_back((posting, counts));
+        self.posted.push_back((posting, messages));
         self.signs.sent();
     }
 
     /// Takes in what was confirmed. True if nothing is left to be.
     fn look_at_posted(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        while let Some((posting, counts)) = self.posted.front_mut() {
+        while let Some((posting, messages)) = self.posted.front_mut() {
             let Poll::Ready(done) = posting.as_mut().poll(cx) else { return Ok(false) };
             if let Err(error) = done {
                 // It is told with the next look, if something else is to be told first.
                 *posting = Box::pin(std::future::ready(Err(io::Error::new(error.kind(), error.to_string()))));
                 return Err(error);
             }
-            self.confirmed += u64::from(*counts);
+            self.confirmed += *messages;
             self.posted.pop_front();
         }
         Ok(true)
@@ -272,7 +302,7 @@ impl RmqTx {
     fn give_sign(&mut self) {
         if self.signs.listening.is_some_and(|period| self.signs.last_sent.elapsed() >= period) {
             let post = Post::new(LISTENING, &self.to.peer, Vec::new());
-            self.publish(post, false);
+            self.publish(post, 0);
         }
     }
 
@@ -290,6 +320,20 @@ impl RmqTx {
             let queue = channel.queue_declare(queue, passive, FieldTable::default()).await?;
             Ok(queue.consumer_count())
         }));
+    }
+}
+
+/// One message, as what a queue keeps.
+fn single(to: &ShortString, stamp: String, body: Vec<u8>, time: Option<u32>) -> Post {
+    Post::new(MESSAGE, to, body).with(|properties| stored(properties, time).with_message_id(stamp.into()))
+}
+
+/// The broker keeps it on disk; for so many milliseconds, if nobody takes it.
+fn stored(properties: BasicProperties, time: Option<u32>) -> BasicProperties {
+    let properties = properties.with_delivery_mode(PERSISTENT);
+    match time {
+        Some(time) => properties.with_expiration(time.to_string().into()),
+        None => properties,
     }
 }
 
@@ -316,9 +360,13 @@ impl LinkTx for RmqTx {
         while let Some(item) = batch.next_item() {
             match item {
                 Item::Message { metadata, payload, stamp } => self.send(&metadata, &payload, &stamp)?,
-                Item::Close { reason } => self.send_close(reason.as_deref()),
+                Item::Close { reason } => {
+                    self.send_bundle();
+                    self.send_close(reason.as_deref());
+                }
             }
         }
+        self.send_bundle();
         Poll::Ready(Ok(()))
     }
 
@@ -338,7 +386,9 @@ impl LinkTx for RmqTx {
     }
 
     fn delivery(&self) -> Delivery {
-        Delivery::Stored { fresh: self.fresh }
+        // What the servers have in common, or may answer through others, is the broker's until it was answered.
+        let hands_over = self.to.bundles && self.to.work.is_none() && self.to.reply_to.is_none();
+        Delivery::Stored { fresh: self.fresh, hands_over }
     }
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
@@ -347,13 +397,13 @@ impl LinkTx for RmqTx {
             let post = Post::new(MESSAGE, reply_to.as_ref().unwrap_or(&self.to.peer), body);
             let client = self.to.client.as_deref().filter(|_| reply_to.is_some());
             let post = post.with(|properties| {
-                let properties = properties.with_delivery_mode(PERSISTENT);
+                let properties = stored(properties, None);
                 match client {
                     Some(client) => properties.with_headers(headers(CLIENT, client)),
                     None => properties,
                 }
             });
-            self.publish(post, false);
+            self.publish(post, 0);
         }
         let looked = self.look_at_posted(cx);
         if self.confirmed > self.reported {

@@ -93,7 +93,7 @@ impl WorkDesk {
             ticket.done();
             return None;
         };
-        let body = std::mem::take(&mut delivery.data);
+        let body = std::mem::take(&mut delivery.data).into();
         let message = match split(body, self.house.limits.message_size) {
             Ok(message) => message,
             Err(unfit) => {
@@ -229,6 +229,8 @@ impl WorkIncoming {
             client: None,
             work: None,
             reply_to: self.house.answers.clone(),
+            // Not known of a client that said no hello.
+            bundles: false,
             prefetch: connector.prefetch,
         };
         let signs = Signs::new(None, Check::Always(connector.pace.listening));
@@ -282,7 +284,7 @@ impl Incoming for WorkIncoming {
     }
 
     fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false }
+        connector::Delivery::Stored { fresh: false, hands_over: false }
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

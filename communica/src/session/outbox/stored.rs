@@ -12,12 +12,17 @@ impl Outbox {
     pub(in crate::session) fn link_up(&mut self, delivery: Delivery, resumes: bool) {
         self.resumes = resumes;
         self.stored = matches!(delivery, Delivery::Stored { .. });
-        if delivery == (Delivery::Stored { fresh: true }) {
-            let lost = self.kept.take_unanswered();
+        if matches!(delivery, Delivery::Stored { fresh: true, .. }) {
             // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
             self.origin.round += 1;
-            self.put_back_stored(lost);
+            self.repeat_unanswered();
         }
+    }
+
+    /// What the store had of these requests is gone, or the peer had it and is gone.
+    pub(in crate::session) fn repeat_unanswered(&mut self) {
+        let lost = self.kept.take_unanswered();
+        self.put_back_stored(lost);
     }
 
     /// So many messages of this link are in its store; `settle` is called for what their answers settle.

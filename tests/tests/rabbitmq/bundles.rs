@@ -1,0 +1,219 @@
+//! Small messages share one of the broker's, and each is handled, answered and forgotten as if it had its own.
+
+use std::time::Duration;
+
+use communica::{FaultConnector, Faults, RouteClient};
+use serde_json::json;
+
+use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::support::{
+    BUNDLE, Calls, Gate, Raw, Tap, body, connect, desk, eventually, fresh, queue, request_in, serve, shared,
+    typed, unsettled, within,
+};
+
+/// Messages as a bundle has them, with stamps that begin with this.
+fn bundle(stamp: &str, bodies: &[Vec<u8>]) -> Vec<u8> {
+    let mut bundle = Vec::new();
+    for (number, body) in bodies.iter().enumerate() {
+        let stamp = format!("{stamp}.{number}");
+        bundle.push(stamp.len() as u8);
+        bundle.extend(stamp.bytes());
+        bundle.extend((body.len() as u32).to_be_bytes());
+        bundle.extend(body);
+    }
+    bundle
+}
+
+fn throws(route: &str, numbers: std::ops::Range<i64>) -> Vec<Vec<u8>> {
+    let throw = json!({"id": "", "type": 2, "route": route});
+    numbers.map(|number| body(&throw, &json!(number))).collect()
+}
+
+#[tokio::test]
+async fn many_small_ones_are_few_for_the_broker() {
+    within(60, async {
+        let (connector, gate) = (fresh("bundles").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let _server = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        let there = Tap::on(&queue(&connector, "toServer.w1")).await;
+        let back = Tap::on(&queue(&connector, "toClient.w1")).await;
+        Calls::start(&client, "times_ten", 0..1).are_answered().await;
+        assert_eq!(there.types().await, ["message"], "a lone one is as it was");
+        Calls::start(&client, "times_ten", 0..640).are_answered().await;
+        for (way, tap) in [("requests", &there), ("answers", &back)] {
+            let types = tap.types().await;
+            assert!(types.len() < 100, "640 {way} were {} of the broker's: {types:?}", types.len());
+            assert!(types.iter().any(|kind| kind == BUNDLE), "{way}: {types:?}");
+        }
+        for number in 0..640 {
+            client.throw("note", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(640).await, (0..640).collect::<Vec<_>>());
+        // Nobody but the broker could bring them to the next server.
+        let types = there.types().await;
+        assert!(types.iter().all(|kind| kind == "message"), "{types:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn small_and_large_ones_come_in_order() {
+    within(60, async {
+        let connector = fresh("mixed").await;
+        let (noted, mut notes) = tokio::sync::mpsc::unbounded_channel();
+        let routes = communica::RouteTable::new().route("note", move |(number, rest): (i64, String)| {
+            noted.send((number, rest.len())).unwrap_or_default();
+        });
+        let _server = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        let size = |number: i64| [3, 10, 100_000, 5_000, 16_300, 20_000][number as usize % 6];
+        for number in 0..300 {
+            client.throw("note", &(number, "x".repeat(size(number)))).await.unwrap();
+        }
+        for number in 0..300 {
+            assert_eq!(notes.recv().await, Some((number, size(number))));
+        }
+    })
+    .await;
+}
+
+/// The broker has forgotten them; who asked has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_server_did_not_answer_is_asked_of_the_next_and_nothing_else() {
+    within(60, async {
+        let connector = fresh("handed").await;
+        let mut first = Builder::server(&connector, "first").start().await;
+        let client = connect(&connector, "w1").await;
+        let tap = Tap::on(&queue(&connector, "toServer.w1")).await;
+        let (held, done) =
+            (Calls::start(&client, "hold", 0..50), Calls::start(&client, "times_ten", 100..150));
+        done.are_answered().await;
+        first.take("note", 50).await;
+        assert!(tap.types().await.iter().any(|kind| kind == BUNDLE));
+        let to_server = queue(&connector, "toServer.w1");
+        // Those that were not the only one of their write.
+        eventually("bundles are forgotten", async || unsettled(&to_server).await < Some(10)).await;
+        first.kill().await;
+        let mut second = Builder::server(&connector, "second").start().await;
+        second.command("open").await;
+        held.are_answered().await;
+        let mut handled = second.take("note", 50).await;
+        handled.sort_unstable();
+        assert_eq!(handled, (0..50).collect::<Vec<_>>());
+        assert!(second.rest(Duration::from_millis(300)).await.is_empty(), "something was asked again");
+        Calls::start(&client, "times_ten", 0..50).are_answered().await;
+    })
+    .await;
+}
+
+/// What a server asked of a client, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_client_did_not_answer_is_asked_of_the_next() {
+    within(60, async {
+        let (connector, gate) = (fresh("asked").await, Gate::shut());
+        let server = serve(&connector, desk(&gate).0).await;
+        let mut first = Builder::client(&connector, "w1").start().await;
+        let held = Calls::start(server.peer("w1").await, "hold", 0..50);
+        first.take("note", 50).await;
+        let to_client = queue(&connector, "toClient.w1");
+        eventually("bundles are forgotten", async || unsettled(&to_client).await < Some(10)).await;
+        first.kill().await;
+        let mut second = Builder::client(&connector, "w1").start().await;
+        second.command("open").await;
+        held.are_answered().await;
+        let mut handled = second.take("note", 50).await;
+        handled.sort_unstable();
+        assert_eq!(handled, (0..50).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// Its answers wait when its client comes to the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_answered_before_it_died_is_not_asked_again() {
+    within(60, async {
+        let connector = fresh("answered").await;
+        let mut first = Builder::server(&connector, "first").start().await;
+        let road = FaultConnector::new(connector.clone().client_id("w1"), Faults::seeded(1));
+        let client = RouteClient::connect(road.clone()).await.unwrap();
+        let held = Calls::start(&client, "hold", 0..50);
+        first.take("note", 50).await;
+        road.unplug();
+        first.command("open").await;
+        let to_client = queue(&connector, "toClient.w1");
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.has_no_consumer(&to_client).await;
+        // An answer names no route.
+        eventually("all are answered", async || raw.matches(&to_client, "\"type\":").await == 50).await;
+        first.kill().await;
+        let mut second = Builder::server(&connector, "second").start().await;
+        road.plug_in();
+        held.are_answered().await;
+        assert!(second.rest(Duration::from_millis(300)).await.is_empty(), "something was asked again");
+    })
+    .await;
+}
+
+/// All of them end, and none is left for the next server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_a_bundle_have_their_time_limit_at_the_broker() {
+    within(60, async {
+        let (connector, gate) = (fresh("times").await.check_period(Duration::from_secs(60)), Gate::shut());
+        let server = serve(&connector, desk(&gate).0).await;
+        let client = connect(&connector, "w1").await;
+        drop(server);
+        let mut raw = Raw::connect(&shared().await.url()).await;
+        let to_server = queue(&connector, "toServer.w1");
+        raw.has_no_consumer(&to_server).await;
+        let calls: Vec<_> = (0..40)
+            .map(|number| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    // Two time limits.
+                    let time = Duration::from_millis(if number < 20 { 10_000 } else { 11_000 });
+                    request_in(time, &client, "hold", number).await
+                })
+            })
+            .collect();
+        eventually("all are at the broker", async || raw.messages(&to_server, "hold").await == 40).await;
+        let waiting = raw.waiting(&to_server).await.expect("it is there");
+        assert!(waiting < 40, "each of them is one of the broker's");
+        for call in calls {
+            assert!(call.await.unwrap().is_err());
+        }
+        eventually("no request waits", async || raw.messages(&to_server, "hold").await == 0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_bundle_harms_nobody() {
+    within(60, async {
+        let (connector, gate) = (fresh("broken").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let server = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let to_server = queue(&connector, "toServer.w1");
+        let whole = bundle("a", &throws("note", 0..2));
+        let publish = async |bytes: &[u8]| raw.publish(&to_server, typed(BUNDLE), bytes).await;
+        for end in (0..whole.len()).step_by(7) {
+            publish(&whole[..end]).await;
+        }
+        publish(&[255; 300]).await;
+        publish(&bundle("b", &throws("note", 0..65))).await;
+        // One of these is none; the others are.
+        publish(&bundle(
+            "c",
+            &[&throws("note", 1..2)[..], &[b"no zero".to_vec()], &throws("note", 2..3)].concat(),
+        ))
+        .await;
+        assert_eq!(notes.take(2).await, [1, 2]);
+        eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;
+        Calls::start(&client, "times_ten", 0..3).are_answered().await;
+        Calls::start(server.peer("w1").await, "nothing_there", 0..1).ends().await;
+        assert!(notes.is_empty());
+    })
+    .await;
+}
