@@ -133,7 +133,8 @@ impl Limits {
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
     /// must not keep those calls from being handled. At 16 times the limit, of handlers or of bytes, there is an end to that:
-    /// further requests are answered with a `RespError` that says so.
+    /// further requests are answered with a `RespError` that says so, and so are those that came meanwhile and have no room beside
+    /// handlers that all may wait for them.
     #[must_use]
     pub fn running(self, handlers: usize) -> Self {
         Self { running: handlers.max(1), ..self }

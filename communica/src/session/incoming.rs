@@ -5,6 +5,8 @@ use super::{Event, Intake, Session};
 use crate::error::{Fault, FaultKind};
 use crate::wire::{Chunks, Kind, Message, Metadata, Receipt};
 
+const TOO_MANY_WAIT: &str = "too many requests wait here for calls of their own, see `Limits::running`";
+
 impl<W: Clone> Session<W> {
     /// What comes next came together.
     pub(crate) fn begin_batch(&mut self) {
@@ -38,11 +40,10 @@ impl<W: Clone> Session<W> {
                 self.refuse(&message.metadata, "this side is stopping and takes no more requests")
             }
             Kind::Request if self.jobs.is_overfull(&message, self.calls.waiting()) => {
-                let why = "too many requests wait here for calls of their own, see `Limits::running`";
-                self.refuse(&message.metadata, why)
+                self.refuse(&message.metadata, TOO_MANY_WAIT)
             }
             Kind::Request | Kind::Throw => {
-                self.jobs.push(message);
+                self.jobs.push(message, self.calls.waiting());
                 Event::Queued
             }
             Kind::Result => self.answered(&message.metadata, CallEnd::Value(message.payload.clone())),
@@ -133,7 +134,7 @@ impl<W: Clone> Session<W> {
     }
 
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
-    /// and asks again; meanwhile others get none. Returns whether some were given up before.
+    /// and asks again; meanwhile others get none. What can never start is refused. Returns whether some were given up before.
     pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) -> bool {
         let mut any_given_up = false;
         if self.outbox.answers_meet(self.limits.queued) {
@@ -152,8 +153,24 @@ impl<W: Clone> Session<W> {
                 }
                 !given_up
             });
-            if !*mine || !into.is_empty() {
+            if !into.is_empty() {
                 return any_given_up;
+            }
+            if !*mine {
+                self.refuse_held_up();
+                return any_given_up;
+            }
+        }
+    }
+
+    /// Not more of them than there is room for answers: the next time is when these went out.
+    fn refuse_held_up(&mut self) {
+        let room = self.outbox.room_for_answers(self.limits.queued);
+        for message in self.jobs.take_held_up(self.calls.waiting(), room) {
+            if self.jobs.was_cancelled(&message.metadata.id()) {
+                self.settle(&message.metadata);
+            } else {
+                self.refuse(&message.metadata, TOO_MANY_WAIT);
             }
         }
     }
@@ -174,7 +191,7 @@ impl<W: Clone> Session<W> {
         self.settle(message);
     }
 
-    /// There are messages whose handlers may start, and nobody is at it.
+    /// There are messages whose handlers may start, or never will, and nobody is at it.
     pub(crate) fn may_start_jobs(&self) -> bool {
         !self.outbox.answers_meet(self.limits.queued) && self.jobs.may_start(self.calls.waiting())
     }

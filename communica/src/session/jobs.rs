@@ -19,6 +19,8 @@ const COPY_LIMIT: usize = 16 * 1024;
 pub(crate) struct Jobs {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
+    /// The first so many are nothing that a handler waits for: they came when no call waited, or are throws.
+    not_awaited: usize,
     running: usize,
     /// Bytes of their messages, which they may still hold.
     running_bytes: usize,
@@ -35,6 +37,7 @@ impl Jobs {
         Self {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            not_awaited: 0,
             running: 0,
             running_bytes: 0,
             limit,
@@ -44,7 +47,8 @@ impl Jobs {
         }
     }
 
-    pub(super) fn push(&mut self, mut message: Message) {
+    /// `calling`: calls to the peer that wait for their answer.
+    pub(super) fn push(&mut self, mut message: Message, calling: usize) {
         let waits = self.running + self.waiting.len() >= self.limit;
         if waits && message.payload.len() <= COPY_LIMIT {
             // It may wait for long, and would keep the whole buffer it was read into.
@@ -52,10 +56,13 @@ impl Jobs {
         }
         self.waiting_bytes += size(&message);
         lean::push(&mut self.waiting, message);
+        if calling == 0 {
+            self.not_awaited = self.waiting.len();
+        }
     }
 
     /// `mine`: the caller is who starts handlers. It gets that place when it is free and something may start, and
-    /// gives it back by asking when nothing more may. `calling`: calls to the peer that wait for their answer.
+    /// gives it back by asking when nothing more may. `calling`: as in [`push`](Self::push).
     pub(super) fn start(&mut self, mine: &mut bool, calling: usize, into: &mut Vec<Message>) {
         if self.starting && !*mine {
             return;
@@ -68,6 +75,7 @@ impl Jobs {
             message.metadata.set_size(bytes);
             into.push(message);
         }
+        self.not_awaited = self.not_awaited.saturating_sub(room);
         self.running += room;
         self.starting = room > 0;
         *mine = room > 0;
@@ -107,14 +115,16 @@ impl Jobs {
 
     /// Nobody waits for answers any more; throws are still handled.
     pub(super) fn forget_requests(&mut self) {
-        self.waiting.retain(|message| message.metadata.kind() != Kind::Request);
+        self.waiting.retain(|message| !is_request(message));
         self.waiting_bytes = self.waiting.iter().map(size).sum();
+        self.not_awaited = self.waiting.len();
     }
 
     /// Somebody else handles what waits here.
     pub(super) fn forget_waiting(&mut self) {
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.not_awaited = 0;
     }
 
     /// Nothing may start; whose place it is gives it back.
@@ -124,9 +134,9 @@ impl Jobs {
         }
     }
 
-    /// Nobody starts what may start now.
+    /// Nobody starts what may start now, or refuses what never will.
     pub(super) fn may_start(&self, calling: usize) -> bool {
-        !self.starting && self.startable(calling) > 0
+        !self.starting && (self.startable(calling) > 0 || self.holds_up(calling))
     }
 
     /// How many of those that wait may start now.
@@ -148,13 +158,45 @@ impl Jobs {
         limit.saturating_sub(self.running)
     }
 
+    /// A request waits for handlers to end that may all wait for the peer, and so for this very request. When it came,
+    /// that could not be known: another one ran, which is done since, or waits too. One that came before all calls that wait
+    /// is no part of what they led to.
+    fn holds_up(&self, calling: usize) -> bool {
+        let no_bytes_left = self.room(calling) > 0 && self.startable(calling) == 0;
+        let mut awaited = self.waiting.iter().skip(self.not_awaited);
+        self.all_may_wait(calling) && no_bytes_left && awaited.any(is_request)
+    }
+
+    /// Those requests, so many at `most`.
+    pub(super) fn take_held_up(&mut self, calling: usize, most: usize) -> Vec<Message> {
+        let mut taken = Vec::new();
+        if self.starting || !self.holds_up(calling) {
+            return taken;
+        }
+        for message in self.waiting.split_off(self.not_awaited) {
+            if is_request(&message) && taken.len() < most {
+                self.waiting_bytes -= size(&message);
+                taken.push(message);
+            } else {
+                self.waiting.push_back(message);
+            }
+        }
+        if taken.len() < most {
+            self.not_awaited = self.waiting.len();
+        }
+        taken
+    }
+
+    fn all_may_wait(&self, calling: usize) -> bool {
+        self.running > 0 && calling >= self.running
+    }
+
     /// So many handlers wait for the peer that more of them would not help anybody. Where all of them may do so and hold so
     /// many bytes that this message would not start, it may be what one of them waits for.
     pub(super) fn is_overfull(&self, message: &Message, calling: usize) -> bool {
-        let all_may_wait = self.running > 0 && calling >= self.running;
         let bytes = self.running_bytes.saturating_add(self.waiting_bytes).saturating_add(size(message));
         self.running >= self.limit.saturating_mul(NESTED)
-            || all_may_wait && bytes > self.limit_bytes.saturating_mul(NESTED)
+            || self.all_may_wait(calling) && bytes > self.limit_bytes.saturating_mul(NESTED)
     }
 
     pub(super) fn nothing_waits(&self) -> bool {
@@ -179,6 +221,8 @@ impl Jobs {
             self.done(1, size(&message));
             self.waiting_bytes += size(&message);
             self.waiting.push_front(message);
+            // What stood before some of those came before all calls, too.
+            self.not_awaited += usize::from(self.not_awaited > 0);
         }
     }
 
@@ -189,6 +233,10 @@ impl Jobs {
     pub(super) fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
+}
+
+fn is_request(message: &Message) -> bool {
+    message.metadata.kind() == Kind::Request
 }
 
 fn size(message: &Message) -> usize {

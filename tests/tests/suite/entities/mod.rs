@@ -9,6 +9,7 @@ mod gated;
 mod goodbyes;
 mod handlers;
 mod long;
+mod nested;
 mod order;
 #[cfg(unix)]
 mod owners;

@@ -1,0 +1,108 @@
+//! Handlers that call their caller back, and what waits behind them.
+
+use super::*;
+
+/// What each holds leaves no room for what it waits for: more than 32,000 bytes never run beside each other.
+fn tight() -> Limits {
+    Limits::new().waiting(1000, 2_000)
+}
+
+/// A handler that calls back waits for a request that came while another one ran, and for which there is no room.
+struct HeldUp {
+    client: Pair,
+    server: Pair,
+    nested: CallId,
+    id: String,
+    another: Message,
+}
+
+fn held_up() -> HeldUp {
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &tight()));
+    let _ = request(&mut client, &"x".repeat(30_000));
+    deliver(&mut client, &mut server);
+    assert_eq!(start(&mut server).len(), 1);
+    let _ = request(&mut server, "back");
+    let _ = request(&mut client, &"y".repeat(1_500));
+    deliver(&mut client, &mut server);
+    let another = start(&mut server).remove(0);
+    // The handler of "back" asks this, and waits.
+    let nested = request(&mut client, &"z".repeat(2_100));
+    let message = carry(&mut client).remove(0);
+    let id = message.metadata.id().into_owned();
+    assert_eq!(server.receive(message), Event::Queued);
+    assert!(start(&mut server).is_empty());
+    HeldUp { client, server, nested, id, another }
+}
+
+fn assert_refused(client: &mut Pair, server: &mut Pair, call: CallId) {
+    assert!(server.may_start_jobs(), "nobody would look");
+    assert!(start(server).is_empty());
+    deliver(server, client);
+    let Some(CallEnd::Fault(fault)) = end(client, call) else { panic!("it waits for ever") };
+    assert!(fault.message().contains("Limits::running"), "{fault:?}");
+    assert!(!server.may_start_jobs());
+}
+
+#[test]
+fn what_waits_is_refused_once_all_that_run_may_wait_for_it_since_another_is_done() {
+    let HeldUp { mut client, mut server, nested, another, .. } = held_up();
+    server.jobs_done(1, another.metadata.size());
+    assert_refused(&mut client, &mut server, nested);
+}
+
+#[test]
+fn what_waits_is_refused_once_all_that_run_may_wait_for_it_since_another_calls_back_too() {
+    let HeldUp { mut client, mut server, nested, .. } = held_up();
+    assert_eq!(deliver(&mut server, &mut client).len(), 1);
+    let _ = server.driver_looks(|_| "driver");
+    let requested = server.request(What::default(), &mut payload("back, too")).unwrap();
+    assert_eq!(requested.wake, Some("driver"), "nobody would look");
+    assert_refused(&mut client, &mut server, nested);
+}
+
+#[test]
+fn what_waits_and_was_given_up_is_not_refused_but_forgotten() {
+    let HeldUp { mut client, mut server, id, another, .. } = held_up();
+    server.cancel_job(id);
+    server.jobs_done(1, another.metadata.size());
+    assert!(start(&mut server).is_empty());
+    assert!(!server.may_start_jobs());
+    assert_eq!(deliver(&mut server, &mut client).len(), 1, "the call back, and no answer");
+}
+
+#[test]
+fn what_waited_before_any_call_is_not_what_a_handler_waits_for() {
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &tight()));
+    let _ = request(&mut client, &"x".repeat(40_000));
+    deliver(&mut client, &mut server);
+    let running = start(&mut server).remove(0);
+    let early = request(&mut client, "early");
+    deliver(&mut client, &mut server);
+    let _ = request(&mut server, "back");
+    assert!(!server.may_start_jobs());
+    assert!(start(&mut server).is_empty());
+    deliver(&mut server, &mut client);
+    assert!(end(&mut client, early).is_none(), "it only has to wait");
+    server.jobs_done(1, running.metadata.size());
+    assert_eq!(texts(&start(&mut server)), ["early"]);
+}
+
+#[test]
+fn throws_are_never_refused_and_what_stands_behind_them_is() {
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &tight()));
+    let _ = request(&mut client, &"x".repeat(30_000));
+    deliver(&mut client, &mut server);
+    assert_eq!(start(&mut server).len(), 1);
+    let _ = request(&mut server, "back");
+    let _ = request(&mut client, "small");
+    deliver(&mut client, &mut server);
+    let small = start(&mut server).remove(0);
+    client.throw(What::default(), &mut payload(&"y".repeat(5_000))).unwrap();
+    let nested = request(&mut client, "nested");
+    deliver(&mut client, &mut server);
+    server.jobs_done(1, small.metadata.size());
+    assert_refused(&mut client, &mut server, nested);
+    assert!(!server.no_jobs());
+    server.jobs_done(1, 30_000);
+    assert_eq!(start(&mut server).len(), 1, "the throw");
+}
