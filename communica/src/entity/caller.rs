@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::error::{CallError, Error, NoServiceError, Reason, SerializerError, ServiceError};
-use crate::exchange::Exchange;
+use crate::error::{CallError, Error, NoServiceError, SerializerError, ServiceError};
+use crate::exchange::{Exchange, TimeLimit};
 use crate::route::handler;
 use crate::serializer::{Dump, Load};
 use crate::session::{CallEnd, Sender, What};
@@ -38,7 +38,7 @@ const MAX_METADATA: usize = 32 * 1024;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
-    timeout: Option<Duration>,
+    time: Option<TimeLimit>,
     values: Option<Arc<BTreeMap<String, Box<RawValue>>>>,
     /// The first value that has no JSON form; told when a call is made.
     failed: Option<SerializerError>,
@@ -57,7 +57,7 @@ impl CallOptions {
     /// responder is told, see [`Context::deadline`](crate::Context::deadline).
     #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
-        Self { timeout: Some(time), ..self }
+        Self { time: Some(TimeLimit::new(time)), ..self }
     }
 
     /// A value to send along, in JSON, beside the arguments; handlers read it with
@@ -91,7 +91,7 @@ impl CallOptions {
             return Err(failed.clone());
         }
         let none = BTreeMap::new();
-        let more = wire::more(self.timeout, self.values.as_deref().unwrap_or(&none));
+        let more = wire::more(self.time.map(TimeLimit::left), self.values.as_deref().unwrap_or(&none));
         match more.len() + route.map_or(0, str::len) {
             size if size > MAX_METADATA => {
                 let what = format!("route and metadata have {size} bytes where {MAX_METADATA} are allowed");
@@ -103,11 +103,11 @@ impl CallOptions {
 
     /// Does something first, within the time of the call. Gives what is left of it.
     pub(crate) async fn spend<T>(&self, first: impl Future<Output = T>) -> Result<(T, Self), Error> {
-        let Some(time) = self.timeout else { return Ok((first.await, self.clone())) };
+        let Some(time) = self.time else { return Ok((first.await, self.clone())) };
         let start = Instant::now();
-        let done = tokio::time::timeout(time, first).await;
-        let done = done.map_err(|_| Error::NotSent(Reason::TimedOut(time)))?;
-        Ok((done, self.clone().timeout(time.saturating_sub(start.elapsed()))))
+        let done = tokio::time::timeout(time.left(), first).await;
+        let done = done.map_err(|_| Error::NotSent(time.passed()))?;
+        Ok((done, Self { time: Some(time.without(start.elapsed())), ..self.clone() }))
     }
 }
 
@@ -177,7 +177,7 @@ where
     let more = options.more(route).map_err(not_sent)?;
     let idempotent = options.idempotent;
     let what = What { route, more: &more, idempotent, sender, ..What::default() };
-    match exchange.request(what, payload, options.timeout).await {
+    match exchange.request(what, payload, options.time).await {
         CallEnd::Value(payload) => handler::load_result(serializer, &payload)
             .map_err(|error| CallError::Failed(error.of_route(route))),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
@@ -203,5 +203,5 @@ where
     let payload = serializer.dump(args).map_err(not_sent)?;
     let more = options.more(route).map_err(not_sent)?;
     let what = What { route, more: &more, sender, ..What::default() };
-    exchange.throw(what, payload, options.timeout).await
+    exchange.throw(what, payload, options.time).await
 }

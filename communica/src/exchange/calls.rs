@@ -11,21 +11,43 @@ use crate::error::{Error, Reason};
 use crate::serializer::Payload;
 use crate::session::{CallEnd, CallId, Refused, Session, Waiting, What};
 
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimit {
+    /// What the caller set: errors name it.
+    limit: Duration,
+    /// Of which so much is left.
+    left: Duration,
+}
+
+impl TimeLimit {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, left: limit }
+    }
+
+    pub(crate) fn left(self) -> Duration {
+        self.left
+    }
+
+    pub(crate) fn without(self, spent: Duration) -> Self {
+        Self { left: self.left.saturating_sub(spent), ..self }
+    }
+
+    pub(crate) fn passed(self) -> Reason {
+        Reason::TimedOut(self.limit)
+    }
+}
+
 impl Exchange {
     /// Sends a request and waits for how it ends. Dropping the future gives the call up: if its message did not go
     /// out yet, it never will.
-    pub(crate) async fn request(
-        &self,
-        what: What<'_>,
-        payload: Payload,
-        timeout: Option<Duration>,
-    ) -> CallEnd {
+    pub(crate) async fn request(&self, what: What<'_>, payload: Payload, time: Option<TimeLimit>) -> CallEnd {
         let what = What { now: self.now(), ..what };
-        let Some(time) = timeout else { return self.request_untimed(what, payload, &mut None).await };
+        let Some(time) = time else { return self.request_untimed(what, payload, &mut None).await };
         let mut unsent = None;
-        let waited = tokio::time::timeout(time, self.request_untimed(what, payload, &mut unsent)).await;
+        let waited = tokio::time::timeout(time.left, self.request_untimed(what, payload, &mut unsent)).await;
         waited.unwrap_or_else(|_| {
-            let reason = Reason::TimedOut(time);
+            let reason = time.passed();
             // `None`: it was not even accepted.
             CallEnd::Lost(if unsent.unwrap_or(true) {
                 Error::NotSent(reason)
@@ -62,13 +84,15 @@ impl Exchange {
         &self,
         what: What<'_>,
         payload: Payload,
-        timeout: Option<Duration>,
+        time: Option<TimeLimit>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
         let accepted = self.accepted(|session| session.throw(what, &mut payload));
-        let accepted = match timeout {
+        let accepted = match time {
             None => accepted.await,
-            Some(time) => tokio::time::timeout(time, accepted).await.unwrap_or(Err(Reason::TimedOut(time))),
+            Some(time) => {
+                tokio::time::timeout(time.left, accepted).await.unwrap_or_else(|_| Err(time.passed()))
+            }
         };
         wake(accepted.map_err(Error::NotSent)?);
         Ok(())

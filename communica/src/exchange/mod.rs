@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::running::Running;
 use crate::session::Session;
+pub(crate) use calls::TimeLimit;
 pub(crate) use writer::Flushed;
 use writer::Writer;
 

@@ -117,17 +117,20 @@ pub(crate) async fn memory_pair(routes: RouteTable) -> (RouteServerHandle, Route
 }
 
 /// A call with a time limit.
-pub(crate) async fn request_in(
+pub(crate) async fn request_in<C>(
     time: Duration,
-    target: impl IntoCaller<Caller = communica::Peer>,
+    target: impl IntoCaller<Caller = C>,
     route: &str,
     value: i64,
-) -> Result<Value, Error> {
+) -> Result<Value, Error>
+where
+    C: Caller<Outcome<Value, NoServiceError> = Result<Value, CallError<NoServiceError>>>,
+{
     let options = CallOptions::new().timeout(time);
     let caller = target.into_caller();
-    let called: Result<Value, CallError<NoServiceError>> =
-        Caller::request(&caller, &options, route, &JsonSerializer, &value).await;
-    called.map_err(Error::from)
+    let called =
+        Caller::request::<_, _, Value, NoServiceError>(&caller, &options, route, &JsonSerializer, &value);
+    called.await.map_err(Error::from)
 }
 
 /// What became of the handlers of a route made by [`holding`].

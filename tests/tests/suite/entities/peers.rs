@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use communica::{Error, MemoryConnector, ReqError, RouteClient, RouteTable};
+use communica::{Error, MemoryConnector, Reason, ReqError, RouteClient, RouteTable};
 
-use crate::support::{eventually, memory_server, within};
+use crate::support::{eventually, hanging, memory_server, request_in, soon, take, within};
 
 async fn worker(connector: &MemoryConnector, id: &'static str) -> RouteClient {
     let routes = RouteTable::new().route("who", move |number: i64| {
@@ -70,6 +70,28 @@ async fn any_peer_waits_for_one_and_then_is_one_that_is_connected() {
         for _ in 0..20 {
             assert_eq!(server.any_peer().request::<_, String>("who", &1).await.unwrap(), "w2");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_a_peer_is_told_the_limit_that_it_was_given() {
+    within(20, async {
+        let (server, connector) = memory_server(RouteTable::new()).await;
+        let waiting = tokio::spawn({
+            let server = server.clone();
+            async move { request_in(soon(), &server, "hang", 1).await }
+        });
+        // A part of its time is over when somebody comes.
+        tokio::time::sleep(soon() / 10).await;
+        let (routes, mut entries) = hanging(RouteTable::new(), "hang");
+        let _client = RouteClient::builder(connector).routes(routes).connect().await.unwrap();
+        assert_eq!(take(&mut entries, 1).await, [1]);
+        let ended = waiting.await.unwrap();
+        assert!(
+            matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(time))) if time == soon()),
+            "{ended:?}"
+        );
     })
     .await;
 }
