@@ -109,5 +109,6 @@ pub(crate) use client::{REPLACED, STOPPING, SUPERSEDED};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{
-    NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimpleServer, SimpleServerHandle,
+    NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimplePeers, SimpleServer,
+    SimpleServerHandle,
 };

@@ -1,6 +1,7 @@
 //! Entities with one handler and no routes.
 
 mod peer;
+mod peers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::session::Sender;
 use crate::wire::Feature;
 pub use peer::SimplePeer;
 use peer::{Whom, options_of_calls, request};
+pub use peers::SimplePeers;
 
 #[cfg(feature = "json")]
 use crate::JsonSerializer;
@@ -108,6 +110,15 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.as_peer(Whom::Any(self.running.server.clone()))
     }
 
+    /// Every client that is connected when a call is made.
+    pub fn all_peers(&self) -> SimplePeers<S> {
+        SimplePeers {
+            server: self.running.server.clone(),
+            serializer: self.serializer.clone(),
+            options: CallOptions::new(),
+        }
+    }
+
     /// The clients that are connected now.
     pub fn peers(&self) -> Vec<SimplePeer<S>> {
         self.running.server.connected().into_iter().map(|peer| self.as_peer(Whom::One(peer))).collect()
@@ -131,7 +142,8 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.any_peer().request(value).await
     }
 
-    /// Throws to whichever client is connected; waits for one if there is none.
+    /// Throws to whichever client is connected; waits for one if there is none. With a time limit, as for
+    /// [`request`](Self::request).
     ///
     /// # Errors
     /// See [`Error`].
@@ -143,32 +155,25 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.any_peer().throw(value).await
     }
 
-    /// Calls every client that is connected; each one's id and how its call ended. It waits for the slowest of them: with a time
-    /// limit, call each of [`peers`](Self::peers).
+    /// Calls every client that is connected; each one's id and how its call ended. It waits for the slowest of them. With a time
+    /// limit: [`SimplePeers::timeout`] of [`all_peers`](Self::all_peers).
     pub async fn request_all<A, T>(&self, value: &A) -> Vec<(String, Result<T, Error>)>
     where
         S: Dump<A> + for<'de> Load<'de, T>,
         A: ?Sized + Sync,
         T: Send,
     {
-        let (peers, options) = (self.running.server.connected(), CallOptions::new());
-        let requests = peers.iter().map(|peer| request(peer, &options, &self.serializer, value));
-        let outcomes = super::server::all(requests).await;
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        self.all_peers().request(value).await
     }
 
-    /// Throws to every client that is connected.
+    /// Throws to every client that is connected. Where one has no room for it, it waits for that. With a time limit, as for
+    /// [`request_all`](Self::request_all).
     pub async fn throw_all<A>(&self, value: &A) -> Vec<(String, Result<(), Error>)>
     where
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let (peers, options) = (self.running.server.connected(), CallOptions::new());
-        let throws = peers
-            .iter()
-            .map(|peer| caller::throw((peer, Sender::Caller), &options, None, &self.serializer, value));
-        let outcomes = super::server::all(throws).await;
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        self.all_peers().throw(value).await
     }
 
     /// The calls to clients that wait for their answer, the longest first.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use communica::{Context, Error, MemoryConnector, MsgPackSerializer, Reason, SimpleClient, SimpleServer};
+use communica::{
+    Context, Error, Limits, MemoryConnector, MsgPackSerializer, Reason, SimpleClient, SimpleServer,
+};
 use tokio::sync::mpsc;
 
-use crate::support::{eventually, within};
+use crate::support::{Gate, eventually, within};
 
 #[tokio::test]
 async fn both_sides_of_a_simple_pair_answer_and_take_throws() {
@@ -93,6 +95,77 @@ async fn calls_of_a_simple_pair_have_a_time_limit_and_metadata() {
             let late = peer.timeout(LIMIT).request::<_, Option<u8>>(&true).await;
             assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(LIMIT)))), "{late:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_to_all_of_a_simple_server_have_a_time_limit_and_metadata() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = SimpleServer::new(connector.clone(), |(): ()| ()).start().await.unwrap();
+        let all = server.all_peers().timeout(LIMIT);
+        assert!(all.request::<_, ()>(&()).await.is_empty() && all.throw(&()).await.is_empty());
+        let (notes, mut noted) = mpsc::unbounded_channel();
+        let mut clients = Vec::new();
+        for id in ["quick", "slow"] {
+            let notes = notes.clone();
+            let handler = move |cx: Context, (): ()| {
+                let (trace, notes) = (cx.value::<u8>("trace"), notes.clone());
+                async move {
+                    notes.send(trace).unwrap_or_default();
+                    if id == "slow" && trace != Some(8) {
+                        std::future::pending::<()>().await;
+                    }
+                    trace
+                }
+            };
+            let client = SimpleClient::builder(connector.clone()).handler(handler).client_id(id);
+            clients.push(client.connect().await.unwrap());
+        }
+        eventually("both are connected", || server.peers().len() == 2).await;
+        let mut outcomes = all.metadata("trace", 7_u8).request::<_, Option<u8>>(&()).await;
+        outcomes.sort_by(|one, other| one.0.cmp(&other.0));
+        let [(quick, answer), (slow, late)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert_eq!((quick.as_str(), answer.as_ref().unwrap(), slow.as_str()), ("quick", &Some(7), "slow"));
+        assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(LIMIT)))), "{late:?}");
+        let thrown = server.all_peers().metadata("trace", 8_u8).throw(&()).await;
+        assert!(thrown.len() == 2 && thrown.iter().all(|(_, outcome)| outcome.is_ok()), "{thrown:?}");
+        for trace in [7, 7, 8, 8] {
+            assert_eq!(noted.recv().await.unwrap(), Some(trace));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_throw_to_all_of_a_simple_server_does_not_wait_for_room_beyond_its_time_limit() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = SimpleServer::new(connector.clone(), |(): ()| ());
+        let server = server.limits(Limits::new().queued(1, 1 << 20).unacknowledged(1, 1 << 20));
+        let server = server.start().await.unwrap();
+        let gate = Gate::shut();
+        let held = gate.clone();
+        let handler = move |(): ()| {
+            let gate = held.clone();
+            async move { gate.pass().await }
+        };
+        let limits = Limits::new().running(1).waiting(1, 1 << 20);
+        let client = SimpleClient::builder(connector).handler(handler).limits(limits);
+        let _client = client.connect().await.unwrap();
+        let all = server.all_peers().timeout(LIMIT);
+        let late = loop {
+            let thrown = all.throw(&()).await;
+            let [(_, outcome)] = &thrown[..] else { panic!("{thrown:?}") };
+            if outcome.is_err() {
+                break outcome.clone();
+            }
+        };
+        assert!(matches!(late, Err(Error::NotSent(Reason::TimedOut(LIMIT)))), "{late:?}");
+        gate.open();
     })
     .await;
 }
