@@ -1,5 +1,10 @@
 //! Reads and writes one link, side by side in one task, until it ends.
 
+mod end;
+mod goodbye;
+mod leftovers;
+mod pulse;
+
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -10,68 +15,19 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::connector::{Delivery, Link, LinkError, LinkRx, Received, is_elsewhere};
+use crate::connector::{Delivery, Link, LinkRx, Received};
 use crate::exchange::{Exchange, Flushed};
-use crate::session::{BEATS, Beat, Event, Goodbye, Intake, Lost};
+use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
 use crate::wire::{Feature, Message};
+pub(crate) use end::LinkEnd;
+use pulse::Pulse;
 
 /// Who gets an answer of more bytes may work on it for long.
 const LARGE_ANSWER: usize = 256 * 1024;
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
-/// A link that is to end at once gets so long to say why.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// After the goodbye the peer gets so long to close its side. Closing first could destroy what is still under way to
-/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7). Whoever waits for the end has a grace
-/// time of its own, and breaks the link off after it.
-const LINGER: Duration = Duration::from_secs(10);
-
-/// How a link ended.
-#[derive(Debug)]
-pub(crate) enum LinkEnd {
-    /// This side ended it, with everything said.
-    Here,
-    /// The peer ended it on purpose.
-    Peer(Option<String>),
-    /// It broke, or the peer spoke nonsense.
-    Broken(LinkError),
-}
-
-impl LinkEnd {
-    /// The other side was gone all of a sudden, as it happens when a process ends.
-    pub(crate) fn is_cut(&self) -> bool {
-        use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-        let Self::Broken(LinkError::Io(error)) = self else { return false };
-        matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
-    }
-
-    /// What it means for messages. `for_good`: it was not to make room for another link of the same peer.
-    fn lost(&self, for_good: bool) -> Lost {
-        match self {
-            Self::Here if !for_good => Lost::Cut,
-            Self::Here | Self::Peer(_) => Lost::Over,
-            Self::Broken(LinkError::Io(error)) => match error.kind() {
-                // Something that was sent is not accepted.
-                ErrorKind::InvalidInput => Lost::Refused,
-                // The peer sent more than it may.
-                ErrorKind::QuotaExceeded => Lost::Over,
-                _ => Lost::Cut,
-            },
-            Self::Broken(_) => Lost::Over,
-        }
-    }
-
-    fn why(&self) -> String {
-        match self {
-            Self::Here => "it was closed here".to_owned(),
-            Self::Peer(Some(reason)) => format!("the peer closed it: {reason}"),
-            Self::Peer(None) => "the peer closed it".to_owned(),
-            Self::Broken(error) => error.to_string(),
-        }
-    }
-}
 
 /// Carries messages until the link ends; what was not sent then waits for the next one. The caller holds the exchange's
 /// link slot; `about` is what the peer said of itself; `attached` is called when messages go to this link. `finishes`:
@@ -182,20 +138,6 @@ struct Driver<'a> {
     pulse: Option<Pulse>,
 }
 
-/// Beats, at each of which both sides should have heard of each other.
-struct Pulse {
-    time: Duration,
-    next: Pin<Box<Sleep>>,
-    /// What the link had brought at the last.
-    activity: u64,
-}
-
-impl Pulse {
-    fn new(time: Duration) -> Self {
-        Self { time, next: Box::pin(tokio::time::sleep(time)), activity: 0 }
-    }
-}
-
 impl Driver<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if self.room.is_empty() {
@@ -248,43 +190,6 @@ impl Driver<'_> {
             return Poll::Ready(end);
         }
         if self.stored { self.poll_confirmed(cx) } else { Poll::Pending }
-    }
-
-    /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
-    /// process or to none; what a server does not finish, the store gives to another, which would do it once more.
-    fn may_have_leftovers(&self, reason: Option<&str>) -> bool {
-        self.stored && self.finishes && !self.goodbye_said && !is_elsewhere(reason)
-    }
-
-    /// Works off what came before the peer went.
-    fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        loop {
-            match self.rx.poll_recv(cx, &mut self.room.inbox) {
-                // Answers by other ways than the goodbye.
-                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
-                // The peer is somebody else's by now.
-                Poll::Ready(Ok(Received::Closed { reason })) if is_elsewhere(reason.as_deref()) => {
-                    return Poll::Ready(LinkEnd::Peer(reason));
-                }
-                _ => break,
-            }
-        }
-        if self.exchange.session().may_start_jobs() {
-            self.exchange.start_jobs(&mut self.room.jobs);
-        }
-        if let Poll::Ready(end) = self.poll_write(cx) {
-            return Poll::Ready(end);
-        }
-        if let Poll::Ready(end) = self.poll_confirmed(cx) {
-            return Poll::Ready(end);
-        }
-        if self.goodbye_said {
-            return Poll::Ready(LinkEnd::Here);
-        }
-        if !self.exchange.session().is_idle() {
-            return Poll::Pending;
-        }
-        Poll::Ready(LinkEnd::Peer(self.left.take().flatten()))
     }
 
     /// Lets the link say what its store has, until it has nothing to say.
@@ -340,21 +245,6 @@ impl Driver<'_> {
         }
         let_others_first(cx);
         Poll::Pending
-    }
-
-    /// Says that this side lives, and notices when the peer does not.
-    fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        let Some(pulse) = &mut self.pulse else { return Poll::Pending };
-        loop {
-            ready!(pulse.next.as_mut().poll(cx));
-            pulse.next.as_mut().reset(Instant::now() + pulse.time);
-            let came = std::mem::replace(&mut pulse.activity, self.rx.activity()) != self.rx.activity();
-            let beat = self.exchange.session().beat(came);
-            if beat == Beat::Gone {
-                let what = format!("nothing was heard of the peer for {:?}", pulse.time * BEATS);
-                return Poll::Ready(LinkEnd::Broken(io::Error::new(ErrorKind::TimedOut, what).into()));
-            }
-        }
     }
 
     /// Gives each message to the session, then wakes who waited for it.
@@ -414,61 +304,7 @@ impl Driver<'_> {
         }
         self.stuck = None;
         self.go_on_if_there_is_room(cx);
-        let Some(goodbye) = &self.goodbye else { return Poll::Pending };
-        if !self.goodbye_said {
-            self.goodbye_said = true;
-            self.exchange.session().push_close(goodbye.reason.as_deref());
-            self.let_others_first = false;
-            return self.poll_write(cx);
-        }
-        match self.exchange.poll_close(cx) {
-            Poll::Pending => self.poll_watch(cx),
-            Poll::Ready(Err(_)) => Poll::Ready(LinkEnd::Here),
-            Poll::Ready(Ok(())) => {
-                self.lingers = true;
-                self.set_watch(LINGER);
-                let_others_first(cx);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Nothing more can be sent. What the peer said before may tell why.
-    fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
-        let mut before = self.rx.activity();
-        let mut came = true;
-        loop {
-            match self.rx.poll_recv(cx, &mut self.room.inbox) {
-                Poll::Ready(Ok(Received::Messages)) => {
-                    came = true;
-                    self.take_in();
-                    self.exchange.start_jobs(&mut self.room.jobs);
-                }
-                Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
-                Poll::Ready(Err(refused @ LinkError::Refused(_))) => return LinkEnd::Broken(refused),
-                Poll::Ready(Err(_)) => return LinkEnd::Broken(error.into()),
-                // It may have let others go first, with more to read.
-                Poll::Pending if came || before != self.rx.activity() => {
-                    came = false;
-                    before = self.rx.activity();
-                }
-                Poll::Pending => return LinkEnd::Broken(error.into()),
-            }
-        }
-    }
-
-    /// Another link waits to take over: what is queued is for that one.
-    fn poll_end_at_once(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        let reason = self.goodbye.as_ref().and_then(|goodbye| goodbye.reason.as_deref());
-        let first = !std::mem::replace(&mut self.goodbye_said, true);
-        let reason = reason.filter(|_| first);
-        if self.exchange.poll_last_words(cx, reason).is_pending() {
-            if first {
-                self.set_watch(LAST_WORDS);
-            }
-            ready!(self.watch.as_mut().poll(cx));
-        }
-        Poll::Ready(LinkEnd::Here)
+        self.poll_goodbye(cx)
     }
 
     /// Nothing goes on now. Fine, unless it stays so.

@@ -1,6 +1,8 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
 mod answers;
+mod broken;
+mod large;
 mod nested;
 mod next_peer;
 mod resume;
@@ -72,6 +74,15 @@ fn end(session: &mut Pair, call: CallId) -> Option<CallEnd> {
     session.poll_call(call, || "caller")
 }
 
+/// A link that breaks while the first chunk, or the first bytes, are under way.
+fn break_link(session: &mut Pair) -> Vec<&'static str> {
+    session.link_up(Delivery::Direct, None);
+    let mut batch = Batch::default();
+    session.fill(&mut batch, true);
+    batch.advance(10);
+    session.link_lost(batch, "cut", Lost::Cut)
+}
+
 #[test]
 fn answers_find_their_calls_in_any_order() {
     let (mut client, mut server) = (session("c", &limits()), session("s", &limits()));
@@ -127,71 +138,6 @@ fn a_call_given_up_in_time_is_never_sent() {
     let large = request(&mut client, &"x".repeat(5000));
     assert!(client.abandon(large).unsent);
     assert!(carry(&mut client).is_empty());
-}
-
-#[test]
-fn what_a_broken_link_did_not_take_is_sent_on_the_next_and_the_rest_ends() {
-    // Sizes on both sides of what is copied, handed over and cut into chunks.
-    let sizes = [10, 20_000, 10, 3_000_000, 10];
-    let limits = Limits::new().chunk_size(1 << 20);
-    let mut taken = 0;
-    loop {
-        let mut client = session("c", &limits);
-        let calls: Vec<_> = sizes.iter().map(|&size| request(&mut client, &"x".repeat(size))).collect();
-        let mut batch = Batch::default();
-        client.fill(&mut batch, true);
-        let all = batch.remaining();
-        batch.advance(taken.min(all));
-        assert!(client.link_lost(batch, "cut", Lost::Cut).is_empty(), "nobody polled, so nobody is woken");
-        let ended = |client: &mut Pair, call| match end(client, call) {
-            Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why)))) => why == "cut",
-            None => false,
-            other => panic!("{other:?}"),
-        };
-        let ended: Vec<bool> = calls.iter().map(|&call| ended(&mut client, call)).collect();
-        let again = carry(&mut client).len();
-        assert_eq!(again + ended.iter().filter(|&&ended| ended).count(), sizes.len(), "after {taken} bytes");
-        assert!(!ended[3], "a message of which a chunk is missing was not sent");
-        if taken >= all {
-            assert_eq!(again, 1);
-            break;
-        }
-        taken += 97 * 131;
-    }
-}
-
-#[test]
-fn a_large_message_begins_again_on_the_next_link() {
-    let limits = Limits::new().chunk_size(1024);
-    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
-    let _ = request(&mut client, &"x".repeat(3000));
-    let mut batch = Batch::default();
-    client.fill(&mut batch, true);
-    batch.advance(batch.remaining());
-    client.filled_was_sent();
-    client.link_lost(Batch::default(), "cut", Lost::Cut);
-    client.link_up(Delivery::Direct, None);
-    assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
-    assert_eq!(start(&mut server)[0].payload.len(), 3000);
-}
-
-#[test]
-fn small_messages_go_between_the_chunks_of_a_large_one() {
-    let mut client = session("c", &Limits::new().chunk_size(1024));
-    let _ = request(&mut client, &"x".repeat(4000));
-    let mut sizes = Vec::new();
-    for _ in 0..4 {
-        let _ = request(&mut client, "small");
-        let mut batch = Batch::default();
-        client.fill(&mut batch, true);
-        sizes.push(batch.remaining());
-        client.filled_was_sent();
-    }
-    assert!(
-        sizes.iter().all(|size| (900..1400).contains(size)),
-        "each holds a small one and a chunk: {sizes:?}"
-    );
-    assert!(!client.has_output());
 }
 
 #[test]
@@ -326,158 +272,6 @@ fn a_result_that_is_too_large_becomes_an_error() {
 }
 
 #[test]
-fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
-    let limits = Limits::new().running(2);
-    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
-    let mut running = 0;
-    loop {
-        let call = request(&mut client, "nested");
-        deliver(&mut client, &mut server);
-        let started = start(&mut server).len();
-        if started == 0 {
-            deliver(&mut server, &mut client);
-            let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
-                panic!("neither started nor refused")
-            };
-            assert!(fault.message().contains("Limits::running"), "{fault:?}");
-            break;
-        }
-        running += started;
-        // Each handler calls the client and waits.
-        let _ = request(&mut server, "back");
-    }
-    assert_eq!(running, 2 * 16);
-}
-
-#[test]
-fn handlers_that_call_back_do_not_wait_for_room_that_they_hold() {
-    // What each holds leaves no room for what it waits for.
-    let limits = Limits::new().waiting(1000, 2_000);
-    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
-    for size in [40_000, 10] {
-        let call = request(&mut client, &"x".repeat(size));
-        deliver(&mut client, &mut server);
-        if start(&mut server).len() == 1 {
-            let _ = request(&mut server, "back");
-            continue;
-        }
-        deliver(&mut server, &mut client);
-        let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
-            panic!("neither started nor refused")
-        };
-        assert!(fault.message().contains("Limits::running"), "{fault:?}");
-        return;
-    }
-    panic!("both run");
-}
-
-/// A link that breaks while the first chunk, or the first bytes, are under way.
-fn break_link(session: &mut Pair) -> Vec<&'static str> {
-    session.link_up(Delivery::Direct, None);
-    let mut batch = Batch::default();
-    session.fill(&mut batch, true);
-    batch.advance(10);
-    session.link_lost(batch, "cut", Lost::Cut)
-}
-
-#[test]
-fn a_message_over_which_links_keep_breaking_is_given_up() {
-    for size in [100, 20_000, 5_000_000] {
-        let mut client = session("c", &Limits::new());
-        let poison = request(&mut client, &"x".repeat(size));
-        let next = request(&mut client, "next");
-        for _ in 0..2 {
-            break_link(&mut client);
-            assert!(end(&mut client, poison).is_none());
-        }
-        break_link(&mut client);
-        assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
-        assert!(end(&mut client, next).is_none());
-        client.link_up(Delivery::Direct, None);
-        assert_eq!(texts(&carry(&mut client)), ["next"]);
-    }
-}
-
-#[test]
-fn a_message_that_is_given_up_leaves_its_room() {
-    for size in [20_000, 5_000_000] {
-        let mut client = session("c", &Limits::new().queued(4, 10_000));
-        let poison = request(&mut client, &"x".repeat(size));
-        for _ in 0..3 {
-            break_link(&mut client);
-        }
-        assert!(matches!(end(&mut client, poison), Some(CallEnd::Lost(Error::NotSent(_)))), "{size} bytes");
-        client.link_up(Delivery::Direct, None);
-        client.throw(What::default(), &mut payload("next")).expect("nothing is queued");
-    }
-}
-
-#[test]
-fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
-    let limits = Limits::new().waiting(1000, 2_050);
-    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
-    for size in [1_000, 1_000, 10, 5_000, 10] {
-        client.throw(What::default(), &mut payload(&"x".repeat(size))).unwrap();
-    }
-    deliver(&mut client, &mut server);
-    let done = |server: &mut Pair, started: &[Message]| {
-        server.jobs_done(started.len(), started.iter().map(|message| message.metadata.size()).sum());
-    };
-    for count in [2, 1, 1, 1] {
-        assert!(server.may_start_jobs());
-        let started = start(&mut server);
-        assert_eq!(started.len(), count);
-        assert!(!server.may_start_jobs());
-        done(&mut server, &started);
-    }
-    assert!(server.is_idle());
-}
-
-#[test]
-fn small_messages_do_not_wait_for_room_while_a_large_one_is_under_way() {
-    let limits = limits().queued(100, 100_000);
-    let mut client = session("c", &limits);
-    let throw =
-        |client: &mut Pair, bytes| client.throw(What::default(), &mut payload(&"x".repeat(bytes))).map(drop);
-    throw(&mut client, 200_000).unwrap();
-    for _ in 0..3 {
-        throw(&mut client, 100).unwrap();
-        let mut batch = Batch::default();
-        client.fill(&mut batch, true);
-        assert!(batch.remaining() < 2 * 1024, "more than the small one and a piece");
-        client.filled_was_sent();
-    }
-    // Another large one waits, and counts.
-    throw(&mut client, 200_000).unwrap();
-    assert_eq!(throw(&mut client, 100), Err(Refused::Full));
-    // Until it is the one that is under way; then whoever waits for room has to be told.
-    let mut told = false;
-    while throw(&mut client, 100) == Err(Refused::Full) {
-        assert!(!told, "there is no room after all");
-        let mut batch = Batch::default();
-        told |= client.fill(&mut batch, true);
-        told |= client.filled_was_sent();
-    }
-    assert!(told, "there is room, and nobody said so");
-}
-
-#[test]
-fn an_answer_over_which_links_keep_breaking_becomes_an_error() {
-    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &Limits::new()));
-    let call = request(&mut client, "x");
-    deliver(&mut client, &mut server);
-    let job = start(&mut server).remove(0);
-    server.answer(&job.metadata, Ok(vec![b'x'; 3 << 20].into()));
-    for _ in 0..3 {
-        break_link(&mut server);
-    }
-    server.link_up(Delivery::Direct, None);
-    deliver(&mut server, &mut client);
-    let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
-    assert!(fault.message().contains("links broke"), "{fault:?}");
-}
-
-#[test]
 fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
     let limits = Limits::new().queued(4, 1 << 20);
     let mut client = session("c", &limits);
@@ -491,76 +285,6 @@ fn calls_given_up_while_no_link_is_there_leave_their_room_and_memory() {
     client.link_up(Delivery::Direct, None);
     assert_eq!(texts(&carry(&mut client)), ["kept"]);
     assert!(end(&mut client, kept).is_none());
-}
-
-#[test]
-fn a_call_given_up_too_late_is_not_sent_a_second_time() {
-    let mut client = session("c", &limits());
-    let call = request(&mut client, "given up");
-    let _ = request(&mut client, "kept");
-    let mut batch = Batch::default();
-    client.fill(&mut batch, true);
-    assert!(!client.abandon(call).unsent, "the link has it, and may have sent it");
-    client.link_lost(batch, "cut", Lost::Cut);
-    client.link_up(Delivery::Direct, None);
-    assert_eq!(texts(&carry(&mut client)), ["kept"]);
-}
-
-#[test]
-fn a_large_call_given_up_when_a_part_is_out_is_not_sent_on_the_next_link() {
-    let mut client = session("c", &limits());
-    let call = request(&mut client, &"x".repeat(5_000));
-    let _ = request(&mut client, &"y".repeat(5_000));
-    let mut batch = Batch::default();
-    client.fill(&mut batch, true);
-    batch.advance(batch.remaining());
-    client.filled_was_sent();
-    client.abandon(call);
-    client.link_lost(Batch::default(), "cut", Lost::Cut);
-    client.link_up(Delivery::Direct, None);
-    let again = texts(&carry(&mut client));
-    assert_eq!(again, ["y".repeat(5_000)], "nobody has the other, and nobody wants it");
-}
-
-#[test]
-fn a_large_call_whose_last_chunk_is_with_the_link_may_have_run() {
-    let mut client = session("c", &limits());
-    let call = request(&mut client, &"x".repeat(1_500));
-    client.fill(&mut Batch::default(), true);
-    client.filled_was_sent();
-    client.fill(&mut Batch::default(), true);
-    client.close(Reason::Closed);
-    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
-}
-
-#[test]
-fn a_last_chunk_that_went_out_is_not_repeated() {
-    let mut client = session("c", &Limits::new().chunk_size(1024));
-    let call = request(&mut client, &"x".repeat(1500));
-    for last in [false, true] {
-        let mut batch = Batch::default();
-        client.fill(&mut batch, true);
-        batch.advance(batch.remaining());
-        if last {
-            // The link took it and breaks before it can say so.
-            client.link_lost(batch, "cut", Lost::Cut);
-        } else {
-            client.filled_was_sent();
-        }
-    }
-    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
-    client.link_up(Delivery::Direct, None);
-    assert!(carry(&mut client).is_empty());
-}
-
-#[test]
-fn a_road_of_whole_messages_keeps_their_order() {
-    let mut client = session("c", &Limits::new().chunk_size(1024));
-    let sizes = [3000, 1, 20_000, 1, 1, 5000];
-    for size in sizes {
-        let _ = request(&mut client, &"x".repeat(size));
-    }
-    assert_eq!(carry(&mut client).iter().map(|message| message.payload.len()).collect::<Vec<_>>(), sizes);
 }
 
 #[test]

@@ -106,3 +106,49 @@ fn throws_are_never_refused_and_what_stands_behind_them_is() {
     server.jobs_done(1, 30_000);
     assert_eq!(start(&mut server).len(), 1, "the throw");
 }
+
+#[test]
+fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
+    let limits = Limits::new().running(2);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let mut running = 0;
+    loop {
+        let call = request(&mut client, "nested");
+        deliver(&mut client, &mut server);
+        let started = start(&mut server).len();
+        if started == 0 {
+            deliver(&mut server, &mut client);
+            let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+                panic!("neither started nor refused")
+            };
+            assert!(fault.message().contains("Limits::running"), "{fault:?}");
+            break;
+        }
+        running += started;
+        // Each handler calls the client and waits.
+        let _ = request(&mut server, "back");
+    }
+    assert_eq!(running, 2 * 16);
+}
+
+#[test]
+fn handlers_that_call_back_do_not_wait_for_room_that_they_hold() {
+    // What each holds leaves no room for what it waits for.
+    let limits = Limits::new().waiting(1000, 2_000);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    for size in [40_000, 10] {
+        let call = request(&mut client, &"x".repeat(size));
+        deliver(&mut client, &mut server);
+        if start(&mut server).len() == 1 {
+            let _ = request(&mut server, "back");
+            continue;
+        }
+        deliver(&mut server, &mut client);
+        let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+            panic!("neither started nor refused")
+        };
+        assert!(fault.message().contains("Limits::running"), "{fault:?}");
+        return;
+    }
+    panic!("both run");
+}

@@ -1,5 +1,8 @@
 //! Links that are cut: between two sessions that live, every message is handled once and in order.
 
+mod cancels;
+mod window;
+
 use std::collections::HashMap;
 
 use bytes::BytesMut;
@@ -341,61 +344,6 @@ fn a_peer_that_says_nonsense_of_what_it_heard_is_taken_for_another() {
 }
 
 #[test]
-fn acknowledgements_free_the_window_and_wake_who_waits_for_room() {
-    let limits = Limits::new().unacknowledged(8, 1 << 20);
-    let mut road = Road::new(&limits);
-    for _ in 0..8 {
-        road.sides[0].throw(What::default(), &mut payload("x")).unwrap();
-    }
-    road.send_all(0);
-    assert_eq!(road.sides[0].throw(What::default(), &mut payload("no")), Err(Refused::Full));
-    road.receive(1, usize::MAX);
-    // It knows how little the other side keeps.
-    assert!(road.sides[1].has_unsent());
-    let acknowledgement = carry(&mut road.sides[1]).remove(0);
-    assert_eq!(road.sides[0].receive(acknowledgement.clone()), Event::Room);
-    assert!(road.sides[0].throw(What::default(), &mut payload("yes")).is_ok());
-    assert_eq!(road.sides[0].receive(acknowledgement), Event::Noted, "the same again");
-}
-
-#[test]
-fn what_came_of_messages_that_were_queued_together_makes_room() {
-    let limits = Limits::new().unacknowledged(8, 1 << 20);
-    let mut road = Road::new(&limits);
-    road.cut([Batch::default(), Batch::default()]);
-    for number in 0..9 {
-        road.sides[0].throw(What::default(), &mut payload(&number.to_string())).unwrap();
-    }
-    road.reconnect();
-    road.send_all(0);
-    for came in 1..=9 {
-        assert_eq!(road.sides[0].outbox.window_is_full(), came < 3, "{came}");
-        let mut batch = Batch::default();
-        batch.push_acknowledgement(came);
-        let Some(Item::Message { metadata, payload, .. }) = batch.next_item() else { panic!() };
-        road.sides[0].receive(Message::parse(metadata, payload).unwrap());
-    }
-    assert!(!road.sides[0].is_unacknowledged());
-}
-
-#[test]
-fn a_repeatable_request_that_is_given_up_is_not_sent_again_and_may_have_run() {
-    let mut client = fresh("c", &limits());
-    client.link_up(Delivery::Direct, None);
-    let what = What { idempotent: true, ..What::default() };
-    let call = client.request(what, &mut payload(&"x".repeat(500))).unwrap().call;
-    assert_eq!(carry(&mut client).len(), 1);
-    client.link_lost(Batch::default(), "cut", Lost::Cut);
-    for _ in 0..3 {
-        assert!(end(&mut client, call).is_none());
-        break_link(&mut client);
-    }
-    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
-    client.link_up(Delivery::Direct, None);
-    assert!(carry(&mut client).is_empty());
-}
-
-#[test]
 fn what_the_client_said_before_the_server_had_its_link_is_repeated() {
     let (mut client, mut server) = (fresh("c", &limits()), fresh("s", &limits()));
     let answer = server.about(Some(&client.about(None)));
@@ -409,32 +357,6 @@ fn what_the_client_said_before_the_server_had_its_link_is_repeated() {
 }
 
 #[test]
-fn however_often_a_peer_comes_back_no_more_than_the_window_is_kept_for_it() {
-    let mut road = Road::new(&Limits::new().unacknowledged(4, 1 << 20));
-    road.cut([Batch::default(), Batch::default()]);
-    for number in 0..20 {
-        // Too large to share a buffer with others.
-        let _ = road.sides[0].throw(What::default(), &mut payload(&format!("{number:020000}")));
-    }
-    for _ in 0..3 {
-        road.reconnect();
-        assert_eq!(carry(&mut road.sides[0]).len(), 4);
-        road.cut([Batch::default(), Batch::default()]);
-    }
-}
-
-#[test]
-fn the_word_that_nobody_waits_does_not_overtake_a_large_request() {
-    let mut road = Road::new(&limits());
-    let call = request(&mut road.sides[0], &"x".repeat(5000));
-    let left = road.send(0, usize::MAX);
-    assert!(!left.has_remaining());
-    assert!(!road.sides[0].abandon(call).unsent);
-    road.send_all(0);
-    assert!(matches!(deliver_bytes(&mut road)[..], [Event::Queued, Event::Cancelled(_)]));
-}
-
-#[test]
 fn nothing_beyond_the_old_wire_goes_to_a_peer_that_announced_nothing() {
     let mut client = session("c", &limits());
     let call = request(&mut client, "x");
@@ -445,67 +367,6 @@ fn nothing_beyond_the_old_wire_goes_to_a_peer_that_announced_nothing() {
     let plain: About = serde_json::from_str(r#"{"instance":"p"}"#).unwrap();
     client.link_up(Delivery::Direct, Some(plain));
     assert!(Feature::ALL.iter().all(|&feature| !client.supports(feature)));
-}
-
-#[test]
-fn a_call_that_is_given_up_stops_before_it_starts_and_while_it_runs() {
-    let mut road = Road::new(&limits());
-    let waiting = request(&mut road.sides[0], "waiting");
-    let running = request(&mut road.sides[0], "running");
-    let throw = |road: &mut Road| road.sides[0].throw(What::default(), &mut payload("throw")).unwrap();
-    throw(&mut road);
-    road.send_all(0);
-    assert!(!road.sides[0].abandon(waiting).unsent);
-    road.send_all(0);
-    let events = deliver_bytes(&mut road);
-    let [Event::Queued, Event::Queued, Event::Queued, Event::Cancelled(id)] = &events[..] else {
-        panic!("{events:?}")
-    };
-    road.sides[1].cancel_job(id.clone());
-    assert_eq!(texts(&start(&mut road.sides[1])), ["running", "throw"]);
-    assert!(!road.sides[0].abandon(running).unsent);
-    road.send_all(0);
-    assert!(matches!(deliver_bytes(&mut road)[..], [Event::Cancelled(_)]));
-}
-
-fn deliver_bytes(road: &mut Road) -> Vec<Event<&'static str>> {
-    let mut events = Vec::new();
-    let Pipe { bytes, decoder } = &mut road.pipes[0];
-    while let Ok(Some(Received::Message(message))) = decoder.next(bytes) {
-        events.push(road.sides[1].receive(message));
-    }
-    events
-}
-
-#[test]
-fn cancels_of_what_was_never_asked_do_not_pile_up() {
-    let mut server = session("s", &limits().running(1));
-    let mut client = session("c", &limits());
-    for _ in 0..3 {
-        request(&mut client, "x");
-    }
-    deliver(&mut client, &mut server);
-    for number in 0..100_000 {
-        server.cancel_job(format!("{number}"));
-    }
-    server.cancel_job("x".repeat(10_000));
-    assert!(server.jobs.cancelled_count() < 100);
-}
-
-#[test]
-fn cancels_of_what_is_over_leave_room_for_those_of_what_waits() {
-    let (mut server, mut client) = (session("s", &limits().running(1)), session("c", &limits()));
-    let calls: Vec<_> = (0..3).map(|_| request(&mut client, "x")).collect();
-    let sent = carry(&mut client);
-    let ids: Vec<_> = sent.iter().map(|message| message.metadata.id().into_owned()).collect();
-    sent.into_iter().for_each(|message| drop(server.receive(message)));
-    assert_eq!(start(&mut server).len(), 1);
-    for number in 0..1000 {
-        server.cancel_job(ids[1].clone());
-        server.cancel_job(format!("{number}"));
-    }
-    server.jobs_done(1, 0);
-    assert_eq!(start(&mut server)[0].metadata.id(), ids[2], "of {} calls", calls.len());
 }
 
 #[test]
@@ -529,51 +390,4 @@ fn a_message_that_the_peer_does_not_accept_is_not_sent() {
     shake(&mut client, &mut server);
     let refused = client.request(What::default(), &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
-}
-
-#[test]
-fn handlers_go_on_while_the_queue_is_never_empty() {
-    let mut road = Road::new(&Limits::new().unacknowledged(10, usize::MAX).queued(100, usize::MAX));
-    let mut answered = 0;
-    for round in 0..300 {
-        // Somebody fills the queue whenever there is room, with messages that are parts of their own.
-        while road.sides[1].throw(What::default(), &mut payload(&"x".repeat(20_000))).is_ok() {}
-        let _ = request(&mut road.sides[0], "x");
-        road.send_all(0);
-        road.receive(1, usize::MAX);
-        for job in start(&mut road.sides[1]) {
-            road.sides[1].answer(&job.metadata, Ok(Vec::new().into()));
-            road.sides[1].jobs_done(1, job.metadata.size());
-            answered += 1;
-        }
-        assert!(answered + 20 > round, "of {round} requests {answered} were answered, and few answers wait");
-        road.send(1, usize::MAX);
-        road.receive(0, usize::MAX);
-        for job in start(&mut road.sides[0]) {
-            road.sides[0].answer(&job.metadata, Ok(Vec::new().into()));
-            road.sides[0].jobs_done(1, job.metadata.size());
-        }
-        // What came makes room in the window.
-        road.send_all(0);
-        road.receive(1, usize::MAX);
-        assert!(!road.sides[1].outbox.is_empty());
-    }
-}
-
-#[test]
-fn the_word_that_nobody_waits_does_not_overtake_a_large_request_that_is_repeated() {
-    let mut road = Road::new(&limits());
-    let call = request(&mut road.sides[0], &"x".repeat(10_000));
-    road.send_all(0);
-    road.pipes[0] = Pipe::new();
-    assert!(!road.sides[0].abandon(call).unsent, "the link took all of it");
-    road.cut([Batch::default(), Batch::default()]);
-    road.reconnect();
-    road.send_all(0);
-    let (mut decoder, mut bytes) = (Pipe::new().decoder, std::mem::take(&mut road.pipes[0].bytes));
-    let mut kinds = Vec::new();
-    while let Ok(Some(Received::Message(message))) = decoder.next(&mut bytes) {
-        kinds.push(message.metadata.kind());
-    }
-    assert_eq!(kinds, [Kind::Request, Kind::Cancel]);
 }

@@ -1,0 +1,52 @@
+//! The last words on a link: everything is said, or it has to end at once, and then the peer closes its side.
+
+use std::future::Future;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::{Driver, LinkEnd};
+use crate::turns::let_others_first;
+
+/// A link that is to end at once gets so long to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After the goodbye the peer gets so long to close its side. Closing first could destroy what is still under way to
+/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7). Whoever waits for the end has a grace
+/// time of its own, and breaks the link off after it.
+const LINGER: Duration = Duration::from_secs(10);
+
+impl Driver<'_> {
+    /// All that was queued went out: the link ends, if it should.
+    pub(super) fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let Some(goodbye) = &self.goodbye else { return Poll::Pending };
+        if !self.goodbye_said {
+            self.goodbye_said = true;
+            self.exchange.session().push_close(goodbye.reason.as_deref());
+            self.let_others_first = false;
+            return self.poll_write(cx);
+        }
+        match self.exchange.poll_close(cx) {
+            Poll::Pending => self.poll_watch(cx),
+            Poll::Ready(Err(_)) => Poll::Ready(LinkEnd::Here),
+            Poll::Ready(Ok(())) => {
+                self.lingers = true;
+                self.set_watch(LINGER);
+                let_others_first(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Another link waits to take over: what is queued is for that one.
+    pub(super) fn poll_end_at_once(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let reason = self.goodbye.as_ref().and_then(|goodbye| goodbye.reason.as_deref());
+        let first = !std::mem::replace(&mut self.goodbye_said, true);
+        let reason = reason.filter(|_| first);
+        if self.exchange.poll_last_words(cx, reason).is_pending() {
+            if first {
+                self.set_watch(LAST_WORDS);
+            }
+            ready!(self.watch.as_mut().poll(cx));
+        }
+        Poll::Ready(LinkEnd::Here)
+    }
+}

@@ -1,0 +1,70 @@
+//! What the peer said before it went, or before the link broke, in; how the link ended out.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::{Driver, LinkEnd};
+use crate::connector::{LinkError, Received, is_elsewhere};
+
+impl Driver<'_> {
+    /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
+    /// process or to none; what a server does not finish, the store gives to another, which would do it once more.
+    pub(super) fn may_have_leftovers(&self, reason: Option<&str>) -> bool {
+        self.stored && self.finishes && !self.goodbye_said && !is_elsewhere(reason)
+    }
+
+    /// Works off what came before the peer went.
+    pub(super) fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        loop {
+            match self.rx.poll_recv(cx, &mut self.room.inbox) {
+                // Answers by other ways than the goodbye.
+                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
+                // The peer is somebody else's by now.
+                Poll::Ready(Ok(Received::Closed { reason })) if is_elsewhere(reason.as_deref()) => {
+                    return Poll::Ready(LinkEnd::Peer(reason));
+                }
+                _ => break,
+            }
+        }
+        if self.exchange.session().may_start_jobs() {
+            self.exchange.start_jobs(&mut self.room.jobs);
+        }
+        if let Poll::Ready(end) = self.poll_write(cx) {
+            return Poll::Ready(end);
+        }
+        if let Poll::Ready(end) = self.poll_confirmed(cx) {
+            return Poll::Ready(end);
+        }
+        if self.goodbye_said {
+            return Poll::Ready(LinkEnd::Here);
+        }
+        if !self.exchange.session().is_idle() {
+            return Poll::Pending;
+        }
+        Poll::Ready(LinkEnd::Peer(self.left.take().flatten()))
+    }
+
+    /// Nothing more can be sent. What the peer said before may tell why.
+    pub(super) fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
+        let mut before = self.rx.activity();
+        let mut came = true;
+        loop {
+            match self.rx.poll_recv(cx, &mut self.room.inbox) {
+                Poll::Ready(Ok(Received::Messages)) => {
+                    came = true;
+                    self.take_in();
+                    self.exchange.start_jobs(&mut self.room.jobs);
+                }
+                Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
+                Poll::Ready(Err(refused @ LinkError::Refused(_))) => return LinkEnd::Broken(refused),
+                Poll::Ready(Err(_)) => return LinkEnd::Broken(error.into()),
+                // It may have let others go first, with more to read.
+                Poll::Pending if came || before != self.rx.activity() => {
+                    came = false;
+                    before = self.rx.activity();
+                }
+                Poll::Pending => return LinkEnd::Broken(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Messages that go out in pieces, or leave little room for others.
+
+use super::*;
+
+#[test]
+fn a_large_message_begins_again_on_the_next_link() {
+    let limits = Limits::new().chunk_size(1024);
+    let (mut client, mut server) = (session("c", &limits), session("s", &limits));
+    let _ = request(&mut client, &"x".repeat(3000));
+    let mut batch = Batch::default();
+    client.fill(&mut batch, true);
+    batch.advance(batch.remaining());
+    client.filled_was_sent();
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    client.link_up(Delivery::Direct, None);
+    assert!(matches!(deliver(&mut client, &mut server)[..], [Event::Queued]));
+    assert_eq!(start(&mut server)[0].payload.len(), 3000);
+}
+
+#[test]
+fn small_messages_go_between_the_chunks_of_a_large_one() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let _ = request(&mut client, &"x".repeat(4000));
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        let _ = request(&mut client, "small");
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        sizes.push(batch.remaining());
+        client.filled_was_sent();
+    }
+    assert!(
+        sizes.iter().all(|size| (900..1400).contains(size)),
+        "each holds a small one and a chunk: {sizes:?}"
+    );
+    assert!(!client.has_output());
+}
+
+#[test]
+fn large_payloads_run_a_few_at_a_time_and_one_that_is_larger_than_all_alone() {
+    let limits = Limits::new().waiting(1000, 2_050);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    for size in [1_000, 1_000, 10, 5_000, 10] {
+        client.throw(What::default(), &mut payload(&"x".repeat(size))).unwrap();
+    }
+    deliver(&mut client, &mut server);
+    let done = |server: &mut Pair, started: &[Message]| {
+        server.jobs_done(started.len(), started.iter().map(|message| message.metadata.size()).sum());
+    };
+    for count in [2, 1, 1, 1] {
+        assert!(server.may_start_jobs());
+        let started = start(&mut server);
+        assert_eq!(started.len(), count);
+        assert!(!server.may_start_jobs());
+        done(&mut server, &started);
+    }
+    assert!(server.is_idle());
+}
+
+#[test]
+fn small_messages_do_not_wait_for_room_while_a_large_one_is_under_way() {
+    let limits = limits().queued(100, 100_000);
+    let mut client = session("c", &limits);
+    let throw =
+        |client: &mut Pair, bytes| client.throw(What::default(), &mut payload(&"x".repeat(bytes))).map(drop);
+    throw(&mut client, 200_000).unwrap();
+    for _ in 0..3 {
+        throw(&mut client, 100).unwrap();
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        assert!(batch.remaining() < 2 * 1024, "more than the small one and a piece");
+        client.filled_was_sent();
+    }
+    // Another large one waits, and counts.
+    throw(&mut client, 200_000).unwrap();
+    assert_eq!(throw(&mut client, 100), Err(Refused::Full));
+    // Until it is the one that is under way; then whoever waits for room has to be told.
+    let mut told = false;
+    while throw(&mut client, 100) == Err(Refused::Full) {
+        assert!(!told, "there is no room after all");
+        let mut batch = Batch::default();
+        told |= client.fill(&mut batch, true);
+        told |= client.filled_was_sent();
+    }
+    assert!(told, "there is room, and nobody said so");
+}
+
+#[test]
+fn a_large_call_given_up_when_a_part_is_out_is_not_sent_on_the_next_link() {
+    let mut client = session("c", &limits());
+    let call = request(&mut client, &"x".repeat(5_000));
+    let _ = request(&mut client, &"y".repeat(5_000));
+    let mut batch = Batch::default();
+    client.fill(&mut batch, true);
+    batch.advance(batch.remaining());
+    client.filled_was_sent();
+    client.abandon(call);
+    client.link_lost(Batch::default(), "cut", Lost::Cut);
+    client.link_up(Delivery::Direct, None);
+    let again = texts(&carry(&mut client));
+    assert_eq!(again, ["y".repeat(5_000)], "nobody has the other, and nobody wants it");
+}
+
+#[test]
+fn a_large_call_whose_last_chunk_is_with_the_link_may_have_run() {
+    let mut client = session("c", &limits());
+    let call = request(&mut client, &"x".repeat(1_500));
+    client.fill(&mut Batch::default(), true);
+    client.filled_was_sent();
+    client.fill(&mut Batch::default(), true);
+    client.close(Reason::Closed);
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+}
+
+#[test]
+fn a_last_chunk_that_went_out_is_not_repeated() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let call = request(&mut client, &"x".repeat(1500));
+    for last in [false, true] {
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        batch.advance(batch.remaining());
+        if last {
+            // The link took it and breaks before it can say so.
+            client.link_lost(batch, "cut", Lost::Cut);
+        } else {
+            client.filled_was_sent();
+        }
+    }
+    assert!(matches!(end(&mut client, call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    client.link_up(Delivery::Direct, None);
+    assert!(carry(&mut client).is_empty());
+}
+
+#[test]
+fn a_road_of_whole_messages_keeps_their_order() {
+    let mut client = session("c", &Limits::new().chunk_size(1024));
+    let sizes = [3000, 1, 20_000, 1, 1, 5000];
+    for size in sizes {
+        let _ = request(&mut client, &"x".repeat(size));
+    }
+    assert_eq!(carry(&mut client).iter().map(|message| message.payload.len()).collect::<Vec<_>>(), sizes);
+}
