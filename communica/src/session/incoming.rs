@@ -120,8 +120,8 @@ impl<W: Clone> Session<W> {
         // Refusals are answers too, and a peer that reads none of them must not make them pile up. What handlers make is
         // bounded by how many run, and the peer could not know how much it is.
         self.refusing &= self.outbox.answers_meet(self.limits.queued);
-        let over = self.jobs.meets(self.limits.waiting.times(4))
-            || self.refusing && self.outbox.answers_meet(self.limits.queued.times(4));
+        let over =
+            self.too_many_wait() || self.refusing && self.outbox.answers_meet(self.limits.queued.times(4));
         // What an earlier link left is not this one's fault: it may take the answers first.
         self.paused = full && self.calls.waiting() == 0 || over && !self.brought;
         if self.paused {
@@ -131,6 +131,15 @@ impl<W: Clone> Session<W> {
         } else {
             Intake::Open
         }
+    }
+
+    fn too_many_wait(&self) -> bool {
+        self.jobs.meets(self.limits.waiting.times(4))
+    }
+
+    /// An earlier link left so much that this one is not read from, answers included.
+    fn reads_no_answers(&self) -> bool {
+        self.too_many_wait() && !self.brought
     }
 
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
@@ -165,8 +174,8 @@ impl<W: Clone> Session<W> {
 
     /// Not more of them than there is room for answers: the next time is when these went out.
     fn refuse_held_up(&mut self) {
-        let room = self.outbox.room_for_answers(self.limits.queued);
-        for message in self.jobs.take_held_up(self.calls.waiting(), room) {
+        let (room, unread) = (self.outbox.room_for_answers(self.limits.queued), self.reads_no_answers());
+        for message in self.jobs.take_held_up(self.calls.waiting(), unread, room) {
             if self.jobs.was_cancelled(&message.metadata.id()) {
                 self.settle(&message.metadata);
             } else {
@@ -193,7 +202,8 @@ impl<W: Clone> Session<W> {
 
     /// There are messages whose handlers may start, or never will, and nobody is at it.
     pub(crate) fn may_start_jobs(&self) -> bool {
-        !self.outbox.answers_meet(self.limits.queued) && self.jobs.may_start(self.calls.waiting())
+        !self.outbox.answers_meet(self.limits.queued)
+            && self.jobs.may_start(self.calls.waiting(), self.reads_no_answers())
     }
 
     /// This many of the started handlers are done.

@@ -135,8 +135,8 @@ impl Jobs {
     }
 
     /// Nobody starts what may start now, or refuses what never will.
-    pub(super) fn may_start(&self, calling: usize) -> bool {
-        !self.starting && (self.startable(calling) > 0 || self.holds_up(calling))
+    pub(super) fn may_start(&self, calling: usize, unread: bool) -> bool {
+        !self.starting && (self.startable(calling) > 0 || self.holds_up(calling, unread))
     }
 
     /// How many of those that wait may start now.
@@ -160,20 +160,25 @@ impl Jobs {
 
     /// A request waits for handlers to end that may all wait for the peer, and so for this very request. When it came,
     /// that could not be known: another one ran, which is done since, or waits too. One that came before all calls that wait
-    /// is no part of what they led to.
-    fn holds_up(&self, calling: usize) -> bool {
-        let no_bytes_left = self.room(calling) > 0 && self.startable(calling) == 0;
-        let mut awaited = self.waiting.iter().skip(self.not_awaited);
-        self.all_may_wait(calling) && no_bytes_left && awaited.any(is_request)
+    /// is no part of what they led to. `unread`: so much waits that no answers are read, so that all of it holds them up.
+    fn holds_up(&self, calling: usize, unread: bool) -> bool {
+        // At the limit of handlers what comes is refused, and so one of them ends; unless nothing is read.
+        let nothing_starts = self.startable(calling) == 0 && (unread || self.room(calling) > 0);
+        let mut awaited = self.waiting.iter().skip(self.first_awaited(unread));
+        self.all_may_wait(calling) && nothing_starts && awaited.any(is_request)
+    }
+
+    fn first_awaited(&self, unread: bool) -> usize {
+        if unread { 0 } else { self.not_awaited }
     }
 
     /// Those requests, so many at `most`.
-    pub(super) fn take_held_up(&mut self, calling: usize, most: usize) -> Vec<Message> {
+    pub(super) fn take_held_up(&mut self, calling: usize, unread: bool, most: usize) -> Vec<Message> {
         let mut taken = Vec::new();
-        if self.starting || !self.holds_up(calling) {
+        if self.starting || !self.holds_up(calling, unread) {
             return taken;
         }
-        for message in self.waiting.split_off(self.not_awaited) {
+        for message in self.waiting.split_off(self.first_awaited(unread)) {
             if is_request(&message) && taken.len() < most {
                 self.waiting_bytes -= size(&message);
                 taken.push(message);
@@ -183,6 +188,9 @@ impl Jobs {
         }
         if taken.len() < most {
             self.not_awaited = self.waiting.len();
+        } else if unread {
+            // Some of those in front are gone.
+            self.not_awaited = 0;
         }
         taken
     }

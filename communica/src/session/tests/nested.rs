@@ -152,3 +152,27 @@ fn handlers_that_call_back_do_not_wait_for_room_that_they_hold() {
     }
     panic!("both run");
 }
+
+#[test]
+fn what_an_earlier_link_left_does_not_keep_answers_from_being_read_for_ever() {
+    let limits = Limits::new().waiting(2, 2_000);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    let _ = request(&mut client, &"x".repeat(40_000));
+    deliver(&mut client, &mut server);
+    assert_eq!(start(&mut server).len(), 1);
+    for _ in 0..8 {
+        let _ = request(&mut client, "left");
+    }
+    deliver(&mut client, &mut server);
+    server.link_lost(Batch::default(), "cut", Lost::Cut);
+    server.link_up(Delivery::Direct, None);
+    let _ = server.driver_looks(|_| "driver");
+    assert_eq!(server.intake(), Intake::Paused);
+    assert!(!server.may_start_jobs(), "the handler that runs may be done soon");
+    let requested = server.request(What::default(), &mut payload("back")).unwrap();
+    assert_eq!(requested.wake, Some("driver"), "nobody would look");
+    assert!(server.may_start_jobs(), "nobody would look");
+    assert!(start(&mut server).is_empty());
+    assert_eq!(server.intake(), Intake::Open, "the answer is not read");
+    assert_eq!(carry(&mut server).len(), 1 + 8, "the call, and that the others are refused");
+}
