@@ -26,7 +26,8 @@ const TYPE: &str = "LocalConnector";
 ///
 /// The socket is `<temp dir>/communica/<name in lower case>.sock`. The temp dir is the first folder of `TMPDIR`, `TEMP`,
 /// `TMP`, `/tmp`, `/var/tmp`, `/usr/tmp`, so processes that are to meet need the same environment. A socket left behind by
-/// a process that died is taken over; that of a live server is not, and what is not a socket is never touched.
+/// a process that died is taken over, by one server if many start at once; that of a live server is not, and what is not a
+/// socket is never touched.
 ///
 /// A server lets in its own user and root, and a client takes only a server that one of these runs: the socket is for
 /// its user alone (mode 600), and the system tells each side who is at the other end. Handlers find process, user and

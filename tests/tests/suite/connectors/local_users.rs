@@ -216,6 +216,39 @@ mod as_root {
         let _client = place.client(json!({"allow_users": [OTHER]})).await.unwrap();
     }
 
+    #[ignore = "needs root"]
+    #[tokio::test]
+    async fn a_folder_that_the_user_may_not_write_to_is_told() {
+        root_is_needed();
+        let place = Place::new();
+        place.make_folder(0o755);
+        let words = ["no socket can be made in", "communica (Permission denied", "TMPDIR"];
+        says(place.start("server", Some(OTHER), json!({})).await, &words);
+        assert_eq!(fs::read_dir(place.folder()).unwrap().count(), 0);
+    }
+
+    /// Nobody listens there, but the folder is one in which each may remove what is their own alone.
+    #[ignore = "needs root"]
+    #[tokio::test]
+    async fn what_another_users_server_left_is_told_and_stays() {
+        root_is_needed();
+        let place = Place::new();
+        place.make_folder(0o1777);
+        for mode in [0o666, 0o600] {
+            drop(std::os::unix::net::UnixListener::bind(place.socket()).unwrap());
+            set_mode(&place.socket(), mode);
+            let words = ["communica/desk.sock is another user's (", "remove the file"];
+            says(place.start("server", Some(OTHER), json!({"allow_users": [OTHER - 1]})).await, &words);
+            let left: Vec<_> =
+                fs::read_dir(place.folder()).unwrap().map(|file| file.unwrap().path()).collect();
+            assert_eq!(left, [place.socket()]);
+            // Root may.
+            let mut server = place.server(json!({"allow_users": [OTHER]})).await.unwrap();
+            server.kill().await.unwrap();
+            fs::remove_file(place.socket()).unwrap();
+        }
+    }
+
     /// Its owner could have any file of the server's user opened to others.
     #[ignore = "needs root"]
     #[tokio::test]
