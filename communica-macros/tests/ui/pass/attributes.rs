@@ -1,5 +1,6 @@
 //! Attributes go where they mean something, and to nothing else.
 #![deny(warnings)]
+#![allow(missing_docs)]
 #![warn(clippy::all, clippy::pedantic)]
 
 mod api {

@@ -1,5 +1,6 @@
 //! What `cfg` takes away is taken away everywhere.
 #![deny(warnings)]
+#![allow(missing_docs, clippy::non_minimal_cfg)]
 
 #[communica::service]
 pub trait Desk {

@@ -1,5 +1,6 @@
 //! An error may have type parameters.
 #![deny(warnings)]
+#![allow(missing_docs)]
 
 #[derive(Debug, PartialEq, communica::ServiceError)]
 pub enum Problem<T: Clone, const N: usize>

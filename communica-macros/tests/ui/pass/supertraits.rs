@@ -1,5 +1,6 @@
 //! A service may ask for more of what implements it, and still be shared.
 #![deny(warnings)]
+#![allow(missing_docs)]
 
 use std::fmt::Debug;
 use std::sync::Arc;
