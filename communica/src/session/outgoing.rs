@@ -111,6 +111,11 @@ impl<W: Clone> Session<W> {
         Abandoned { unsent, wake: self.call_driver() }
     }
 
+    /// Somebody waits for an answer.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.calls.waiting() > 0
+    }
+
     /// Calls that wait for their answer.
     pub(crate) fn waiting_calls(&self) -> Vec<Waiting> {
         let unsent = self.outbox.never_sent();

@@ -79,7 +79,7 @@ async fn small_and_large_ones_come_in_order() {
 }
 
 /// The broker has forgotten them; who asked has not.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_a_killed_server_did_not_answer_is_asked_of_the_next_and_nothing_else() {
     within(60, async {
         let connector = fresh("handed").await;
@@ -108,7 +108,7 @@ async fn what_a_killed_server_did_not_answer_is_asked_of_the_next_and_nothing_el
 }
 
 /// What a server asked of a client, too.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_a_killed_client_did_not_answer_is_asked_of_the_next() {
     within(60, async {
         let (connector, gate) = (fresh("asked").await, Gate::shut());
@@ -130,7 +130,7 @@ async fn what_a_killed_client_did_not_answer_is_asked_of_the_next() {
 }
 
 /// Its answers wait when its client comes to the next one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_a_server_answered_before_it_died_is_not_asked_again() {
     within(60, async {
         let connector = fresh("answered").await;
@@ -156,7 +156,7 @@ async fn what_a_server_answered_before_it_died_is_not_asked_again() {
 }
 
 /// All of them end, and none is left for the next server.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn requests_of_a_bundle_have_their_time_limit_at_the_broker() {
     within(60, async {
         let (connector, gate) = (fresh("times").await.check_period(Duration::from_secs(60)), Gate::shut());
