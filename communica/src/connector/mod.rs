@@ -220,15 +220,16 @@ pub enum Delivery {
     Stored {
         /// The store has nothing of what was confirmed on earlier links: calls without an answer are repeated.
         fresh: bool,
-        /// The store forgets a request as soon as the peer has it. When another process takes the peer's place, the requests
-        /// without an answer are repeated to that one.
-        hands_over: bool,
+        /// The store forgets a request of no more than so many bytes, with its metadata, as soon as the peer has it; 0 where it
+        /// forgets none. Those without an answer are repeated on the next link: perhaps it leads to another process.
+        hands_over: usize,
     },
 }
 
 /// The incoming half of a link.
 pub trait LinkRx: Send {
-    /// Appends the messages that have come, at least one, or says that the peer goes away. Cancel safe.
+    /// Appends the messages that have come, at least one, or says that the peer goes away. Cancel safe. Whoever asks has to
+    /// handle what it was given: nothing brings it again, but for what has a receipt that was not settled.
     ///
     /// # Errors
     /// The link is broken, or the peer sent something that is not the wire. The link cannot be used any more.

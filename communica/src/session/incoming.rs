@@ -28,7 +28,9 @@ impl<W: Clone> Session<W> {
             receipt.into_iter().for_each(Receipt::settle);
         } else if let Some(receipt) = receipt {
             if self.draining && !self.arrivals.knows(&receipt) {
-                return Event::Dropped("this side is stopping; the store keeps the message for another");
+                return Event::Dropped(
+                    "this side is stopping; the store or its sender keeps the message for another",
+                );
             }
             let Some(arrival) = self.arrivals.arrive(receipt) else {
                 return Event::Dropped("it is a copy of a message that came before");

@@ -77,9 +77,13 @@ impl Kept {
         lost.filter(|message| message.seq.is_some_and(|seq| !over.contains(&seq))).collect()
     }
 
-    /// Requests that the store had and lost, by rising number.
-    pub(super) fn take_unanswered(&mut self) -> Vec<Part> {
-        std::mem::take(&mut self.unanswered).into_values().collect()
+    /// Requests of no more than so many bytes that the store had, by rising number.
+    pub(super) fn take_unanswered(&mut self, bytes: usize) -> Vec<Part> {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        let (taken, kept) = unanswered.into_iter().partition(|(_, message)| message.bytes() <= bytes);
+        self.unanswered = kept;
+        let taken: BTreeMap<_, _> = taken;
+        taken.into_values().collect()
     }
 
     pub(super) fn amount(&self) -> Amount {

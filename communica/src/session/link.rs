@@ -53,10 +53,8 @@ impl<W: Clone> Session<W> {
         self.linked = true;
         self.brought = false;
         self.stored = matches!(delivery, Delivery::Stored { .. });
-        let handed_over = std::mem::replace(
-            &mut self.hands_over,
-            matches!(delivery, Delivery::Stored { hands_over: true, .. }),
-        );
+        let hands_over = if let Delivery::Stored { hands_over, .. } = delivery { hands_over } else { 0 };
+        let handed_over = std::mem::replace(&mut self.hands_over, hands_over);
         let is_same =
             about.as_ref().is_some_and(|about| self.other.instance() == Some(about.instance.as_str()));
         let is_another = self.other.instance().is_some() && !is_same;
@@ -73,9 +71,8 @@ impl<W: Clone> Session<W> {
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());
         if self.stored {
-            if is_another && handed_over {
-                self.outbox.repeat_unanswered();
-            }
+            // That it is the same peer says little: between the links another one may have had the queue.
+            self.outbox.repeat_unanswered(handed_over);
             return LinkUp { wake: self.drop_too_large(), is_another: false };
         }
         let resumed = self.resumes && is_same && came.is_some_and(|came| self.outbox.resume(came));

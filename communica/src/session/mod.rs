@@ -63,8 +63,8 @@ pub(crate) struct Session<W> {
     linked: bool,
     /// The link that is there, or was last, has a store.
     stored: bool,
-    /// That store forgets requests that the peer has.
-    hands_over: bool,
+    /// That store forgets requests of no more than so many bytes when the peer has them.
+    hands_over: usize,
     /// What that link takes or took is repeated until the peer has it.
     resumes: bool,
     /// Its driver, once that has looked for the first time.
@@ -262,7 +262,7 @@ impl<W: Clone> Session<W> {
             newest_link: 0,
             linked: false,
             stored: false,
-            hands_over: false,
+            hands_over: 0,
             resumes: false,
             driver: None,
             driver_called: false,

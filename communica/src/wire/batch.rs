@@ -110,6 +110,11 @@ impl Part {
         self.frames.len() + self.payload.as_ref().map_or(0, Bytes::len)
     }
 
+    /// Bytes of the metadata and the payload of one message.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len().saturating_sub(FRAME_HEAD)
+    }
+
     /// The same without its first so many messages.
     pub(crate) fn without_first(mut self, messages: u64) -> Self {
         for _ in 0..messages {

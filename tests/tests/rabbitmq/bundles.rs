@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use communica::{FaultConnector, Faults, RouteClient};
+use communica::{Backoff, FaultConnector, Faults, RouteClient, RouteTable};
 use serde_json::json;
 
+use crate::over_rabbitmq::cable::Cable;
 use crate::over_rabbitmq::desk::Builder;
 use crate::over_rabbitmq::support::{
-    BUNDLE, Calls, Gate, Raw, Tap, body, connect, desk, eventually, fresh, queue, request_in, serve, shared,
-    typed, unsettled, within,
+    BUNDLE, Calls, Gate, Raw, Tap, address, body, connect, desk, eventually, fresh, queue, quick, request_in,
+    serve, shared, typed, unsettled, within,
 };
 
 /// Messages as a bundle has them, with stamps that begin with this.
@@ -58,22 +59,34 @@ async fn many_small_ones_are_few_for_the_broker() {
 }
 
 #[tokio::test]
-async fn small_and_large_ones_come_in_order() {
+async fn small_and_large_ones_and_throws_come_in_order() {
     within(60, async {
         let connector = fresh("mixed").await;
         let (noted, mut notes) = tokio::sync::mpsc::unbounded_channel();
-        let routes = communica::RouteTable::new().route("note", move |(number, rest): (i64, String)| {
+        let routes = RouteTable::new().route("note", move |(number, rest): (i64, String)| {
             noted.send((number, rest.len())).unwrap_or_default();
         });
         let _server = serve(&connector, routes).await;
         let client = connect(&connector, "w1").await;
-        let size = |number: i64| [3, 10, 100_000, 5_000, 16_300, 20_000][number as usize % 6];
-        for number in 0..300 {
-            client.throw("note", &(number, "x".repeat(size(number)))).await.unwrap();
+        let tap = Tap::on(&queue(&connector, "toServer.w1")).await;
+        let size = |number: i64| [3, 10, 100, 100_000, 5_000, 16_300, 17, 20_000][number as usize % 8];
+        let mut calls = Vec::new();
+        for number in 0..400 {
+            let (client, data) = (client.clone(), (number, "x".repeat(size(number))));
+            calls.push(tokio::spawn(async move {
+                match number % 50 {
+                    7 => client.throw("note", &data).await.unwrap(),
+                    _ => client.request::<_, ()>("note", &data).await.unwrap(),
+                }
+            }));
         }
-        for number in 0..300 {
+        for number in 0..400 {
             assert_eq!(notes.recv().await, Some((number, size(number))));
         }
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert!(tap.types().await.iter().any(|kind| kind == BUNDLE));
     })
     .await;
 }
@@ -125,6 +138,54 @@ async fn what_a_killed_client_did_not_answer_is_asked_of_the_next() {
         let mut handled = second.take("note", 50).await;
         handled.sort_unstable();
         assert_eq!(handled, (0..50).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// It stops what it was asked, for another server has the client, which dies before that is of any use.
+#[tokio::test]
+async fn a_server_is_asked_again_though_it_is_the_same() {
+    within(60, async {
+        let (connector, gate) = (fresh("moved").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let server = serve(&connector, routes).await;
+        let cable = Cable::to(shared().await).await;
+        let client = connect(&quick(cable.url(), address(&connector)), "w1").await;
+        let held = Calls::start(&client, "hold", 0..50);
+        notes.take(50).await;
+        cable.cut();
+        eventually("the client notices", async || !client.is_connected()).await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let mine = json!({"server": "another", "client": "w1", "connect_id": [1, 2, 3]});
+        let news = queue(&connector, "servers");
+        raw.announce(&news, typed("communica_mine"), mine.to_string().as_bytes()).await;
+        eventually("the server notices", async || server.peers().is_empty()).await;
+        cable.mend();
+        let mut again = notes.take(50).await;
+        again.sort_unstable();
+        assert_eq!(again, (0..50).collect::<Vec<_>>());
+        gate.open();
+        held.are_answered().await;
+    })
+    .await;
+}
+
+/// What is on its way to a client whose link is cut on purpose is not lost with it.
+#[tokio::test]
+async fn answers_in_bundles_outlive_cuts_at_any_place() {
+    within(90, async {
+        let (connector, gate) = (fresh("cuts").await, Gate::shut());
+        let _server = serve(&connector, desk(&gate).0).await;
+        let faults =
+            Faults::seeded(5).cut_after(200..=9_000).delay(Duration::ZERO..=Duration::from_millis(5));
+        let road = FaultConnector::new(connector.clone().client_id("w1"), faults);
+        let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
+        let client = RouteClient::builder(road.clone()).backoff(backoff).connect().await.unwrap();
+        let mut number = 0;
+        while road.cuts() < 10 {
+            Calls::start(&client, "times_ten", number..number + 200).are_answered().await;
+            number += 200;
+        }
     })
     .await;
 }

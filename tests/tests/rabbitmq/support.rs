@@ -381,6 +381,14 @@ impl Raw {
         confirm.expect("it can be published").await.expect("it is confirmed");
     }
 
+    /// Publishes to all queues that are bound to this name.
+    pub(crate) async fn announce(&self, name: &str, properties: BasicProperties, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let (exchange, name) = ("communica".into(), name.into());
+        let confirm = self.channel.basic_publish(exchange, name, options, body, properties).await;
+        confirm.expect("it can be published").await.expect("it is confirmed");
+    }
+
     /// Publishes to a queue; `wait_for_confirms` of the channel waits for all of them.
     pub(crate) async fn publish_unconfirmed(&self, queue: &str, properties: BasicProperties, body: &[u8]) {
         let options = BasicPublishOptions::default();

@@ -51,7 +51,8 @@ pub(super) fn wrap(link: Link, plan: Plan, bench: Arc<Bench>) -> (Link, Arc<Cabl
     };
     let cable = Arc::new(Cable { bench, state: Mutex::new(state) });
     let tx = FaultTx { cable: cable.clone(), in_chunks, delivery, wait: Wait::default(), between: true };
-    let rx = FaultRx { cable: cable.clone(), wait: Wait::default(), held: Vec::new(), outcome: None };
+    let stored = matches!(delivery, Delivery::Stored { .. });
+    let rx = FaultRx { cable: cable.clone(), stored, wait: Wait::default(), held: Vec::new(), outcome: None };
     (Link { tx: Box::new(tx), rx: Box::new(rx), hello, peer }, cable)
 }
 
@@ -237,6 +238,8 @@ impl Drop for FaultTx {
 
 struct FaultRx {
     cable: Arc<Cable>,
+    /// What the link gave out, its store may not bring again: none of it must be lost here.
+    stored: bool,
     wait: Wait,
     /// What came, while it is held back.
     held: Vec<Message>,
@@ -253,6 +256,9 @@ impl LinkRx for FaultRx {
         let cable = self.cable.clone();
         let mut state = lock(&cable.state);
         state.receiver = Some(cx.waker().clone());
+        if self.stored {
+            return self.poll_stored(cx, into, &mut state);
+        }
         if self.outcome.is_none() {
             let Some(rx) = &mut state.rx else { return Poll::Ready(Err(state.broken().into())) };
             let outcome = ready!(rx.poll_recv(cx, &mut self.held));
@@ -277,6 +283,27 @@ impl LinkRx for FaultRx {
 
     fn activity(&self) -> u64 {
         lock(&self.cable.state).rx.as_ref().map_or(0, |rx| rx.activity())
+    }
+}
+
+impl FaultRx {
+    /// Waits before it takes anything, and cuts behind what it took.
+    fn poll_stored(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<Message>,
+        state: &mut State,
+    ) -> Poll<Result<Received, LinkError>> {
+        let Some(rx) = state.rx.as_mut().filter(|_| !state.is_cut) else {
+            return Poll::Ready(Err(state.broken().into()));
+        };
+        ready!(self.wait.poll(cx, state.stalled_until));
+        let before = into.len();
+        let outcome = ready!(rx.poll_recv(cx, into));
+        // The next look tells of a cut.
+        let _ = into[before..].iter().try_for_each(|message| self.cable.spend(state, len(message)));
+        state.plan.delay().into_iter().for_each(|time| self.wait.start(time));
+        Poll::Ready(outcome)
     }
 }
 

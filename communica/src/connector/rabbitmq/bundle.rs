@@ -7,8 +7,10 @@ use crate::wire::hello::{self, Feature, ServerHello};
 
 /// Messages in a bundle.
 const MESSAGES: u64 = 64;
-/// Bytes of a bundle. A message that leaves no room for a second one goes alone.
+/// Bytes of a bundle.
 const BYTES: usize = 32 * 1024;
+/// Bytes of a message of one: a larger one would leave no room for a second.
+pub(super) const LARGEST: usize = BYTES / 2;
 
 /// One message of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Bundle {
 
     /// A message of that size would be published with others.
     pub(super) fn is_for(body: usize) -> bool {
-        body <= BYTES / 2
+        body <= LARGEST
     }
 
     /// A message of that size and that time limit can be added.
@@ -191,11 +193,11 @@ mod tests {
 
     #[test]
     fn large_ones_go_alone_and_small_ones_with_their_like() {
-        assert!(Bundle::is_for(BYTES / 2) && !Bundle::is_for(BYTES / 2 + 1));
+        assert!(Bundle::is_for(LARGEST) && !Bundle::is_for(LARGEST + 1));
         let mut bundle = Bundle::default();
-        assert!(bundle.has_room_for(BYTES / 2, Some(7)));
-        bundle.push(&stamp(0), [&[1; BYTES / 2], b"", b""], Some(7));
-        assert!(bundle.has_room_for(10, Some(7)) && !bundle.has_room_for(BYTES / 2 + 1, Some(7)));
+        assert!(bundle.has_room_for(LARGEST, Some(7)));
+        bundle.push(&stamp(0), [&[1; LARGEST], b"", b""], Some(7));
+        assert!(bundle.has_room_for(10, Some(7)) && !bundle.has_room_for(LARGEST + 1, Some(7)));
         // What has no time limit must not be dropped with what has one.
         assert!(!bundle.has_room_for(10, None) && !bundle.has_room_for(10, Some(8)));
     }

@@ -61,11 +61,10 @@ pub(super) async fn connect(
         false => 0,
     };
     let consumer = shared.line.consume(&to_client, true).await?;
-    let fresh = connector.former.connected(&client);
     let destination = Destination {
         peer: to_server,
         own: Some(shaken.server_queue),
-        client: Some(client),
+        client: Some(client.clone()),
         work: connector.work_queue.then(|| connector.names.work()),
         reply_to: None,
         bundles: bundle::are_taken(&shaken.hello),
@@ -83,6 +82,8 @@ pub(super) async fn connect(
         true => Check::Always(connector.pace.check),
         false => Check::Silent(connector.pace.check),
     };
+    // Nothing is waited for any more: there is a link.
+    let fresh = connector.former.connected(&client);
     let tx = RmqTx::new(shared, destination, fresh, Signs::new(None, check));
     Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: shaken.hello, peer: address.into() })
 }

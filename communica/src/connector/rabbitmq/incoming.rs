@@ -288,7 +288,7 @@ impl Incoming for RmqIncoming {
     }
 
     fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false, hands_over: false }
+        connector::Delivery::Stored { fresh: false, hands_over: 0 }
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

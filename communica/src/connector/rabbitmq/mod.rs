@@ -66,8 +66,8 @@ const TYPE: &str = "RABBITMQ";
 /// |---|---|
 /// | a request, a throw, an answer | persistent, confirmed by the broker, repeated on the next connection when it was not |
 /// | acknowledged | a throw when its handler has finished; a request when the broker has the answer; an answer when it came |
-/// | its handler's process dies | the broker gives the message to the next one: a handler runs at least once |
-/// | small requests, or answers, that are sent together | are one of the broker's, between two of ours ([`Feature::Bundle`](crate::Feature::Bundle)). It is acknowledged when it came: should another process take the peer's place, whoever asked asks that one for what has no answer |
+/// | its handler's process dies | the broker, or whoever asked, gives the message to the next one: a handler runs at least once |
+/// | small requests, or answers, that are sent together | are one of the broker's, between two of ours ([`Feature::Bundle`](crate::Feature::Bundle)). It is acknowledged when it came, and whoever asked repeats what has no answer on the next link, behind what it said since: only if both processes end is it gone |
 /// | the broker brings a message again | recognised by its id, and not handled again, while the same process lives ([`Limits::remembered`]) |
 /// | a client comes back to its server | what waits is handled in the order of sending, and nothing of it twice |
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
@@ -178,7 +178,7 @@ impl RmqConnector {
         Self { ca: Some(pem.into()), ..self }
     }
 
-    /// Messages that the broker delivers ahead of what is handled; 1,024 by default. Those that were sent together count as one. More come when all of these wait
+    /// Messages that the broker delivers ahead of what is handled; 1,024 by default. Those that were sent together count as one, and until they came. More come when all of these wait
     /// for something and the [`Limits`] allow it.
     #[must_use]
     pub fn prefetch(self, messages: u16) -> Self {

@@ -15,7 +15,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::time::{Instant, Sleep};
 
 use super::broker::{broken, is_not_found};
-use super::bundle::{Bundle, Posted};
+use super::bundle::{self, Bundle, Posted};
 use super::line::{Post, Posting};
 use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
@@ -387,8 +387,8 @@ impl LinkTx for RmqTx {
 
     fn delivery(&self) -> Delivery {
         // What the servers have in common, or may answer through others, is the broker's until it was answered.
-        let hands_over = self.to.bundles && self.to.work.is_none() && self.to.reply_to.is_none();
-        Delivery::Stored { fresh: self.fresh, hands_over }
+        let bundles = self.to.bundles && self.to.work.is_none() && self.to.reply_to.is_none();
+        Delivery::Stored { fresh: self.fresh, hands_over: if bundles { bundle::LARGEST } else { 0 } }
     }
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {

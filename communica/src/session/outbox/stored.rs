@@ -15,13 +15,13 @@ impl Outbox {
         if matches!(delivery, Delivery::Stored { fresh: true, .. }) {
             // Whatever the store had of these messages, what is sent now is no copy of it: the answer may be lost, too.
             self.origin.round += 1;
-            self.repeat_unanswered();
+            self.repeat_unanswered(usize::MAX);
         }
     }
 
-    /// What the store had of these requests is gone, or the peer had it and is gone.
-    pub(in crate::session) fn repeat_unanswered(&mut self) {
-        let lost = self.kept.take_unanswered();
+    /// The store may have lost or forgotten requests of no more than so many bytes.
+    pub(in crate::session) fn repeat_unanswered(&mut self, bytes: usize) {
+        let lost = self.kept.take_unanswered(bytes);
         self.put_back_stored(lost);
     }
 

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::wire::hello::About;
 use crate::wire::{Kind, Receipt};
 
-const STORE: Delivery = Delivery::Stored { fresh: false, hands_over: false };
-const EMPTY_STORE: Delivery = Delivery::Stored { fresh: true, hands_over: false };
-const SHORT_MEMORY: Delivery = Delivery::Stored { fresh: false, hands_over: true };
+const STORE: Delivery = Delivery::Stored { fresh: false, hands_over: 0 };
+const EMPTY_STORE: Delivery = Delivery::Stored { fresh: true, hands_over: 0 };
+const SHORT_MEMORY: Delivery = Delivery::Stored { fresh: false, hands_over: 300 };
 
 /// Messages with their stamps, as a store takes them.
 fn publish(session: &mut Pair) -> Vec<(Message, String)> {
@@ -134,38 +133,29 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     assert_eq!(c.0.metadata.id(), first[2].0.metadata.id());
 }
 
-/// What a peer with this session says of itself.
-fn about(instance: &str) -> Option<About> {
-    let mut about = session(instance, &Limits::new()).about(None);
-    about.instance = instance.to_owned();
-    Some(about)
-}
-
 #[test]
-fn requests_are_repeated_under_their_stamps_when_another_takes_the_place_of_who_had_them() {
-    let mut client = session("c", &Limits::new());
-    client.link_up(SHORT_MEMORY, about("first"));
-    let calls = ["a", "b", "c"].map(|text| request(&mut client, text));
+fn small_requests_are_repeated_under_their_stamps_when_the_store_may_have_forgotten_them() {
+    let mut client = linked("c");
+    client.link_up(SHORT_MEMORY, None);
+    let large = "x".repeat(300);
+    let calls = ["a", "b", &large, "c"].map(|text| request(&mut client, text));
     let _ = client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
     let first = publish(&mut client);
-    client.confirmed(4);
-    lose_link(&mut client);
-    client.link_up(SHORT_MEMORY, about("first"));
-    assert!(publish(&mut client).is_empty(), "it is there again, and has them");
+    client.confirmed(5);
     client.abandon(calls[1]);
     // The word that nobody waits.
-    publish(&mut client);
-    client.confirmed(1);
+    let words = publish(&mut client).len() as u64;
+    client.confirmed(5 + words);
     lose_link(&mut client);
-    client.link_up(STORE, about("second"));
+    client.link_up(STORE, None);
     let again = publish(&mut client);
     let [a, c] = &again[..] else { panic!("{again:?}") };
     assert_eq!((&a.0.payload[..], &a.1), (&b"a"[..], &first[0].1));
-    assert_eq!((&c.0.payload[..], &c.1), (&b"c"[..], &first[2].1));
+    assert_eq!((&c.0.payload[..], &c.1), (&b"c"[..], &first[3].1));
     client.confirmed(2);
     lose_link(&mut client);
     // That store kept them.
-    client.link_up(SHORT_MEMORY, about("third"));
+    client.link_up(SHORT_MEMORY, None);
     assert!(publish(&mut client).is_empty());
 }
 
