@@ -30,7 +30,7 @@ use crate::wire::{Kind, Message, Metadata, Receipt};
 /// Bytes of a message's metadata, as on every road.
 const METADATA_SIZE: usize = 64 * 1024;
 /// What waits in a queue is brought in this time, when nothing else is to be done.
-const BRINGING: Duration = Duration::from_secs(1);
+const BRINGING: Duration = Duration::from_millis(500);
 /// Messages handed out together, and as many as are in a bundle: whoever takes them looks at its bounds in between.
 const TAKEN_TOGETHER: usize = 1024;
 /// A queue is consumed in so many windows at most, see [`Windows`].

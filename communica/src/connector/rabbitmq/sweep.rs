@@ -19,6 +19,9 @@ const BYTES: usize = 64 << 20;
 /// … for no longer than this: somebody waits for the end of a handshake. Such a peer drops what is left, and connects again.
 const TIME: Duration = Duration::from_secs(2);
 
+/// The next one comes within this time.
+const BRINGING: Duration = Duration::from_millis(300);
+
 /// While nobody else reads the queue.
 pub(super) async fn sweep(broker: &Broker, exchange: &str, queue: &ShortString) -> io::Result<()> {
     let line = Line::open(broker, exchange).await?;
@@ -41,7 +44,9 @@ async fn take_bundles(line: &Line, queue: &ShortString) -> io::Result<()> {
     let mut consumer = line.consume(queue, true).await?;
     let mut bytes = 0;
     for _ in 0..waiting.min(MESSAGES.into()) {
-        let delivery = next(&mut consumer).await?;
+        // Of those whose time limit passed fewer come than were counted.
+        let Ok(delivery) = tokio::time::timeout(BRINGING, next(&mut consumer)).await else { break };
+        let delivery = delivery?;
         bytes += delivery.data.len();
         if is(&delivery, BUNDLE) {
             let acked = line.channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default());

@@ -1,9 +1,12 @@
 //! Links that end: one side closes, or the broker closes them all.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use communica_tests::broker::Broker;
-use communica_tests::{Entity, Format, Language, Role, Stage, in_time};
+use communica_tests::{Entity, Format, Language, Peer, Role, Stage, in_time};
 
 use super::{notices_soon, usual, works};
 
@@ -59,8 +62,7 @@ async fn the_broker_closes_a_clients(server: Language, client: Language) {
         let both = broker.ctl(&["list_connections", "pid"]);
         let clients = both.lines().filter(|pid| !servers_own.contains(pid)).collect::<Vec<_>>();
         assert_eq!(clients.len(), 1, "{both}");
-        broker.ctl(&["close_connection", clients[0], "a test"]);
-        notices_soon(&client).await;
+        notices_that(&client, || broker.ctl(&["close_connection", clients[0], "a test"])).await;
     }
     works(&client).await;
     works(&server).await;
@@ -74,8 +76,19 @@ async fn the_broker_closes_all(server: Language, client: Language) {
     let client = stage.start(client, Role::Client).await;
     works(&client).await;
     works(&server).await;
-    broker.ctl(&["close_all_connections", "a test"]);
-    notices_soon(&client).await;
+    notices_that(&client, || broker.ctl(&["close_all_connections", "a test"])).await;
     works(&client).await;
     works(&server).await;
+}
+
+/// It is asked before this is done: it may have connected again when that returns.
+async fn notices_that(peer: &Peer, done: impl FnOnce() -> String) {
+    let mut noticing = pin!(notices_soon(peer));
+    poll_fn(|cx| {
+        assert!(noticing.as_mut().poll(cx).is_pending(), "it is connected");
+        Poll::Ready(())
+    })
+    .await;
+    done();
+    noticing.await;
 }
