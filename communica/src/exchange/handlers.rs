@@ -42,10 +42,13 @@ impl Exchange {
         let (mut mine, mut answered) = (false, false);
         let mut answers = Vec::new();
         loop {
-            let given_up = self.session().start_jobs(&mut mine, batch);
-            if given_up {
+            let never = self.session().start_jobs(&mut mine, batch);
+            if never.any_given_up {
                 // It may have been the last that somebody waits for.
                 self.changed.notify_waiters();
+            }
+            for why in never.refused {
+                tracing::debug!(client_id = self.client_id(), why, "dropped a message");
             }
             if batch.is_empty() {
                 return answered;

@@ -1,7 +1,7 @@
 //! What the peer says: messages in, events and the handlers that may start out.
 
 use super::calls::CallEnd;
-use super::{Event, Intake, Session};
+use super::{Event, Intake, NeverStart, Session};
 use crate::error::{Fault, FaultKind};
 use crate::wire::{Chunks, Kind, Message, Metadata, Receipt};
 
@@ -145,13 +145,13 @@ impl<W: Clone> Session<W> {
     }
 
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
-    /// and asks again; meanwhile others get none. What can never start is refused. Returns whether some were given up before.
-    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) -> bool {
-        let mut any_given_up = false;
+    /// and asks again; meanwhile others get none. What can never start is refused.
+    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) -> NeverStart {
+        let mut never = NeverStart::default();
         if self.outbox.answers_meet(self.limits.queued) {
             // The peer does not take its answers: no more of them before it does.
             self.jobs.start_none(mine);
-            return any_given_up;
+            return never;
         }
         loop {
             self.jobs.start(mine, self.calls.waiting(), into);
@@ -159,31 +159,35 @@ impl<W: Clone> Session<W> {
                 let given_up = message.metadata.kind() == Kind::Request
                     && self.jobs.was_cancelled(&message.metadata.id());
                 if given_up {
-                    any_given_up = true;
+                    never.any_given_up = true;
                     self.job_stopped(&message.metadata);
                 }
                 !given_up
             });
             if !into.is_empty() {
-                return any_given_up;
+                return never;
             }
             if !*mine {
-                self.refuse_held_up();
-                return any_given_up;
+                never.refused = self.refuse_held_up();
+                return never;
             }
         }
     }
 
-    /// Not more of them than there is room for answers: the next time is when these went out.
-    fn refuse_held_up(&mut self) {
-        let (room, unread) = (self.outbox.room_for_answers(self.limits.queued), self.reads_no_answers());
-        for message in self.jobs.take_held_up(self.calls.waiting(), unread, room) {
+    /// Not more of them than there is room for answers, by number or by bytes: the next time is when these went out.
+    fn refuse_held_up(&mut self) -> Vec<&'static str> {
+        let mut refused = Vec::new();
+        let mut held_up = self.jobs.take_held_up(self.calls.waiting(), self.reads_no_answers());
+        while !self.outbox.answers_meet(self.limits.queued) {
+            let Some(message) = self.jobs.next_held_up(&mut held_up) else { break };
             if self.jobs.was_cancelled(&message.metadata.id()) {
                 self.settle(&message.metadata);
-            } else {
-                self.refuse(&message.metadata, TOO_MANY_WAIT);
+            } else if let Event::Dropped(why) = self.refuse(&message.metadata, TOO_MANY_WAIT) {
+                refused.push(why);
             }
         }
+        self.jobs.keep(held_up);
+        refused
     }
 
     /// Nobody waits for the answer to this request of the peer.

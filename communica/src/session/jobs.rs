@@ -172,27 +172,32 @@ impl Jobs {
         if unread { 0 } else { self.not_awaited }
     }
 
-    /// Those requests, so many at `most`.
-    pub(super) fn take_held_up(&mut self, calling: usize, unread: bool, most: usize) -> Vec<Message> {
-        let mut taken = Vec::new();
+    /// All from the first of those requests on, for [`next_held_up`](Self::next_held_up) and then [`keep`](Self::keep).
+    pub(super) fn take_held_up(&mut self, calling: usize, unread: bool) -> VecDeque<Message> {
         if self.starting || !self.holds_up(calling, unread) {
-            return taken;
+            return VecDeque::new();
         }
-        for message in self.waiting.split_off(self.first_awaited(unread)) {
-            if is_request(&message) && taken.len() < most {
+        self.waiting.split_off(self.first_awaited(unread))
+    }
+
+    /// The first request among these; throws before it wait on.
+    pub(super) fn next_held_up(&mut self, held_up: &mut VecDeque<Message>) -> Option<Message> {
+        while let Some(message) = held_up.pop_front() {
+            if is_request(&message) {
+                // All before it are back in their places.
+                self.not_awaited -= usize::from(self.waiting.len() < self.not_awaited);
                 self.waiting_bytes -= size(&message);
-                taken.push(message);
-            } else {
-                self.waiting.push_back(message);
+                return Some(message);
             }
+            self.waiting.push_back(message);
+            self.not_awaited = self.not_awaited.max(self.waiting.len());
         }
-        if taken.len() < most {
-            self.not_awaited = self.waiting.len();
-        } else if unread {
-            // Some of those in front are gone.
-            self.not_awaited = 0;
-        }
-        taken
+        None
+    }
+
+    /// These wait on.
+    pub(super) fn keep(&mut self, mut held_up: VecDeque<Message>) {
+        self.waiting.append(&mut held_up);
     }
 
     fn all_may_wait(&self, calling: usize) -> bool {

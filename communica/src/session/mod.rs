@@ -216,6 +216,15 @@ pub(crate) enum Event<W> {
     Dropped(&'static str),
 }
 
+/// What became of messages that waited for a handler and get none.
+#[derive(Debug, Default)]
+pub(crate) struct NeverStart {
+    /// Some were given up before.
+    pub(crate) any_given_up: bool,
+    /// Why others were refused, each of them. For the log.
+    pub(crate) refused: Vec<&'static str>,
+}
+
 /// How a link should end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Goodbye {

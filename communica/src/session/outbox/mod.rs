@@ -272,16 +272,7 @@ impl Outbox {
 
     /// So many answers wait that handlers should not make more. The large one that is under way does not count.
     pub(super) fn answers_meet(&self, quota: Quota) -> bool {
-        self.waiting_answers().meets(quota)
-    }
-
-    /// Small answers that may come before they meet it, by number.
-    pub(super) fn room_for_answers(&self, quota: Quota) -> usize {
-        quota.messages.saturating_sub(self.waiting_answers().messages())
-    }
-
-    fn waiting_answers(&self) -> Amount {
-        self.answers.with(self.large.waiting_answers()).with(self.kept.amount())
+        self.answers.with(self.large.waiting_answers()).with(self.kept.amount()).meets(quota)
     }
 
     /// Nothing waits to be handed to a link.

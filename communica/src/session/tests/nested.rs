@@ -176,3 +176,58 @@ fn what_an_earlier_link_left_does_not_keep_answers_from_being_read_for_ever() {
     assert_eq!(server.intake(), Intake::Open, "the answer is not read");
     assert_eq!(carry(&mut server).len(), 1 + 8, "the call, and that the others are refused");
 }
+
+#[test]
+fn of_what_an_earlier_link_left_no_more_is_refused_once_answers_are_read() {
+    let limits = Limits::new().waiting(2, 2_000).queued(3, 1 << 20);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    let running = request(&mut client, &"x".repeat(40_000));
+    deliver(&mut client, &mut server);
+    let running = (running, start(&mut server).remove(0));
+    for number in 0..8 {
+        let _ = request(&mut client, &number.to_string());
+    }
+    deliver(&mut client, &mut server);
+    server.link_lost(Batch::default(), "cut", Lost::Cut);
+    server.link_up(Delivery::Direct, None);
+    let _ = request(&mut server, "back");
+    assert!(start(&mut server).is_empty());
+    assert_eq!(carry(&mut server).len(), 1 + 3, "the call, and as many refusals as there is room for");
+    // The others came before all calls, and only have to wait.
+    assert!(!server.may_start_jobs());
+    assert!(start(&mut server).is_empty());
+    assert!(carry(&mut server).is_empty(), "what came before all calls is refused");
+    server.jobs_done(1, running.1.metadata.size());
+    assert_eq!(texts(&start(&mut server)), ["3", "4", "5", "6", "7"]);
+}
+
+#[test]
+fn no_more_is_refused_at_once_than_there_is_room_for_by_bytes() {
+    let limits = tight().queued(1000, 4_000);
+    let (mut client, mut server) = (session("c", &Limits::new()), session("s", &limits));
+    let _ = request(&mut client, &"x".repeat(30_000));
+    deliver(&mut client, &mut server);
+    assert_eq!(start(&mut server).len(), 1);
+    let _ = request(&mut server, "back");
+    let _ = request(&mut client, "small");
+    deliver(&mut client, &mut server);
+    let small = start(&mut server).remove(0);
+    client.throw(What::default(), &mut payload(&"y".repeat(5_000))).unwrap();
+    // A refusal says again what the request said, beside its payload.
+    let route = "r".repeat(1_500);
+    for _ in 0..8 {
+        client.request(What { route: Some(&route), ..What::default() }, &mut payload("nested")).unwrap();
+        client.throw(What::default(), &mut payload("between")).unwrap();
+    }
+    deliver(&mut client, &mut server);
+    assert_eq!(carry(&mut server).len(), 1, "the call");
+    server.jobs_done(1, small.metadata.size());
+    for refused in [3, 3, 2] {
+        assert!(server.may_start_jobs(), "nobody would go on");
+        assert!(start(&mut server).is_empty());
+        assert_eq!(carry(&mut server).len(), refused);
+    }
+    assert!(!server.may_start_jobs());
+    server.jobs_done(1, 30_000);
+    assert_eq!(start(&mut server).len(), 1 + 8, "the throws");
+}
