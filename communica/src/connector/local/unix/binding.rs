@@ -11,17 +11,35 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
+/// Names that are tried, of a million: that so many are taken is no chance.
+const NAMES: usize = 16;
+
 /// Listens at `path` without ever pushing a live server aside.
 ///
 /// The socket is made under another name and linked to its place when it already listens: whoever finds it there
 /// can connect, and of servers that start at once all but one fail, whatever one that died has left (see `claim`).
 pub(super) async fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Inode)> {
-    let making = Beside(beside(path, &crate::random::hex(3)[..5]));
-    let listener = UnixListener::bind(&making.0).map_err(|error| no_place(path, &error))?;
+    let names = std::iter::repeat_with(|| crate::random::hex(3)[..5].to_owned());
+    let (listener, making) = listen_beside(path, names.take(NAMES))?;
     fs::set_permissions(&making.0, fs::Permissions::from_mode(mode))?;
     let inode = Inode::of(&making.0)?;
     claim::place(&making.0, path).await?;
     Ok((listener, inode))
+}
+
+/// Listens under the first of these names that nobody has. What has one may be what another server is about to link to its
+/// place, and is none of our business.
+fn listen_beside(path: &Path, names: impl IntoIterator<Item = String>) -> io::Result<(UnixListener, Beside)> {
+    for five in names {
+        let name = beside(path, &five);
+        match UnixListener::bind(&name) {
+            Ok(listener) => return Ok((listener, Beside(name))),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(no_place(path, &error)),
+        }
+    }
+    let what = format!("every name tried for a new socket in {} is taken", super::folder_of(path).display());
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
 }
 
 /// Another name of a socket of ours; gone when it is not needed, or when nobody waits for it any more.

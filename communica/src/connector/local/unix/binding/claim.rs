@@ -36,16 +36,19 @@ pub(super) async fn place(own: &Path, path: &Path) -> io::Result<()> {
 /// `false` if the path is just changing hands, and is to be looked at again.
 async fn attempt(own: &Path, path: &Path, depth: usize) -> io::Result<bool> {
     match fs::hard_link(own, path) {
+        Ok(()) => return Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => return other.map(|()| true),
+        Err(error) => return Err(not_linked(path, error)),
     }
     let Some(dead) = nobody_listens(path).await? else { return Ok(false) };
     let Some(claim) = claim(own, path, dead, depth).await? else { return Ok(false) };
     // What was there may have been replaced before it was ours to replace, even by a file that got the dead one's number.
-    if nobody_listens(path).await? != Some(dead) {
+    // To ask who listens takes time, in which somebody may remove the file and a server that claimed nothing take the path: it
+    // is looked at once more, with nothing between that and the renaming.
+    if nobody_listens(path).await? != Some(dead) || Inode::of_socket(path)? != Some(dead) {
         return Ok(false);
     }
-    fs::rename(&claim.0, path).map_err(|error| not_ours(path, &error))?;
+    fs::rename(&claim.0, path).map_err(|error| not_replaced(path, error))?;
     // That name may be somebody else's by now.
     mem::forget(claim);
     Ok(true)
@@ -82,7 +85,7 @@ pub(super) fn name(path: &Path, dead: Inode) -> PathBuf {
 async fn nobody_listens(path: &Path) -> io::Result<Option<Inode>> {
     let Some(found) = Inode::of_socket(path)? else { return Ok(None) };
     match UnixStream::connect(path).await {
-        // A full queue of connections is a server too.
+        // A full queue of connections is a server too; Linux says so, others refuse it as if nobody listened.
         Ok(_) => Err(in_use(path)),
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock => Err(in_use(path)),
@@ -98,6 +101,25 @@ async fn nobody_listens(path: &Path) -> io::Result<Option<Inode>> {
 fn in_use(path: &Path) -> io::Error {
     let what = format!("address in use: a server already listens at {}", path.display());
     io::Error::new(io::ErrorKind::AddrInUse, what)
+}
+
+/// What a filesystem without hard links says is not that.
+pub(super) fn not_linked(path: &Path, error: io::Error) -> io::Error {
+    // We may write to the folder: our socket was just made there.
+    if !matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) {
+        return error;
+    }
+    let what = format!(
+        "no socket can be put in its place in {} ({error}): most likely its filesystem has no hard links; set TMPDIR to a \
+         folder of your own on another one, on both sides",
+        super::super::folder_of(path).display()
+    );
+    io::Error::new(error.kind(), what)
+}
+
+/// A full disk and the like have nothing to do with whose it is.
+pub(super) fn not_replaced(path: &Path, error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::PermissionDenied { not_ours(path, &error) } else { error }
 }
 
 fn not_ours(path: &Path, error: &io::Error) -> io::Error {
