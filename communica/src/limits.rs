@@ -195,7 +195,8 @@ impl Limits {
     }
 
     /// How many of the messages that came from one peer by way of a broker are remembered after they were handled, so
-    /// that a copy which the broker brings again is not handled again. Links without a store do not use it.
+    /// that a copy which the broker brings again, or the peer sends again, is not handled again. It should be more than the peer may
+    /// have under way. Links without a store do not use it.
     #[must_use]
     pub fn remembered(self, messages: usize) -> Self {
         Self { remembered: messages, ..self }

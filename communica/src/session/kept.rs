@@ -59,6 +59,11 @@ impl Kept {
         }
     }
 
+    /// The store has the request with this number, which is not to be repeated. False if it is not known to have it.
+    pub(super) fn forget_unanswered(&mut self, seq: u64) -> bool {
+        self.unanswered.remove(&seq).is_some()
+    }
+
     /// The request with this number is not to be repeated.
     pub(super) fn over(&mut self, seq: u64) {
         if self.unanswered.remove(&seq).is_none()

@@ -9,7 +9,8 @@ use std::fmt;
 /// message again, here or to somebody else.
 pub struct Receipt {
     key: Option<String>,
-    settle: Box<dyn FnOnce() + Send>,
+    /// `None`: the store has forgotten the message.
+    settle: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Receipt {
@@ -17,7 +18,19 @@ impl Receipt {
     /// recognised; `None` where the store cannot tell. `settle`: called at most once, from any thread. It must be quick,
     /// must not block, and must not call back into this library.
     pub fn new(key: Option<String>, settle: impl FnOnce() + Send + 'static) -> Self {
-        Self { key, settle: Box::new(settle) }
+        Self { key, settle: Some(Box::new(settle)) }
+    }
+
+    /// Of a message that its store forgot when it was brought, or will not bring again: there is nothing to settle. Copies are
+    /// recognised all the same.
+    #[must_use]
+    pub fn forgotten(key: Option<String>) -> Self {
+        Self { key, settle: None }
+    }
+
+    /// The store waits for the message to be settled.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.settle.is_some()
     }
 
     pub(crate) fn key(&self) -> Option<&str> {
@@ -25,7 +38,9 @@ impl Receipt {
     }
 
     pub(crate) fn settle(self) {
-        (self.settle)();
+        if let Some(settle) = self.settle {
+            settle();
+        }
     }
 }
 

@@ -356,7 +356,8 @@ async fn a_work_queue_that_is_lost_is_read_again_and_nothing_else_is() {
         let before = readers(&knocks).await;
         raw.delete(&work).await;
         eventually("it is read again", async || !readers(&work).await.is_empty()).await;
-        assert_eq!(readers(&knocks).await, before);
+        // Another reader has another tag. What the broker lists while much changes may miss some.
+        eventually("who reads the knocks stayed", async || readers(&knocks).await == before).await;
         let client = connect(&connector, "w1").await;
         Calls::start(&client, "times_ten", 0..5).are_answered().await;
     })

@@ -287,7 +287,7 @@ impl LinkRx for FaultRx {
 }
 
 impl FaultRx {
-    /// Waits before it takes anything, and cuts behind what it took.
+    /// Waits before it takes anything, and cuts behind what it took: the delay of what came holds up what comes next.
     fn poll_stored(
         &mut self,
         cx: &mut Context<'_>,

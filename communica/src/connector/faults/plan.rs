@@ -51,7 +51,7 @@ impl Faults {
     /// what is under way is lost. Neither side is told why.
     ///
     /// The handshake does not count; see [`fail_connects`](Self::fail_connects). Links that carry whole messages are cut between
-    /// two. A message larger than all of the range does not get through in one go.
+    /// two. A message larger than all of the range does not get through in one go. What a broker had brought by then is not lost.
     #[must_use]
     pub fn cut_after(self, bytes: RangeInclusive<u64>) -> Self {
         Self { cut_after: Some(bytes), ..self }
@@ -69,7 +69,8 @@ impl Faults {
         Self { stall: Some((after_bytes, time)), ..self }
     }
 
-    /// What is sent waits for so long before it goes out, and what came before it is handed over.
+    /// What is sent waits for so long before it goes out, and what came before it is handed over; what came over a broker holds up what
+    /// comes next.
     #[must_use]
     pub fn delay(self, time: RangeInclusive<Duration>) -> Self {
         Self { delay: Some(time), ..self }

@@ -229,7 +229,7 @@ impl RmqRx {
         into.push(message.with_receipt(if self.settings.ack_on_arrival {
             // Copies are recognised all the same.
             acks.settle(tag);
-            Receipt::new(key, || {})
+            Receipt::forgotten(key)
         } else {
             let open = Open { acks, tag };
             Receipt::new(key, move || open.settle())
@@ -249,7 +249,7 @@ impl RmqRx {
         };
         for Entry { stamp, body } in entries {
             match split(body, self.settings.message_size) {
-                Ok(message) => into.push(message.with_receipt(Receipt::new(Some(stamp), || {}))),
+                Ok(message) => into.push(message.with_receipt(Receipt::forgotten(Some(stamp)))),
                 Err(unfit) => self.drop_unfit(&delivery, unfit),
             }
         }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::Outbox;
+use super::lost::with_answers;
 use crate::connector::Delivery;
 use crate::session::sent::Entry;
 use crate::wire::{Kind, Part};
@@ -41,7 +42,29 @@ impl Outbox {
         for seq in lost.iter().filter(asks).filter_map(|part| part.seq) {
             self.repeated.entry(seq).or_default();
         }
-        self.put_back(lost.into_iter().map(Entry::Part));
+        let before = lost.last().and_then(|last| self.take_before(last.seq?));
+        let mut all: Vec<Part> = before.into_iter().flatten().chain(lost).collect();
+        all.sort_by_key(|part| part.seq);
+        self.put_back(all.into_iter().map(Entry::Part));
+    }
+
+    /// Takes what is queued with a smaller number than this out: numbers in the queue rise.
+    fn take_before(&mut self, seq: u64) -> Option<Vec<Part>> {
+        self.seal();
+        let is_before = |part: &Part| part.seq.is_some_and(|first| first < seq);
+        if !self.parts.front().is_some_and(is_before) {
+            return None;
+        }
+        self.drop_withdrawn();
+        let mut taken = Vec::new();
+        while self.parts.front().is_some_and(is_before) {
+            taken.extend(self.parts.pop_front().into_iter().flat_map(Part::split).map(with_answers));
+        }
+        for part in &taken {
+            self.queued.take(part.len());
+            self.answers.take_many(part.answers.0, part.answers.1);
+        }
+        Some(taken)
     }
 
     /// Puts back what the store may not have. `refused`: it did not accept a message, which is most likely the first of

@@ -21,6 +21,10 @@ impl Outbox {
             }
             return whole && !self.repeated.contains_key(&seq);
         }
+        if self.stored && self.kept.forget_unanswered(seq) {
+            // The store has it, whatever was put back behind it.
+            return false;
+        }
         let first = self.parts.iter().find_map(|part| part.seq);
         let first = first.or((!self.tail.is_empty()).then_some(self.tail_seq));
         if first.is_some_and(|first| seq >= first) {

@@ -159,6 +159,82 @@ fn small_requests_are_repeated_under_their_stamps_when_the_store_may_have_forgot
     assert!(publish(&mut client).is_empty());
 }
 
+/// Two small requests and a large one between them, on a link whose store may forget the small ones.
+fn with_a_large_one() -> (Pair, [CallId; 3], Vec<(Message, String)>) {
+    let mut client = linked("c");
+    client.link_up(SHORT_MEMORY, None);
+    let large = "x".repeat(300);
+    let calls = ["a", &large, "c"].map(|text| request(&mut client, text));
+    let first = publish(&mut client);
+    client.confirmed(3);
+    lose_link(&mut client);
+    (client, calls, first)
+}
+
+#[test]
+fn a_request_that_the_store_keeps_was_sent_though_others_are_queued_again() {
+    let (mut client, calls, _) = with_a_large_one();
+    client.link_up(SHORT_MEMORY, None);
+    assert_eq!(publish(&mut client).len(), 2);
+    lose_link(&mut client);
+    assert!(!client.abandon(calls[1]).unsent);
+}
+
+#[test]
+fn a_request_that_was_answered_is_never_repeated_though_others_were_queued_again() {
+    let (mut client, calls, first) = with_a_large_one();
+    client.link_up(SHORT_MEMORY, None);
+    let mut server = session("s", &Limits::new());
+    server.receive(first[1].0.clone());
+    answer_all(&mut server);
+    deliver(&mut server, &mut client);
+    assert!(matches!(client.poll_call(calls[1], || "a"), Some(CallEnd::Value(_))));
+    lose_link(&mut client);
+    client.link_up(EMPTY_STORE, None);
+    let again = publish(&mut client);
+    let [a, c] = &again[..] else { panic!("{again:?}") };
+    assert_eq!((&a.0.payload[..], &c.0.payload[..]), (&b"a"[..], &b"c"[..]));
+}
+
+#[test]
+fn what_the_store_lost_stands_between_what_was_queued_again() {
+    let (mut client, _, first) = with_a_large_one();
+    client.link_up(SHORT_MEMORY, None);
+    assert_eq!(publish(&mut client).len(), 2);
+    lose_link(&mut client);
+    client.link_up(EMPTY_STORE, None);
+    let again = publish(&mut client);
+    let ids = |all: &[(Message, String)]| -> Vec<String> {
+        all.iter().map(|(message, _)| message.metadata.id().into_owned()).collect()
+    };
+    assert_eq!(ids(&again), ids(&first));
+    client.confirmed(3);
+    lose_link(&mut client);
+    client.link_up(STORE, None);
+    assert!(publish(&mut client).is_empty());
+}
+
+/// However often its sender repeats it: nothing is waited for.
+#[test]
+fn copies_of_what_a_store_forgot_take_no_memory() {
+    let (mut client, mut server, settled) = (linked("c"), linked("s"), Settled::default());
+    request(&mut client, "asked");
+    let sent = publish(&mut client);
+    let (message, stamp) = &sent[0];
+    let forgotten = || message.clone().with_receipt(Receipt::forgotten(Some(stamp.clone())));
+    assert!(matches!(server.receive(forgotten()), Event::Queued));
+    for _ in 0..100 {
+        assert!(matches!(server.receive(forgotten()), Event::Dropped(_)));
+    }
+    // One that the store keeps waits for its end.
+    assert!(matches!(settled.deliver(message, stamp, &mut server), Event::Dropped(_)));
+    assert_eq!(server.arrivals.receipts(), 2);
+    answer_all(&mut server);
+    publish(&mut server);
+    server.confirmed(1);
+    assert_eq!((settled.take().len(), server.arrivals.receipts()), (1, 0));
+}
+
 fn answer_all(server: &mut Pair) {
     for message in start(server) {
         server.jobs_done(1, 0);

@@ -35,7 +35,11 @@ fn listen_beside(path: &Path, names: impl IntoIterator<Item = String>) -> io::Re
         match UnixListener::bind(&name) {
             Ok(listener) => return Ok((listener, Beside(name))),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(no_place(path, &error)),
+            Err(error) => {
+                // It may be there, and not be listened at.
+                let _ = fs::remove_file(&name);
+                return Err(no_place(path, &error));
+            }
         }
     }
     let what = format!("every name tried for a new socket in {} is taken", super::folder_of(path).display());
