@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::over_rabbitmq::cable::Cable;
 use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::raw::{BUNDLE, Raw, Tap, body, typed};
 use crate::over_rabbitmq::support::{
-    BUNDLE, Calls, Gate, Raw, Tap, address, body, connect, desk, eventually, fresh, queue, quick, request_in,
-    serve, shared, typed, unsettled, within,
+    Calls, Gate, address, connect, desk, eventually, fresh, queue, quick, request_in, serve, shared,
+    unsettled, within,
 };
 
 /// Messages as a bundle has them, with stamps that begin with this.

@@ -6,7 +6,8 @@ use communica::{Connector, Incoming, Limits, Link, LinkError, Listener, Message,
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::over_rabbitmq::support::{Raw, body, eventually, fresh, queue, shared, typed, unsettled, within};
+use crate::over_rabbitmq::raw::{Raw, body, typed};
+use crate::over_rabbitmq::support::{eventually, fresh, queue, shared, unsettled, within};
 
 /// A client that has knocked and said hello, and everything is ready for its link but that link.
 async fn comes(

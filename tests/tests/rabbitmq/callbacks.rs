@@ -9,9 +9,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::cable::Cable;
+use crate::over_rabbitmq::raw::{Raw, body, typed};
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, address, blocking, body, client, connect, desk, eventually, fresh, queue, quick,
-    request_in, serve, shared, typed, unsettled, within,
+    Calls, Gate, address, blocking, client, connect, desk, eventually, fresh, queue, quick, request_in,
+    serve, shared, unsettled, within,
 };
 
 /// Asks the client, and answers with what that says.

@@ -7,9 +7,10 @@ use communica_tests::broker::Broker;
 use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::raw::Raw;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, Traffic, blocking, client, connect, desk, eventually, fresh, queue, quick, rough,
-    serve, shared, within,
+    Calls, Gate, Traffic, blocking, client, connect, desk, eventually, fresh, queue, quick, rough, serve,
+    shared, within,
 };
 
 /// With calls and throws both ways, in the middle of which the broker closes all connections, twice.

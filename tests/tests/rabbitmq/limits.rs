@@ -9,9 +9,10 @@ use lapin::types::FieldTable;
 use tokio::time::Instant;
 
 use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::raw::Raw;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, Raw, blocking, client, connect, desk, eventually, fresh, queue, request_in, serve,
-    shared, within,
+    Calls, Gate, Notes, blocking, client, connect, desk, eventually, fresh, queue, request_in, serve, shared,
+    within,
 };
 
 /// `depth` times: a handler calls its caller back before it answers.

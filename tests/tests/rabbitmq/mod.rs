@@ -10,6 +10,7 @@ mod faults;
 mod limits;
 mod processes;
 mod python;
+mod raw;
 mod returns;
 mod servers;
 mod strangers;

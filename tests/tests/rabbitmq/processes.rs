@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::raw::Raw;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, connect, desk, eventually, fresh, queue, serve, shared, unsettled, within,
+    Calls, Gate, connect, desk, eventually, fresh, queue, serve, shared, unsettled, within,
 };
 
 /// Without the client's doing anything.

@@ -10,9 +10,9 @@ use communica::{
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::over_rabbitmq::raw::{Raw, body, typed};
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, Raw, body, client, desk, eventually, fresh, queue, serve, shared, typed, unsettled,
-    within,
+    Calls, Gate, Notes, client, desk, eventually, fresh, queue, serve, shared, unsettled, within,
 };
 
 const MESSAGES: i64 = 600;

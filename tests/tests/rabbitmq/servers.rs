@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::over_rabbitmq::cable::Cable;
 use crate::over_rabbitmq::desk::{Builder, Desk};
+use crate::over_rabbitmq::raw::Raw;
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, Raw, address, blocking, client, connect, desk, eventually, fresh, queue, quick,
-    serve, shared, within,
+    Calls, Gate, Notes, address, blocking, client, connect, desk, eventually, fresh, queue, quick, serve,
+    shared, within,
 };
 
 /// Measured: a process that is killed, until the last of its clients has its answers from another.

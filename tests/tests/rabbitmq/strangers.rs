@@ -6,8 +6,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::over_rabbitmq::desk::Builder;
+use crate::over_rabbitmq::raw::{Raw, body, typed};
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, body, connect, desk, eventually, fresh, queue, serve, shared, typed, unsettled, within,
+    Calls, Gate, connect, desk, eventually, fresh, queue, serve, shared, unsettled, within,
 };
 
 /// In every queue there is.

@@ -3,8 +3,9 @@
 use communica::{Connector, Limits, Link, RmqConnector};
 use serde_json::json;
 
+use crate::over_rabbitmq::raw::{Raw, body, typed};
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Raw, body, connect, desk, eventually, fresh, queue, serve, shared, typed, unsettled, within,
+    Calls, Gate, connect, desk, eventually, fresh, queue, serve, shared, unsettled, within,
 };
 
 /// A link of the client `w1` whose process has this id.

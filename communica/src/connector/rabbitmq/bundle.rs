@@ -113,8 +113,11 @@ pub(super) fn open(bundle: Vec<u8>) -> Result<Vec<Entry>, &'static str> {
         if entries.len() as u64 == MESSAGES {
             return Err("it holds more messages than a bundle may");
         }
-        let stamp = piece(&mut rest, 1)?;
-        let stamp = std::str::from_utf8(&stamp).map_err(|_| "a message in it has no stamp")?.to_owned();
+        let stamp = String::from_utf8(piece(&mut rest, 1)?.into()).unwrap_or_default();
+        if stamp.is_empty() {
+            // All of those would be copies of one.
+            return Err("a message in it has no stamp");
+        }
         let body = piece(&mut rest, 4)?;
         entries.push(Entry { stamp, body });
     }
@@ -175,6 +178,14 @@ mod tests {
         for end in 1..whole.len() {
             let opened = open(whole[..end].to_vec());
             assert_eq!(opened.is_ok(), end == first, "{end}: {opened:?}");
+        }
+    }
+
+    #[test]
+    fn each_message_has_a_stamp_of_its_own() {
+        for stamp in [&b""[..], b"\xff"] {
+            let entry = [&[stamp.len() as u8][..], stamp, &[0, 0, 0, 1, 0]].concat();
+            assert_eq!(open(entry), Err("a message in it has no stamp"));
         }
     }
 

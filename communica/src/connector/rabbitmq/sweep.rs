@@ -1,7 +1,6 @@
 //! Bundles that wait for a peer that knows none are taken away. Whoever asked what is in them repeats it, and nobody else can
 //! read the answers.
 
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -18,21 +17,16 @@ const MESSAGES: u16 = 4096;
 const BYTES: usize = 64 << 20;
 /// … for no longer than this: somebody waits for the end of a handshake. Such a peer drops what is left, and connects again.
 const TIME: Duration = Duration::from_secs(2);
-
 /// The next one comes within this time.
 const BRINGING: Duration = Duration::from_millis(300);
 
 /// While nobody else reads the queue.
 pub(super) async fn sweep(broker: &Broker, exchange: &str, queue: &ShortString) -> io::Result<()> {
     let line = Line::open(broker, exchange).await?;
-    let swept = in_time(take_bundles(&line, queue)).await;
+    let swept = tokio::time::timeout(TIME, take_bundles(&line, queue)).await;
     // What is no bundle is back in its place then.
     line.close().await;
-    swept
-}
-
-async fn in_time(sweeping: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    tokio::time::timeout(TIME, sweeping).await.unwrap_or(Ok(()))
+    swept.unwrap_or(Ok(()))
 }
 
 async fn take_bundles(line: &Line, queue: &ShortString) -> io::Result<()> {
