@@ -1,5 +1,6 @@
 //! Reads and writes one link, side by side in one task, until it ends.
 
+mod busy_poll;
 mod end;
 mod goodbye;
 mod leftovers;
@@ -21,6 +22,7 @@ use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
 use crate::wire::{Feature, Message};
+use busy_poll::BusyPoll;
 pub(crate) use end::LinkEnd;
 use pulse::Pulse;
 
@@ -47,6 +49,9 @@ pub(crate) async fn drive(
     exchange.attach(tx, peer, about);
     let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
+    // A broker takes longer than any moment.
+    let watched = !stored && BusyPoll::is_of_use();
+    let moment = if watched { exchange.limits.busy_poll_time } else { Duration::ZERO };
     let mut driver = Driver {
         exchange,
         rx,
@@ -64,6 +69,8 @@ pub(crate) async fn drive(
         peer_asks: false,
         stuck: None,
         pulse,
+        came: false,
+        busy_poll: BusyPoll::new(Arc::as_ptr(exchange) as usize, moment),
     };
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
@@ -139,6 +146,9 @@ struct Driver<'a> {
     stuck: Option<(usize, u64)>,
     /// When the peer beats too.
     pulse: Option<Pulse>,
+    /// Messages came in this turn.
+    came: bool,
+    busy_poll: BusyPoll,
 }
 
 impl Driver<'_> {
@@ -149,6 +159,10 @@ impl Driver<'_> {
         let polled = self.poll_turn(cx);
         if std::mem::take(&mut self.needs_thread) {
             cx.waker().wake_by_ref();
+        }
+        let came = std::mem::take(&mut self.came);
+        if polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now()) {
+            let_others_first(cx);
         }
         if self.room.is_empty() {
             ROOM.set(std::mem::take(&mut self.room));
@@ -252,6 +266,7 @@ impl Driver<'_> {
 
     /// Gives each message to the session, then wakes who waited for it.
     fn take_in(&mut self) {
+        self.came = true;
         let (mut cancelled, mut made_room, mut large_answer) = (Vec::new(), false, false);
         let mut session = self.exchange.session();
         session.begin_batch();
