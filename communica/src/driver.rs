@@ -50,8 +50,8 @@ pub(crate) async fn drive(
     let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
     // A broker takes longer than any moment.
-    let watched = !stored && BusyPoll::is_of_use();
-    let moment = if watched { exchange.limits.busy_poll_time } else { Duration::ZERO };
+    let moment = if stored { Duration::ZERO } else { exchange.limits.busy_poll_time };
+    let id = Arc::as_ptr(exchange) as usize;
     let mut driver = Driver {
         exchange,
         rx,
@@ -70,7 +70,7 @@ pub(crate) async fn drive(
         stuck: None,
         pulse,
         came: false,
-        busy_poll: BusyPoll::new(Arc::as_ptr(exchange) as usize, moment),
+        busy_poll: BusyPoll::new(id, moment, std::time::Instant::now()),
     };
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
@@ -161,7 +161,7 @@ impl Driver<'_> {
             cx.waker().wake_by_ref();
         }
         let came = std::mem::take(&mut self.came);
-        if polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now()) {
+        if polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now) {
             let_others_first(cx);
         }
         if self.room.is_empty() {

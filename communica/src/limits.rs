@@ -235,10 +235,9 @@ impl Limits {
     }
 
     /// How long after a message of a peer the next one is looked for without a pause, before the thread may sleep. Other tasks
-    /// of the runtime go on meanwhile. Where processors sleep, that makes a row of calls two or three times as fast, and takes
-    /// less processor time than to be woken for each. It is done only where the next message came in time before: after
-    /// each watch in vain, twice as many messages pass before the next, 255 at most. [`Duration::ZERO`] for never, as on machines with
-    /// one processor; not over a broker.
+    /// of the runtime go on meanwhile. Where processors sleep while they wait, that makes calls one after the other two or three
+    /// times as fast, for less processor time than to be woken for each; where they are busy, it would cost. So it is tried now and then,
+    /// and kept as long as messages come sooner for it. [`Duration::ZERO`] for never. Not over a broker.
     #[must_use]
     pub fn busy_poll_time(self, time: Duration) -> Self {
         Self { busy_poll_time: time, ..self }
