@@ -309,7 +309,11 @@ impl Driver<'_> {
             return Poll::Pending;
         }
         match self.exchange.poll_flush(cx) {
-            Poll::Pending => return self.poll_watch(cx),
+            Poll::Pending => {
+                // What is with the link now made room for answers, and so for handlers.
+                self.go_on_if_there_is_room(cx);
+                return self.poll_watch(cx);
+            }
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
             Poll::Ready(Ok(Flushed::Some)) => {
                 self.stuck = None;

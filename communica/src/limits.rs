@@ -39,7 +39,7 @@ use crate::wire::WireLimits;
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
-/// | cancels of requests that did not start | as many as wait | a handler more runs to its end |
+/// | cancels of requests that did not start | twice as many as wait | a handler more runs to its end |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |

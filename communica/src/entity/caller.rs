@@ -92,7 +92,7 @@ impl CallOptions {
         }
         let none = BTreeMap::new();
         let more = wire::more(self.time.map(TimeLimit::left), self.values.as_deref().unwrap_or(&none));
-        match more.len() + route.map_or(0, str::len) {
+        match more.len() + route.map_or(0, wire::string_len) {
             size if size > MAX_METADATA => {
                 let what = format!("route and metadata have {size} bytes where {MAX_METADATA} are allowed");
                 Err(SerializerError::new(what))

@@ -31,9 +31,18 @@ impl Exchange {
         let reason = format!("{why}; there was no new connection within {time:?}");
         self.running.give_up_after(time, move || {
             if let Some(exchange) = exchange.upgrade() {
-                exchange.end_sent(&Reason::Disconnected(reason));
+                exchange.give_up_sent(&Reason::Disconnected(reason));
             }
         });
+    }
+
+    /// The peer did not come back in time: calls that were sent to it end.
+    fn give_up_sent(&self, reason: &Reason) {
+        let mut session = self.session();
+        let wakers = if session.is_linked() { Vec::new() } else { session.give_up_sent(reason) };
+        drop(session);
+        wake(wakers);
+        self.changed.notify_waiters();
     }
 
     /// The peer will not come back: calls that were sent to it end.

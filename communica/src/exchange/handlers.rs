@@ -26,6 +26,9 @@ use crate::wire::{Kind, Message, Metadata};
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
 
+/// For so long one turn starts handlers, one after the other: a driver also reads answers, and says that this side lives.
+const LONG_TURN: Duration = Duration::from_millis(10);
+
 /// So often it is looked whether a handler that runs aside is known to have begun, so that those behind it may start.
 const LOOK_AFTER: Duration = Duration::from_millis(2);
 
@@ -40,7 +43,7 @@ impl Exchange {
     /// Starts what may start, in the order it came. True if there are answers to flush.
     pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
-        let mut answers = Vec::new();
+        let (mut answers, mut began) = (Vec::new(), None);
         loop {
             let never = self.session().start_jobs(&mut mine, batch);
             if never.any_given_up {
@@ -58,11 +61,18 @@ impl Exchange {
                 continue;
             };
             let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
+            began.get_or_insert(clock);
             batch.reverse();
             while let Some(message) = batch.pop() {
-                let answer = match self.start(&handlers, message, &mut clock) {
-                    Started::Answered(metadata, answer) => (metadata, answer),
-                    Started::Later => continue,
+                match self.start(&handlers, message, &mut clock) {
+                    Started::Answered(metadata, answer) => {
+                        bytes += answer
+                            .as_ref()
+                            .map_or_else(|fault| fault.message().len(), |payload| payload.len());
+                        answers.push((metadata, answer));
+                        waiting_since.get_or_insert(clock);
+                    }
+                    Started::Later => {}
                     Started::Long(long) => {
                         answered |= !answers.is_empty();
                         self.finish(&mut answers);
@@ -70,10 +80,7 @@ impl Exchange {
                         self.start_aside(long);
                         return answered;
                     }
-                };
-                bytes +=
-                    answer.1.as_ref().map_or_else(|fault| fault.message().len(), |payload| payload.len());
-                answers.push(answer);
+                }
                 // Large answers may take all the room there is.
                 if bytes > LARGE_ANSWERS {
                     bytes = 0;
@@ -84,7 +91,7 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if clock - *waiting_since.get_or_insert(clock) > ANSWERS_WAIT {
+                if waiting_since.is_some_and(|since| clock - since > ANSWERS_WAIT) {
                     self.finish(&mut answers);
                     if !self.flush_now() {
                         self.call_driver();
@@ -94,6 +101,11 @@ impl Exchange {
             }
             answered |= !answers.is_empty();
             self.finish(&mut answers);
+            if began.is_some_and(|began| clock - began > LONG_TURN) {
+                self.session().start_no_more(&mut mine);
+                self.start_others();
+                return answered;
+            }
         }
     }
 

@@ -105,6 +105,15 @@ impl<W> Calls<W> {
         waiting.collect()
     }
 
+    /// Those that wait and whose message numbers fit, each with that.
+    pub(super) fn messages(&self, fits: impl Fn(u64) -> bool) -> Vec<(u64, CallId)> {
+        let waiting = self.places.iter().zip(0..).filter_map(|(place, number)| match place.state {
+            State::Waiting { seq, .. } => Some((seq, CallId { place: number, serial: place.serial })),
+            _ => None,
+        });
+        waiting.filter(|(seq, _)| fits(*seq)).collect()
+    }
+
     /// How many bytes its message takes.
     pub(super) fn set_size(&mut self, call: CallId, bytes: usize) {
         if let State::Waiting { size, .. } = &mut self.places[call.place as usize].state {

@@ -3,6 +3,7 @@
 use super::Session;
 use super::calls::CallEnd;
 use crate::error::{Error, Reason};
+use crate::wire::Feature;
 
 impl<W: Clone> Session<W> {
     /// Calls that were sent, and that must not be repeated, end.
@@ -10,6 +11,21 @@ impl<W: Clone> Session<W> {
         let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
         let is_sent = |seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq);
         self.calls.end_where(is_sent, || CallEnd::Lost(Error::MayHaveRun(reason.clone())))
+    }
+
+    /// The same when the peer did not come back in time. Should it come, what it does not have of them yet is not to run.
+    pub(crate) fn give_up_sent(&mut self, reason: &Reason) -> Vec<W> {
+        let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
+        let sent = self.calls.messages(|seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq));
+        let wake = self.end_sent(reason);
+        if self.other.supports(Feature::Cancel) {
+            for (seq, call) in sent {
+                self.id_text.clear();
+                self.calls.write_id(call, &mut self.id_text);
+                self.outbox.push_cancel(seq, &self.id_text);
+            }
+        }
+        wake
     }
 
     /// Another server, or another session of this one, has all that is in the store for the peer. Calls to it end, and what was

@@ -48,7 +48,7 @@ impl<W: Clone> Session<W> {
                 self.jobs.push(message, self.calls.waiting());
                 Event::Queued
             }
-            Kind::Result => self.answered(&message.metadata, CallEnd::Value(message.payload.clone())),
+            Kind::Result => self.answered(&message.metadata, || CallEnd::Value(message.payload.clone())),
             Kind::Req => self.faulted(FaultKind::Req, &message),
             Kind::Resp => self.faulted(FaultKind::Resp, &message),
             Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
@@ -86,10 +86,10 @@ impl<W: Clone> Session<W> {
     }
 
     fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
-        self.answered(&message.metadata, CallEnd::Fault(Fault::from_bytes(kind, &message.payload)))
+        self.answered(&message.metadata, || CallEnd::Fault(Fault::from_bytes(kind, &message.payload)))
     }
 
-    fn answered(&mut self, metadata: &Metadata, end: CallEnd) -> Event<W> {
+    fn answered(&mut self, metadata: &Metadata, end: impl FnOnce() -> CallEnd) -> Event<W> {
         match self.calls.find(&metadata.id()) {
             Some(call) => {
                 self.answers_came += 1;
@@ -102,7 +102,7 @@ impl<W: Clone> Session<W> {
                         self.made_room |= self.full().has_room_since(was_full);
                     }
                 }
-                Event::Answered(self.calls.end(call, end))
+                Event::Answered(self.calls.end(call, end()))
             }
             None => Event::Dropped("an answer came to a call that is over or was never made"),
         }
@@ -231,6 +231,11 @@ impl<W: Clone> Session<W> {
     /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
     pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
         self.jobs.wait(rest);
+    }
+
+    /// Whoever was at it leaves the rest to the next.
+    pub(crate) fn start_no_more(&mut self, mine: &mut bool) {
+        self.jobs.start_none(mine);
     }
 
     /// That handler runs, or never will.

@@ -90,7 +90,8 @@ impl Jobs {
         if !may_be_here || id.len() > MAX_ID {
             return;
         }
-        if self.cancelled.len() >= self.waiting.len() + AT_ONCE {
+        // Twice, or where all that waits was given up each few more would be a reason to look through all of it.
+        if self.cancelled.len() >= 2 * self.waiting.len() + AT_ONCE {
             if self.starting {
                 // Some may be about those that are being started.
                 return;

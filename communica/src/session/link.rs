@@ -24,17 +24,20 @@ impl<W: Clone> Session<W> {
 
     /// What this side says of itself to the peer, who is this one as far as it is known already.
     pub(crate) fn about(&self, peer: Option<&About>) -> About {
-        let known = self.other.instance().filter(|&known| peer.is_none_or(|peer| peer.instance == known));
+        // What an end for good took from one side, the other must not take for repeated.
+        let lost_count = self.lost_count || self.over;
+        let known = self.other.instance().filter(|_| !self.over);
+        let known = known.filter(|&known| peer.is_none_or(|peer| peer.instance == known));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let Quota { messages, bytes } = self.limits.unacknowledged;
         let heard = match (known, peer) {
             (Some(known), _) => Some(HeardOf { instance: known.to_owned(), messages: self.heard.count() }),
             // It may have sent something after a handshake that came to its end on its side only.
-            (None, Some(peer)) if !self.lost_count => {
+            (None, Some(peer)) if !lost_count => {
                 Some(HeardOf { instance: peer.instance.clone(), messages: 0 })
             }
             // It may remember this session, which does not remember what it had from it.
-            (None, None) if self.lost_count => Some(HeardOf { instance: String::new(), messages: 0 }),
+            (None, None) if lost_count => Some(HeardOf { instance: String::new(), messages: 0 }),
             _ => None,
         };
         About {
@@ -64,7 +67,8 @@ impl<W: Clone> Session<W> {
         let heard = about.as_ref().and_then(|about| about.heard.as_ref());
         // The peer counts on from what it heard of this session; else from nothing.
         let came = heard.filter(|heard| heard.instance == self.instance).map(|heard| heard.messages);
-        if !is_same {
+        let was_over = std::mem::take(&mut self.over);
+        if !is_same || was_over {
             self.heard.restart();
         }
         self.lost_count |= is_another && about.is_none();
@@ -190,6 +194,7 @@ impl<W: Clone> Session<W> {
         let error = if may_have_run { Error::MayHaveRun } else { Error::NotSent };
         let given_up = |seq| given_up == Some(seq);
         let mut wake = self.calls.end_where(given_up, || CallEnd::Lost(error(reason.clone())));
+        self.over |= self.resumes && lost == Lost::Over;
         if !self.resumes || lost == Lost::Over {
             wake.extend(self.start_over(0, &reason));
         }

@@ -52,6 +52,8 @@ pub(crate) struct Session<W> {
     heard: Heard,
     /// What came of a session was counted, and the count is gone: one that speaks 0.4 came between.
     lost_count: bool,
+    /// This side ended the last link for good, and kept nothing of what it sent there. The peer may not know.
+    over: bool,
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
@@ -258,6 +260,7 @@ impl<W: Clone> Session<W> {
             other: Other::default(),
             heard: Heard::new(),
             lost_count: false,
+            over: false,
             limits: Bounds {
                 message_size: limits.message_size,
                 waiting: limits.waiting,

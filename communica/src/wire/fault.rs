@@ -6,7 +6,6 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Kind;
@@ -57,29 +56,38 @@ struct Body {
     data: Option<Box<RawValue>>,
 }
 
-/// What a peer may send: Python does not say what a code or a message is.
+/// What a peer may send: Python does not say what a code or a message is. Texts, not trees, which may be many times as
+/// large.
 #[derive(Deserialize)]
-struct Lenient {
-    #[serde(default)]
-    code: Value,
-    message: Value,
-    #[serde(default)]
-    variant: Value,
-    #[serde(default)]
-    data: Option<Box<RawValue>>,
+struct Lenient<'a> {
+    #[serde(borrow, default)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(borrow, default)]
+    variant: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
 }
 
-impl From<Lenient> for Body {
-    fn from(Lenient { code, message, variant, data }: Lenient) -> Self {
-        let mut text = match message {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        if !code.is_null() && code.as_i64().is_none() {
+impl From<Lenient<'_>> for Body {
+    fn from(Lenient { code, message, variant, data }: Lenient<'_>) -> Self {
+        let number = code.and_then(|code| code.get().parse().ok());
+        let mut text = string(message).unwrap_or_else(|| message.get().to_owned());
+        if let (Some(code), None) = (code, number) {
             text.push_str(&format!(" (code {code})"));
         }
-        Self { code: code.as_i64(), message: text, variant: variant.as_str().map(str::to_owned), data }
+        Self {
+            code: number,
+            message: text,
+            variant: variant.and_then(string),
+            data: data.map(RawValue::to_owned),
+        }
     }
+}
+
+fn string(json: &RawValue) -> Option<String> {
+    serde_json::from_str(json.get()).ok()
 }
 
 impl Fault {
@@ -153,7 +161,7 @@ impl Fault {
 
     /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.
     pub(crate) fn from_bytes(kind: FaultKind, payload: &[u8]) -> Self {
-        match serde_json::from_slice::<Lenient>(payload) {
+        match serde_json::from_slice::<Lenient<'_>>(payload) {
             Ok(body) => Self { kind, body: Box::new(body.into()) },
             Err(_) => {
                 let text: String = String::from_utf8_lossy(payload).chars().take(200).collect();

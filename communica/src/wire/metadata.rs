@@ -279,6 +279,11 @@ pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawV
     more
 }
 
+/// Bytes of the text in a message's metadata, without its quotes.
+pub(crate) fn string_len(text: &str) -> usize {
+    text.bytes().map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(matches!(byte, b'"' | b'\\')) }).sum()
+}
+
 fn put_string(text: &str, out: &mut BytesMut) {
     if plain_len(text.as_bytes()) == text.len() {
         out.put_u8(b'"');

@@ -55,7 +55,7 @@ pub use fault::{Fault, FaultKind};
 pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
 pub use hello::Feature;
 pub use metadata::Metadata;
-pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request};
+pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request, string_len};
 pub use receipt::Receipt;
 
 use bytes::Bytes;

@@ -41,6 +41,11 @@ impl LargeQueue {
         self.messages.front()
     }
 
+    /// The one under way was queued before this.
+    pub(super) fn is_older_than(&self, part: &Part) -> bool {
+        self.front().is_some_and(|large| part.seq.is_some_and(|seq| large.seq < seq))
+    }
+
     pub(super) fn find(&self, seq: u64) -> Option<&Chunks> {
         self.messages.iter().find(|large| large.seq == seq).map(|large| &large.chunks)
     }
@@ -124,6 +129,11 @@ impl LargeQueue {
 }
 
 impl Outbox {
+    #[cfg(test)]
+    pub(in crate::session) fn large_waits(&self) -> bool {
+        !self.large.is_empty()
+    }
+
     /// The next piece of a large message, behind everything small.
     pub(super) fn cut_chunk(&mut self, batch: &mut Batch) {
         let Some(Large { seq, chunks, .. }) = self.large.messages.front_mut() else { return };

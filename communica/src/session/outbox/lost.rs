@@ -78,12 +78,17 @@ impl Outbox {
 
     /// Drops a message; an answer becomes an error that says so, of as many bytes as the peer takes.
     pub(super) fn give_up(&mut self, seq: u64, why: &str, limit: usize) {
-        self.repeatable.remove(&seq);
-        self.late_cancels.retain(|(large, _)| *large != seq);
         let metadata = match self.large.remove(seq) {
             Some(large) => large.chunks.metadata(),
             None => self.remove_part(seq),
         };
+        self.dropped(seq, metadata, why, limit);
+    }
+
+    /// A message is out of the queue. See [`give_up`](Self::give_up).
+    pub(super) fn dropped(&mut self, seq: u64, metadata: Option<Metadata>, why: &str, limit: usize) {
+        self.repeatable.remove(&seq);
+        self.late_cancels.retain(|(large, _)| *large != seq);
         let Some(metadata) = metadata else { return };
         match metadata.kind() {
             Kind::Request => {}
@@ -95,18 +100,21 @@ impl Outbox {
         }
     }
 
-    /// Takes a small message out of the queue, and what it counted: while nothing is queued, nothing else would put that
-    /// right.
     fn remove_part(&mut self, seq: u64) -> Option<Metadata> {
         let at = self.parts.iter().position(|part| part.seq == Some(seq))?;
         let part = self.parts.remove(at)?;
-        let metadata = part.metadata();
+        self.uncount(seq, &part)
+    }
+
+    /// A small message is out of the queue, and what it counted: while nothing is queued, nothing else would put that
+    /// right.
+    pub(super) fn uncount(&mut self, seq: u64, part: &Part) -> Option<Metadata> {
         // What was taken back does not count any more.
         if !self.withdrawn.remove(&seq) {
             self.queued.take(part.len());
         }
         self.answers.take_many(part.answers.0, part.answers.1);
-        metadata
+        part.metadata()
     }
 }
 

@@ -28,6 +28,8 @@ use crate::wire::{Batch, Chunks, Kind, Metadata, Origin, Part, put_close, put_me
 const COPY_LIMIT: usize = 16 * 1024;
 /// Bytes of a piece of a large message at most. Small messages wait for one piece at each end.
 const PIECE: usize = 32 * 1024;
+/// Bytes of small messages that go out between two pieces of a large one that came before them.
+const BETWEEN_PIECES: usize = 8 * PIECE;
 /// Frame head and metadata of most messages.
 const TYPICAL_HEAD: usize = 160;
 /// Bytes of a buffer for small messages.
@@ -291,6 +293,7 @@ impl Outbox {
             self.put_large_in_order();
         }
         batch.set_origin(&self.origin);
+        let mut overtook = 0;
         while let Some(part) = self.parts.pop_front() {
             if self.stored {
                 self.kept.take(&part);
@@ -299,13 +302,16 @@ impl Outbox {
             }
             self.queued.take_many(part.messages, part.len());
             self.answers.take_many(part.answers.0, part.answers.1);
+            overtook += if self.large.is_older_than(&part) { part.len() } else { 0 };
             batch.push(part);
-            if self.window_is_full() {
+            if self.window_is_full() || overtook > BETWEEN_PIECES {
                 break;
             }
         }
         if self.parts.is_empty() {
             (self.queued, self.answers) = (Amount::default(), Amount::default());
+        }
+        if self.parts.front().is_none_or(|next| self.large.is_older_than(next)) {
             self.cut_chunk(batch);
         }
         self.handed_out = !batch.is_empty();

@@ -1,8 +1,10 @@
 //! What waits and is more than the peer takes: its limit in, what was dropped out.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Outbox;
 use super::lost::with_answers;
-use crate::wire::{FRAME_HEAD, Part};
+use crate::wire::{FRAME_HEAD, Metadata, Part};
 
 /// A message that was dropped.
 pub(in crate::session) struct TooLarge {
@@ -22,10 +24,29 @@ impl Outbox {
         let small = small.filter_map(|part| Some(TooLarge { seq: part.seq?, size: payload_len(part)? }));
         let large = self.large.sizes().map(|(seq, size)| TooLarge { seq, size });
         let dropped: Vec<_> = small.chain(large).filter(|message| message.size > limit).collect();
+        let mut small = self.remove_parts(&dropped.iter().map(|message| message.seq).collect());
         for TooLarge { seq, size } in &dropped {
-            self.give_up(*seq, &format!("it has {size} bytes where the peer accepts {limit}"), limit);
+            let metadata = small.remove(seq).or_else(|| Some(self.large.remove(*seq)?.chunks.metadata()?));
+            self.dropped(
+                *seq,
+                metadata,
+                &format!("it has {size} bytes where the peer accepts {limit}"),
+                limit,
+            );
         }
         dropped
+    }
+
+    /// Takes small messages out of the queue. They may be many.
+    fn remove_parts(&mut self, numbers: &HashSet<u64>) -> HashMap<u64, Metadata> {
+        let mut removed = HashMap::new();
+        for part in std::mem::take(&mut self.parts) {
+            match part.seq.filter(|seq| numbers.contains(seq)) {
+                None => self.parts.push_back(part),
+                Some(seq) => removed.extend(self.uncount(seq, &part).map(|metadata| (seq, metadata))),
+            }
+        }
+        removed
     }
 
     /// Cuts parts in which such a message may be into one for each message.

@@ -141,3 +141,57 @@ fn a_road_of_whole_messages_keeps_their_order() {
     }
     assert_eq!(carry(&mut client).iter().map(|message| message.payload.len()).collect::<Vec<_>>(), sizes);
 }
+
+/// Small messages may overtake a large one, but not without end.
+#[test]
+fn a_large_message_goes_on_while_the_queue_is_never_empty() {
+    let mut client = session("c", &Limits::new().queued(1_000, 4 << 20));
+    let _ = request(&mut client, &"x".repeat(2 << 20));
+    let (mut all, mut batches) = (0, 0);
+    let throw = |client: &mut Pair| client.throw(What::default(), &mut payload(&"y".repeat(20_000))).is_ok();
+    while client.outbox.large_waits() {
+        while throw(&mut client) {}
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        all += batch.remaining();
+        batches += 1;
+        batch.advance(batch.remaining());
+        client.filled_was_sent();
+        assert!(batches < 100, "{all} bytes went out, and it waits");
+    }
+    assert!(all < 12 * (2 << 20), "{all}");
+}
+
+#[test]
+fn a_large_message_goes_on_while_the_window_is_always_full() {
+    let limits = Limits::new().queued(100, 100 << 20).unacknowledged(10, 100 << 20);
+    let (mut client, mut server) = (resume::fresh("c", &limits), resume::fresh("s", &limits));
+    resume::shake(&mut client, &mut server);
+    let call = request(&mut client, &"x".repeat(3 << 19));
+    let (mut decoder, mut rounds) = (crate::wire::Decoder::new(Limits::new().wire()), 0);
+    let mut large_came = false;
+    while !large_came {
+        rounds += 1;
+        assert!(rounds < 300, "it never comes");
+        while client.throw(What::default(), &mut payload(&"y".repeat(20_000))).is_ok() {}
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        let mut bytes = bytes::BytesMut::new();
+        while batch.has_remaining() {
+            bytes.extend_from_slice(batch.chunk());
+            let taken = batch.chunk().len();
+            batch.advance(taken);
+        }
+        client.filled_was_sent();
+        while let Ok(Some(crate::wire::Received::Message(message))) = decoder.next(&mut bytes) {
+            large_came |= message.payload.len() > 1 << 20;
+            server.receive(message);
+        }
+        server.jobs_done(0, 0);
+        for message in start(&mut server) {
+            server.jobs_done(1, message.metadata.size());
+        }
+        deliver(&mut server, &mut client);
+    }
+    assert!(end(&mut client, call).is_none());
+}

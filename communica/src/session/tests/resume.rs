@@ -1,6 +1,7 @@
 //! Links that are cut: between two sessions that live, every message is handled once and in order.
 
 mod cancels;
+mod over;
 mod window;
 
 use std::collections::HashMap;

@@ -151,3 +151,20 @@ async fn a_server_that_reads_nothing_is_left() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_is_a_large_tree_stays_small() {
+    within(60, async {
+        let mut fortress = ClientFortress::start(limits()).await;
+        let mut peer = fortress.greeted().await;
+        let tree = format!(r#"{{"message":[{}0]}}"#, "[0],".repeat(MIB / 2));
+        for id in ["of nobody", ""] {
+            let metadata = peer.message().await.0.replace(r#""type":1"#, r#""type":51"#);
+            let metadata = if id.is_empty() { metadata } else { format!(r#"{{"id":"{id}","type":51}}"#) };
+            peer.send(&message(&metadata, tree.as_bytes())).await;
+        }
+        peer.message().await;
+        fortress.holds("a tree", 24 * MIB).await;
+    })
+    .await;
+}

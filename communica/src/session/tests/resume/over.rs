@@ -1,0 +1,80 @@
+//! What one side ended for good, and what ran out of time: the other side does not wait, and nothing runs late.
+
+use super::*;
+
+/// One side met nonsense, closed, and its last words never came: to the other one the link was cut.
+#[test]
+fn calls_end_though_only_the_responder_knows_that_the_link_was_over() {
+    let mut road = Road::new(&limits());
+    let call = request(&mut road.sides[0], "x");
+    assert!(end(&mut road.sides[0], call).is_none());
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    let mut logs = [Log::default(), Log::default()];
+    let message = start(&mut road.sides[1]).remove(0);
+    road.sides[1].jobs_done(1, message.metadata.size());
+    road.sides[1].answer(&message.metadata, Ok(b"y".to_vec().into()));
+    road.send_all(1);
+    road.sides[1].link_lost(Batch::default(), "nonsense", Lost::Over);
+    road.sides[0].link_lost(Batch::default(), "cut", Lost::Cut);
+    let [client, _] = road.reconnect();
+    assert_eq!(client.wake, ["caller"]);
+    assert!(matches!(end(&mut road.sides[0], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    for number in 0..20 {
+        say(&mut road.sides[number % 2], &mut logs[number % 2], 10);
+    }
+    for _ in 0..3 {
+        for side in 0..2 {
+            road.send_all(side);
+            road.receive(1 - side, usize::MAX);
+            work(&mut road.sides[1 - side], &mut logs[1 - side]);
+        }
+    }
+    assert_eq!(logs.map(|log| (log.thrown, log.seen.len(), log.asked.len())), [(10, 10, 0); 2]);
+    // And it is as any other session after that.
+    road.cut([Batch::default(), Batch::default()]);
+    let later = request(&mut road.sides[0], "z");
+    let [client, server] = road.reconnect();
+    assert!(client.wake.is_empty() && server.wake.is_empty());
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(texts(&start(&mut road.sides[1])), ["z"]);
+    assert!(end(&mut road.sides[0], later).is_none());
+}
+
+/// The same, and it was the caller that ended it.
+#[test]
+fn nothing_is_taken_for_repeated_when_only_the_caller_knows_that_the_link_was_over() {
+    let mut road = Road::new(&limits());
+    let call = request(&mut road.sides[1], "back");
+    road.send_all(1);
+    road.receive(0, usize::MAX);
+    let message = start(&mut road.sides[0]).remove(0);
+    road.sides[0].jobs_done(1, message.metadata.size());
+    road.sides[0].answer(&message.metadata, Ok(b"y".to_vec().into()));
+    road.send_all(0);
+    road.sides[0].link_lost(Batch::default(), "nonsense", Lost::Over);
+    road.sides[1].link_lost(Batch::default(), "cut", Lost::Cut);
+    road.reconnect();
+    assert!(matches!(end(&mut road.sides[1], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+}
+
+#[test]
+fn a_call_that_ran_out_of_time_for_a_new_link_does_not_run_after_that() {
+    let mut road = Road::new(&limits());
+    let calls = ["a", "b"].map(|text| request(&mut road.sides[0], text));
+    let _ = road.send(0, usize::MAX);
+    // Nothing of it comes.
+    road.cut([Batch::default(), Batch::default()]);
+    road.sides[0].give_up_sent(&Reason::Disconnected("too long".to_owned()));
+    for call in calls {
+        assert!(matches!(end(&mut road.sides[0], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    }
+    road.reconnect();
+    let messages = carry(&mut road.sides[0]);
+    let kinds: Vec<_> = messages.iter().map(|message| message.metadata.kind()).collect();
+    assert_eq!(kinds, [Kind::Request, Kind::Request, Kind::Cancel, Kind::Cancel]);
+    for (request, cancel) in messages.iter().zip(&messages[2..]) {
+        assert_eq!(request.metadata.id(), cancel.metadata.id());
+    }
+}
