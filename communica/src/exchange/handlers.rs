@@ -398,12 +398,44 @@ fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
 
     use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::limits::Limits;
+
+    /// Others have to have their turn between them: a driver says that this side lives, and reads answers.
+    #[tokio::test]
+    async fn many_short_handlers_take_their_turns() {
+        const SHORT: Duration = Duration::from_micros(200);
+        const THROWS: usize = 200;
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let kept = ran.clone();
+        let table = crate::RouteTable::new().route("compute", move |number: usize| {
+            let began = Instant::now();
+            while began.elapsed() < SHORT {}
+            kept.lock().unwrap().push(number);
+        });
+        let handlers = Arc::new(Handlers::Table(table));
+        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
+        for number in 0..THROWS {
+            let message = Message::parse(
+                Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#),
+                Bytes::from(number.to_string()),
+            );
+            exchange.session().receive(message.unwrap());
+        }
+        exchange.start_jobs(&mut Vec::new());
+        assert!(ran.lock().unwrap().len() < THROWS, "all of them ran in one turn");
+        let all = async {
+            while ran.lock().unwrap().len() < THROWS {
+                sleep(LOOK_AFTER).await;
+            }
+        };
+        timeout(Duration::from_secs(20), all).await.expect("the rest starts, too");
+        assert!(ran.lock().unwrap().iter().copied().eq(0..THROWS));
+    }
 
     /// For one.
     static ROOM: Semaphore = Semaphore::const_new(1);

@@ -21,6 +21,21 @@ fn a_request_is_these_bytes() {
     assert_eq!(&out[..], b"\0\0\0\x2c\x0a\0\0\0\x26{\"id\":\"a1\",\"type\":1,\"route\":\"add\"}[1,2]");
 }
 
+/// Who counts by it reserves too much rather than too little.
+#[test]
+fn a_text_in_metadata_is_no_longer_than_it_counts() {
+    let put = |text: &str| {
+        let mut out = BytesMut::new();
+        put_request("", Kind::Throw, Some(text), "", &mut out);
+        out.len()
+    };
+    for text in ["", "plain", "a\"b\\c", "\u{1}\u{1f}", "\n\t\u{7f}", "é€😀"] {
+        let (bytes, counted) = (put(text) - put(""), string_len(text));
+        assert!(bytes <= counted, "{text:?}: {bytes} bytes count {counted}");
+    }
+    assert_eq!(string_len("\u{1}\"a"), 6 + 2 + 1);
+}
+
 #[test]
 fn our_frames_are_pythons_frames() {
     for file in ["request_simple.orjson.bin", "request_simple.json.bin", "throw_simple.orjson.bin"] {

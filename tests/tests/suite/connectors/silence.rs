@@ -1,8 +1,6 @@
 //! Links on which nothing is said for long: those of sides that live stay, however busy the sides are.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use communica::{
     FaultConnector, Faults, Feature, Limits, RouteClient, RouteServer, RouteServerHandle, RouteTable,
@@ -15,7 +13,6 @@ use crate::support::{Dice, Gate, echo, eventually, holding, quick};
 over_every_direct_road! {
     a_link_without_calls_stays,
     a_link_stays_while_a_handler_blocks_for_less_than_the_time,
-    a_link_stays_while_many_handlers_in_a_row_compute,
     a_link_stays_while_nothing_is_read_because_too_much_waits,
 }
 
@@ -75,29 +72,4 @@ async fn a_link_stays_while_nothing_is_read_because_too_much_waits(road: Road) {
     gate.open();
     eventually("all were handled", || held.finished() == THROWS).await;
     assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
-}
-
-/// Each is short, and all of them may start at once.
-async fn a_link_stays_while_many_handlers_in_a_row_compute(road: Road) {
-    const SHORT: Duration = Duration::from_micros(800);
-    let throws = u32::try_from(SILENCE.as_micros() / SHORT.as_micros()).unwrap() * 3 / 2;
-    let (gate, computed) = (Gate::shut(), Arc::new(AtomicU32::new(0)));
-    let (routes, held) = holding(echo(), "hold", &gate);
-    let counted = computed.clone();
-    let routes = routes.route("compute", move |(): ()| {
-        let began = Instant::now();
-        while began.elapsed() < SHORT {}
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
-    let (_server, client, cable) = pair(road, routes, Limits::new().running(1)).await;
-    client.throw("hold", &1).await.unwrap();
-    eventually("a handler runs", || held.inside() == 1).await;
-    for _ in 0..throws {
-        client.throw("compute", &()).await.unwrap();
-    }
-    sleep(Duration::from_millis(200)).await;
-    gate.open();
-    eventually("all were handled", || computed.load(Ordering::Relaxed) == throws).await;
-    assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
-    assert_eq!(cable.links(), 1, "a good link was cut");
 }
