@@ -351,7 +351,8 @@ impl Driver<'_> {
     }
 
     fn overrun(&mut self) -> LinkEnd {
-        let what = "the peer sent more messages than may wait here, see `Limits::waiting`";
+        let what = "the peer sent more messages than may wait here, or took too few answers: see `Limits::waiting` \
+                    and `Limits::queued`";
         LinkEnd::Broken(io::Error::new(ErrorKind::QuotaExceeded, what).into())
     }
 }
