@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::connector::{Delivery, Link, LinkRx, Received};
+use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
 use crate::exchange::{Exchange, Flushed};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
@@ -42,11 +42,12 @@ pub(crate) async fn drive(
     attached: impl FnOnce(),
 ) -> LinkEnd {
     let Link { tx, rx, hello, peer } = link;
+    let peer = Arc::new(peer);
     // It may be long, and the link may live for long.
     drop(hello);
     let address = peer.address.clone();
     let stored = tx.delivery() != Delivery::Direct;
-    exchange.attach(tx, peer, about);
+    exchange.attach(tx, peer.clone(), about);
     let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
     // A broker takes longer than any moment.
@@ -54,6 +55,7 @@ pub(crate) async fn drive(
     let id = Arc::as_ptr(exchange) as usize;
     let mut driver = Driver {
         exchange,
+        peer,
         rx,
         stored,
         finishes,
@@ -120,6 +122,8 @@ impl Room {
 
 struct Driver<'a> {
     exchange: &'a Arc<Exchange>,
+    /// Who is at the other end.
+    peer: Arc<PeerInfo>,
     rx: Box<dyn LinkRx>,
     /// The link has a store, which says what it has.
     stored: bool,
@@ -271,7 +275,7 @@ impl Driver<'_> {
         let mut session = self.exchange.session();
         session.begin_batch();
         for mut message in self.room.inbox.drain(..) {
-            self.exchange.note_arrival(&mut message);
+            self.exchange.note_arrival(&mut message, &self.peer);
             let size = message.payload.len();
             match session.receive(message) {
                 Event::Answered(waker) => {

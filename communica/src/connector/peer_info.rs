@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 /// What a connector knows of who is at the other end of a link, without asking them.
 ///
-/// Handlers find it with `cx.peer().info()`.
+/// Handlers find that of the link that brought their message with `cx.peer().info()`.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerInfo {

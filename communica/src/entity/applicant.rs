@@ -21,7 +21,8 @@ pub struct Applicant<'a> {
 
 impl Applicant<'_> {
     /// The id that it wants to be known by. Whoever is let in with it gets what waits for this id, so compare it with
-    /// what is certain: the user, or the certificate.
+    /// what is certain: the user, or the certificate. Of two clients of Python's library it also gets the answers to what the
+    /// earlier one asked, since they may be the same one.
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.client_id

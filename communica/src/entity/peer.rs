@@ -23,6 +23,8 @@ pub struct Peer {
     pub(crate) exchange: Arc<Exchange>,
     /// For what is said through this handle.
     sender: Sender,
+    /// Who it was, where a handler was called; `None` for whoever has the latest link.
+    info: Option<Arc<PeerInfo>>,
     /// Keeps a client connected as long as somebody can call through it.
     _client: Option<Arc<Client>>,
 }
@@ -30,16 +32,17 @@ pub struct Peer {
 impl Peer {
     /// That it is known does not keep the connection open.
     pub(crate) fn of(exchange: Arc<Exchange>) -> Self {
-        Self { exchange, sender: Sender::Caller, _client: None }
+        Self { exchange, sender: Sender::Caller, info: None, _client: None }
     }
 
-    /// The peer as handlers see it.
-    pub(crate) fn of_handler(exchange: Arc<Exchange>) -> Self {
-        Self { sender: Sender::Handler, ..Self::of(exchange) }
+    /// The peer as handlers see it. `info`: of the link that brought the message.
+    pub(crate) fn of_handler(exchange: Arc<Exchange>, info: Option<Arc<PeerInfo>>) -> Self {
+        Self { sender: Sender::Handler, info, ..Self::of(exchange) }
     }
 
     pub(crate) fn of_client(client: Arc<Client>) -> Self {
-        Self { exchange: client.exchange.clone(), sender: Sender::Caller, _client: Some(client) }
+        let exchange = client.exchange.clone();
+        Self { _client: Some(client), ..Self::of(exchange) }
     }
 
     /// Id of the client at the other end; on the client's side, its own.
@@ -48,10 +51,12 @@ impl Peer {
         self.exchange.client_id()
     }
 
-    /// What the connector knows of who is at the other end of the latest link.
+    /// What the connector knows of who is at the other end of the latest link. The peer of a [`Context`](crate::Context) says who
+    /// sent that very message, also when somebody else came with the same client id since; what is said to it goes to whoever has
+    /// the id.
     #[must_use]
     pub fn info(&self) -> PeerInfo {
-        self.exchange.peer_info()
+        self.info.as_deref().map_or_else(|| self.exchange.peer_info(), PeerInfo::clone)
     }
 
     /// A link is open at this moment.

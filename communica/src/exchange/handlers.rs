@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Exchange, wake};
-use crate::connector::BoxFuture;
+use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
@@ -134,8 +134,11 @@ impl Exchange {
         self.born.checked_add(metadata.came())?.checked_add(metadata.timeout()?)
     }
 
-    /// Notes when a message came, if that will matter.
-    pub(crate) fn note_arrival(&self, message: &mut Message) {
+    /// Notes who sent a message, for its handler, and when it came, if that will matter.
+    pub(crate) fn note_arrival(&self, message: &mut Message, sender: &Arc<PeerInfo>) {
+        if matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
+            message.sender = Some(sender.clone());
+        }
         if message.metadata.timeout().is_some() {
             message.metadata.set_came(self.now());
         }
@@ -143,7 +146,7 @@ impl Exchange {
 
     /// Runs the handler until it waits for something. `clock`: the time before and after it.
     fn start(self: &Arc<Self>, handlers: &Handlers, message: Message, clock: &mut Instant) -> Started {
-        let Message { metadata, payload, .. } = message;
+        let Message { metadata, payload, sender, .. } = message;
         let deadline = self.deadline(&metadata);
         if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
             drop(Job::new(self.clone(), None, metadata));
@@ -153,7 +156,7 @@ impl Exchange {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
-        let context = Context::new(Peer::of_handler(self.clone()), metadata.clone(), deadline);
+        let context = Context::new(Peer::of_handler(self.clone(), sender), metadata.clone(), deadline);
         if route.is_for_aside() {
             return Started::Long(Box::new(Long {
                 metadata,

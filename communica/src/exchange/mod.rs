@@ -37,7 +37,7 @@ pub(crate) struct Exchange {
     session: Mutex<Session<Waker>>,
     writer: Mutex<Option<Writer>>,
     /// Who was at the other end of the latest link.
-    peer: Mutex<PeerInfo>,
+    peer: Mutex<Arc<PeerInfo>>,
     /// Room for callers that found the outbox full.
     room: Notify,
     /// A link or a place came or went, or the last handler finished.
@@ -70,7 +70,7 @@ impl Exchange {
             born: Instant::now(),
             session: Mutex::new(session),
             writer: Mutex::new(None),
-            peer: Mutex::new(PeerInfo::default()),
+            peer: Mutex::default(),
             room: Notify::new(),
             changed: Notify::new(),
             running: Running::default(),
@@ -84,7 +84,7 @@ impl Exchange {
     }
 
     pub(crate) fn peer_info(&self) -> PeerInfo {
-        lock(&self.peer).clone()
+        PeerInfo::clone(&lock(&self.peer))
     }
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session<Waker>> {

@@ -1,7 +1,7 @@
 //! The outgoing half of a link: what is queued in, what the link did not take yet out.
 
 use std::io;
-use std::sync::{MutexGuard, TryLockError};
+use std::sync::{Arc, MutexGuard, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use super::{Exchange, lock, wake};
@@ -34,7 +34,7 @@ pub(super) struct Writer {
 
 impl Exchange {
     /// `about`: what the peer said of itself.
-    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: PeerInfo, about: Option<About>) {
+    pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: Arc<PeerInfo>, about: Option<About>) {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
         let delivery = tx.delivery();

@@ -60,7 +60,8 @@ impl<W: Clone> Session<W> {
         let handed_over = std::mem::replace(&mut self.hands_over, hands_over);
         let is_same =
             about.as_ref().is_some_and(|about| self.other.instance() == Some(about.instance.as_str()));
-        let is_another = self.other.instance().is_some() && !is_same;
+        // Of two that both say nothing of themselves nobody knows: Python's clients come back like that.
+        let is_another = !is_same && (self.other.instance().is_some() || about.is_some());
         let can = about.as_ref().is_some_and(|about| about.supports(Feature::Resume));
         self.resumes = can && !self.stored;
         self.outbox.link_up(delivery, self.resumes);

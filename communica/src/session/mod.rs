@@ -114,7 +114,7 @@ pub(crate) enum Lost {
 pub(crate) struct LinkUp<W> {
     /// Whose calls ended.
     pub(crate) wake: Vec<W>,
-    /// The peer is another process than before: nobody waits for answers to what that one asked.
+    /// The peer is another process than the one before, if there was one: nobody waits for answers to what that asked.
     pub(crate) is_another: bool,
 }
 

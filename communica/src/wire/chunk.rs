@@ -134,6 +134,6 @@ impl Assembly {
     }
 
     pub(super) fn into_message(self) -> Message {
-        Message { metadata: self.metadata, payload: self.payload.into_bytes(), receipt: None }
+        Message { metadata: self.metadata, payload: self.payload.into_bytes(), receipt: None, sender: None }
     }
 }

@@ -58,7 +58,11 @@ pub use metadata::Metadata;
 pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request, string_len};
 pub use receipt::Receipt;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+
+use crate::connector::PeerInfo;
 
 /// One whole message as a link hands it over: what it is about, and its payload, untouched.
 #[derive(Debug)]
@@ -70,6 +74,9 @@ pub struct Message {
     pub payload: Bytes,
     /// What settles it, if a store keeps it until then.
     pub(crate) receipt: Option<Box<Receipt>>,
+    /// Who was at the other end of the link that brought it, if a handler is to know: whoever has the client id later may be
+    /// somebody else.
+    pub(crate) sender: Option<Arc<PeerInfo>>,
 }
 
 impl Message {
@@ -78,7 +85,7 @@ impl Message {
     /// # Errors
     /// [`WireError`] when the metadata is not the JSON object the wire asks for.
     pub fn parse(metadata: Bytes, payload: Bytes) -> Result<Self, WireError> {
-        Ok(Self { metadata: Metadata::parse(metadata)?, payload, receipt: None })
+        Ok(Self { metadata: Metadata::parse(metadata)?, payload, receipt: None, sender: None })
     }
 
     /// The same, from a store that keeps it until it is settled, and may bring it again before.
@@ -96,7 +103,12 @@ impl Message {
 /// Of several copies, the first one has the receipt.
 impl Clone for Message {
     fn clone(&self) -> Self {
-        Self { metadata: self.metadata.clone(), payload: self.payload.clone(), receipt: None }
+        Self {
+            metadata: self.metadata.clone(),
+            payload: self.payload.clone(),
+            receipt: None,
+            sender: self.sender.clone(),
+        }
     }
 }
 

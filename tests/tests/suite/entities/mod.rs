@@ -16,5 +16,6 @@ mod owners;
 mod peers;
 mod places;
 mod secrets;
+mod senders;
 mod simple;
 mod tables;
