@@ -32,16 +32,15 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// This session has the id from now on, unless its place was taken. What comes without a session of its own, as from
-    /// a client that speaks 0.4 or with a broker's work, takes no place from one that has.
+    /// This session has the id from now on, unless its place was taken. What comes without a session of its own is never known
+    /// again: a client that speaks 0.4 takes the place of one that has a session, and through a store nobody has any.
     fn hand_over(&mut self, to: Option<&str>) -> Result<(), String> {
-        let Some(to) = to else { return Ok(()) };
-        if self.replaced.iter().any(|earlier| earlier == to) {
+        if self.replaced.iter().any(|earlier| Some(earlier.as_str()) == to) {
             return Err(REPLACED.to_owned());
         }
-        if self.instance.as_deref() != Some(to) {
+        if self.instance.as_deref() != to {
             self.newest = 0;
-            self.replaced.extend(self.instance.replace(to.to_owned()));
+            self.replaced.extend(std::mem::replace(&mut self.instance, to.map(str::to_owned)));
             let too_many = self.replaced.len().saturating_sub(REPLACED_REMEMBERED);
             self.replaced.drain(..too_many);
         }

@@ -140,3 +140,26 @@ async fn what_a_client_without_a_session_asked_is_answered_to_the_next_one_witho
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_session_whose_place_one_without_took_does_not_get_it_back() {
+    within(30, async {
+        let desk = Desk::with(Limits::new()).await;
+        let about = json!({"instance": "a", "features": []});
+        let mut earlier = RawPeer::tcp(desk.port).await;
+        earlier.introduce("w1", &about).await;
+        let mut later = RawPeer::tcp(desk.port).await;
+        later.hello("w1").await;
+        // It did not hear that its place was taken.
+        drop(earlier);
+        let mut again = RawPeer::tcp(desk.port).await;
+        again.send(format!("{}\0", json!({"client_id": "w1", "communica": about})).as_bytes()).await;
+        let told = again.expect_end().await;
+        assert_eq!(told.first(), Some(&4), "it was let in: {:?}", String::from_utf8_lossy(&told));
+        assert!(String::from_utf8_lossy(&told).contains("took over"));
+        desk.gate.open();
+        later.send_message(r#"{"id": "asked", "type": 1, "route": "hold"}"#, b"7").await;
+        assert_eq!(later.message().await.1, b"7");
+    })
+    .await;
+}
