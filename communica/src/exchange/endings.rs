@@ -1,6 +1,7 @@
 //! What ends: lost links, newer ones, peers that are gone and reasons to close in; woken callers out.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::{Exchange, wake};
 use crate::error::Reason;
@@ -78,9 +79,8 @@ impl Exchange {
         wake(driver);
     }
 
-    /// A newer connection came. Returns its number.
-    pub(crate) fn take_over(&self, goodbye: Goodbye) -> u64 {
-        let (number, driver) = self.session().take_over(goodbye);
+    /// A newer connection came, with this number. Returns that.
+    pub(crate) fn tell_of_takeover(&self, (number, driver): (u64, Option<Waker>)) -> u64 {
         wake(driver);
         // Those that wait for their turn have lost it.
         self.changed.notify_waiters();

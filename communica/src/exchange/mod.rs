@@ -1,7 +1,7 @@
 //! One peer's session, shared: callers put messages in, handlers put answers in, the driver carries both.
 //!
-//! Locks: `writer` before `session`; both are held for moments and never over an await. No user code runs under
-//! either.
+//! Locks: `writer` before `session`; both are held for moments and never over an await. A user's own `LinkTx` runs under
+//! `writer`. Under `session` no user code does, but for what ARCHITECTURE.md names.
 
 mod blocking;
 mod calls;
@@ -51,7 +51,7 @@ pub(crate) struct Exchange {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // User code never runs under these locks, so what a panic elsewhere left behind is whole.
+    // Of users' code only a `LinkTx` runs under these locks, and between its polls all is whole: so a panic leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -81,6 +81,7 @@ impl Drop for Place<'_> {
         if let Some(known) = known.get_mut(self.exchange.client_id()) {
             known.gone = (others == 0).then(Instant::now);
         }
+        drop(known);
         // Whoever waits for the connection waits in vain now.
         self.exchange.changed.notify_waiters();
     }
@@ -105,7 +106,9 @@ impl Server {
             }
             known.newest = place.order;
         }
-        Some(place.exchange.take_over(takeover()))
+        let taken = place.exchange.session().take_over(takeover());
+        drop(known);
+        Some(place.exchange.tell_of_takeover(taken))
     }
 
     /// The place of this client: the one it had, or a new one.
@@ -115,6 +118,7 @@ impl Server {
         instance: Option<String>,
         order: u64,
     ) -> Result<Place<'_>, String> {
+        let mut forgotten = None;
         let mut known = lock(&self.known);
         if self.ended.load(Ordering::Relaxed) {
             return Err(STOPPING.to_owned());
@@ -132,9 +136,7 @@ impl Server {
             let Some(id) = longest_gone.map(|(_, id)| id.clone()) else {
                 return Err(format!("the server has its {} clients, see `Limits::peers`", self.limits.peers));
             };
-            if let Some(forgotten) = known.remove(&id) {
-                forgotten.exchange.forget();
-            }
+            forgotten = known.remove(&id);
         }
         let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
         let newcomer = Known {
@@ -145,7 +147,13 @@ impl Server {
             replaced: VecDeque::new(),
         };
         known.insert(client_id, newcomer);
-        Ok(Place::new(self, exchange, instance, order))
+        let place = Place::new(self, exchange, instance, order);
+        drop(known);
+        // Its callers are woken, which is nothing to do under a lock.
+        if let Some(forgotten) = forgotten {
+            forgotten.exchange.forget();
+        }
+        Ok(place)
     }
 
     /// Waits for the link before this one to end. `None` when a newer connection came first.

@@ -130,12 +130,15 @@ impl Running {
 impl Server {
     /// Nobody is let in any more, and nothing is done for those that are there.
     pub(super) fn end(&self) {
-        for known in lock(&self.known).values() {
-            known.exchange.say_that_it_is_over("the server ended");
+        let here: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
+        for exchange in here {
+            exchange.say_that_it_is_over("the server ended");
         }
         self.ended.store(true, Ordering::Relaxed);
         lock(&self.connections).abort_all();
-        for (_, known) in lock(&self.known).drain() {
+        // Callers are woken, which is nothing to do under a lock.
+        let known = std::mem::take(&mut *lock(&self.known));
+        for known in known.into_values() {
             known.exchange.abort_jobs();
             known.exchange.close(Reason::Closed);
         }
