@@ -172,7 +172,7 @@ impl Limits {
         Self { peers: clients.max(1), ..self }
     }
 
-    /// Connections of a server that have not said their hello yet.
+    /// Connections of a server that are in their handshake, which also waits for an earlier link of the same client to end.
     #[must_use]
     pub fn handshakes(self, connections: usize) -> Self {
         Self { handshakes: connections.clamp(1, Semaphore::MAX_PERMITS), ..self }

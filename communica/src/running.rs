@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// The tasks of one exchange. They end with it.
+/// The tasks of one exchange. Each of them keeps it: they end by themselves, or are stopped.
 #[derive(Default)]
 pub(crate) struct Running(Mutex<Tasks>);
 

@@ -306,7 +306,7 @@ impl Server {
                 exchange.stop_requests();
             }
         }
-        let process = process.filter(|_| end.is_cut() && exchange.session().is_calling());
+        let process = process.filter(|_| end.is_cut() && exchange.session().has_calls());
         if let Some(process) = process {
             let exchange = exchange.clone();
             // It may come back meanwhile.

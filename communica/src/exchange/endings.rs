@@ -14,7 +14,7 @@ impl Exchange {
         let mut session = self.session();
         let wakers = session.link_lost(batch, why, lost);
         // What a store has is answered whenever the peer is there.
-        let waits = session.is_calling() && session.resumes();
+        let waits = session.has_calls() && session.resumes();
         drop(session);
         wake(wakers);
         self.room.notify_waiters();

@@ -111,7 +111,7 @@ impl<W: Clone> Session<W> {
         Abandoned { unsent, wake: self.call_driver() }
     }
 
-    /// Somebody waits for an answer.
+    /// A call waits for its answer.
     pub(crate) fn has_calls(&self) -> bool {
         self.calls.waiting() > 0
     }
@@ -120,11 +120,6 @@ impl<W: Clone> Session<W> {
     pub(crate) fn waiting_calls(&self) -> Vec<Waiting> {
         let unsent = self.outbox.never_sent();
         self.calls.list(|seq| !unsent.contains(&seq))
-    }
-
-    /// A call waits for its answer.
-    pub(crate) fn is_calling(&self) -> bool {
-        self.calls.waiting() > 0
     }
 
     /// Moves everything that waits into `batch`; of a large message one chunk, if the link cuts messages. True if

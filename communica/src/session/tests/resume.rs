@@ -202,7 +202,7 @@ fn cut_at_random(seed: u64, limits: &Limits, large: usize, in_order: bool) {
             road.receive(1 - side, usize::MAX);
             work(&mut road.sides[1 - side], &mut logs[1 - side]);
         }
-        if road.sides.iter().all(|side| side.is_idle() && !side.is_calling() && !side.has_unsent()) {
+        if road.sides.iter().all(|side| side.is_idle() && !side.has_calls() && !side.has_unsent()) {
             break;
         }
     }
