@@ -3,23 +3,22 @@
 use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::turn::Held;
 use super::{Exchange, wake};
 use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::error::{Fault, FaultKind};
 use crate::excerpt::excerpt;
-use crate::route::{Handlers, Progress, Ran, Route};
+use crate::route::{Handlers, Ran, Route};
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
@@ -28,13 +27,6 @@ const ANSWERS_WAIT: Duration = Duration::from_micros(100);
 
 /// For so long one turn starts handlers, one after the other: a driver also reads answers, and says that this side lives.
 const LONG_TURN: Duration = Duration::from_millis(10);
-
-/// So often it is looked whether a handler that runs aside is known to have begun, so that those behind it may start.
-const LOOK_AFTER: Duration = Duration::from_millis(2);
-
-/// Handlers of this process that compute aside while those behind them start; beyond, those behind wait. Each has a thread, and
-/// tokio has 512 of them for all that blocks: without any left, nothing would be read or written.
-static ASIDE: Semaphore = Semaphore::const_new(64);
 
 /// When answers that wait for their batch have so many bytes, it is time to see whether there is room for more.
 const LARGE_ANSWERS: usize = 1 << 20;
@@ -191,11 +183,11 @@ impl Exchange {
     fn start_aside(self: &Arc<Self>, long: Box<Long>) {
         let Long { metadata, deadline, route, context, payload } = *long;
         let context = context.detached();
-        let turn = Held(Arc::new(Turn::new(self.clone(), &ASIDE)));
+        let turn = Held::new(self.clone());
         let runtime = Handle::current();
         let handler = async move {
-            let watched = turn.0.clone();
-            let begins = move |progress| drop(runtime.spawn(watched.pass_when_known(progress)));
+            let watched = turn.turn();
+            let begins = move |progress| drop(watched.watch(progress, &runtime));
             let waits = move || drop(turn);
             route.run_aside(context, payload, begins, waits).await
         };
@@ -294,52 +286,6 @@ struct Long {
     payload: Bytes,
 }
 
-/// The turn to start handlers, while it is with a task.
-struct Turn {
-    exchange: Arc<Exchange>,
-    passed: AtomicBool,
-    room: &'static Semaphore,
-    /// Of one that was passed while its handler computes, until that waits or is done.
-    place: OnceLock<SemaphorePermit<'static>>,
-}
-
-impl Turn {
-    fn new(exchange: Arc<Exchange>, room: &'static Semaphore) -> Self {
-        Self { exchange, passed: AtomicBool::new(false), room, place: OnceLock::new() }
-    }
-
-    /// Passes it when the handler that has it is known to have begun, and not too many compute aside.
-    async fn pass_when_known(self: Arc<Self>, progress: Progress) {
-        while !self.passed.load(Ordering::Relaxed) {
-            tokio::time::sleep(LOOK_AFTER).await;
-            if !progress.is_known() {
-                continue;
-            }
-            if let Ok(place) = self.room.try_acquire() {
-                // Nobody else sets it.
-                let _ = self.place.set(place);
-                self.pass();
-            }
-        }
-    }
-
-    fn pass(&self) {
-        if !self.passed.swap(true, Ordering::Relaxed) {
-            self.exchange.session().has_started();
-            self.exchange.start_others();
-        }
-    }
-}
-
-/// The turn of a handler, until that waits, is done, panics or never runs.
-struct Held(Arc<Turn>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.pass();
-    }
-}
-
 /// A handler's task until it has its answer. Stopped before that, it counts as done, without one.
 pub(super) struct Job {
     exchange: Arc<Exchange>,
@@ -399,9 +345,9 @@ fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
     Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc};
+    use std::sync::Mutex;
 
     use tokio::time::{sleep, timeout};
 
@@ -433,40 +379,10 @@ mod tests {
         assert!(ran.lock().unwrap().len() < THROWS, "all of them ran in one turn");
         let all = async {
             while ran.lock().unwrap().len() < THROWS {
-                sleep(LOOK_AFTER).await;
+                sleep(Duration::from_millis(2)).await;
             }
         };
         timeout(Duration::from_secs(20), all).await.expect("the rest starts, too");
         assert!(ran.lock().unwrap().iter().copied().eq(0..THROWS));
-    }
-
-    /// For one.
-    static ROOM: Semaphore = Semaphore::const_new(1);
-
-    #[tokio::test]
-    async fn those_behind_wait_while_too_many_compute_aside() {
-        let handlers = Arc::new(Handlers::Simple(None));
-        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
-        let turn = Arc::new(Turn::new(exchange, &ROOM));
-        let (told, progress) = mpsc::channel();
-        let (_end, ended) = mpsc::channel::<()>();
-        thread::spawn(move || {
-            told.send(Progress::of_this_thread(0)).unwrap();
-            while ended.try_recv() == Err(mpsc::TryRecvError::Empty) {}
-        });
-        let progress = progress.recv().unwrap();
-        let another = ROOM.try_acquire().unwrap();
-        let watching = tokio::spawn(turn.clone().pass_when_known(progress.clone()));
-        while !progress.is_known() {
-            sleep(LOOK_AFTER).await;
-        }
-        sleep(LOOK_AFTER * 5).await;
-        assert!(!turn.passed.load(Ordering::Relaxed));
-        drop(another);
-        timeout(Duration::from_secs(20), watching).await.unwrap().unwrap();
-        assert!(turn.passed.load(Ordering::Relaxed));
-        assert_eq!(ROOM.available_permits(), 0, "it has its place while its handler computes");
-        drop(turn);
-        assert_eq!(ROOM.available_permits(), 1);
     }
 }

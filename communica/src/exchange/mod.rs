@@ -7,6 +7,7 @@ mod blocking;
 mod calls;
 mod endings;
 mod handlers;
+mod turn;
 mod writer;
 
 use std::pin::pin;

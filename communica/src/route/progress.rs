@@ -31,6 +31,11 @@ impl Progress {
         }
     }
 
+    /// Somebody tells how far it is.
+    pub(crate) fn is_told(&self) -> bool {
+        self.mark.is_some()
+    }
+
     /// The handler's first steps are done. May be false though they are.
     pub(crate) fn is_known(&self) -> bool {
         let Some((file, then)) = &self.mark else { return false };
