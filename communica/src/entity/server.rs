@@ -122,6 +122,7 @@ impl Drop for Accepting {
             self.0.end();
         }
     }
+            tracing::warn!("a server is over: it accepts no more connections, and nobody asked it to stop");
 }
 
 impl Server {

@@ -188,10 +188,12 @@ impl<S: Serializer> SimpleServerHandle<S> {
         self.running.state.clone()
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop). Asked once more meanwhile, it ends at once.
+    /// Runs until Ctrl-C or SIGTERM, then stops in order, see [`stop`](Self::stop). Asked once more meanwhile, it ends at once. It
+    /// returns, too, when the server was stopped by another handle.
     ///
     /// # Errors
-    /// [`Error::Signals`].
+    /// [`Error::Signals`]; and [`Error::Listen`] when it accepts no more connections though nobody asked it to stop, as after a
+    /// panic of its connector.
     pub async fn run(&self) -> Result<(), Error> {
         self.running.run().await
     }

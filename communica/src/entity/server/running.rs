@@ -1,6 +1,8 @@
 //! A server from its start to its end: who holds it, what it does when it is to stop.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -95,18 +97,31 @@ impl Running {
         self.server.end();
     }
 
-    /// Runs until the system wants the process to end, then stops in order.
+    /// Runs until the server is over or the system wants the process to end; then stops in order.
     pub(crate) async fn run(&self) -> Result<(), Error> {
-        let mut shutdown = Shutdown::listen()?;
-        shutdown.asked().await;
-        self.end_in_order(shutdown).await;
-        Ok(())
+        self.run_with(Shutdown::listen()?).await
     }
 
-    async fn end_in_order(&self, shutdown: Shutdown) {
+    async fn run_with(&self, mut shutdown: Shutdown) -> Result<(), Error> {
+        {
+            let (mut ended, mut asked) = (pin!(self.server.ended()), pin!(shutdown.asked()));
+            poll_fn(|cx| match ended.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => asked.as_mut().poll(cx),
+            })
+            .await;
+        }
+        let is_broken = self.server.is_broken();
         shutdown.or_asked_again(self.stop()).await;
         self.end();
     }
+        if is_broken { Err(self.cannot_accept()) } else { Ok(()) }
+    }
+
+    fn cannot_accept(&self) -> Error {
+        let source =
+            io::Error::other("the task that accepts connections ended, by a panic or with its runtime");
+        Error::Listen { address: self.address.clone(), source: Arc::new(source) }
 
     /// Starts and runs. It listens to the system before the first client can come, so that none sees it end without order.
     pub(crate) async fn run_from(start: impl Future<Output = Result<Arc<Self>, Error>>) -> Result<(), Error> {
@@ -120,10 +135,7 @@ impl Running {
             .await
         };
         let Some(running) = started else { return Ok(()) };
-        let running = running?;
-        shutdown.asked().await;
-        running.end_in_order(shutdown).await;
-        Ok(())
+        running?.run_with(shutdown).await
     }
 }
 
@@ -145,6 +157,17 @@ impl Server {
         self.arrived.notify_waiters();
     }
 }
+
+    /// Waits until nobody is let in any more, and says so at once when that is so already.
+    async fn ended(&self) {
+        let never = || None::<Infallible>;
+        let _ = self.find(never).await;
+    }
+
+    /// It ended and was not asked to.
+    fn is_broken(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) && self.accepts.load(Ordering::Relaxed)
+    }
 
 impl Drop for Running {
     fn drop(&mut self) {

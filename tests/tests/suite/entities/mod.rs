@@ -16,6 +16,7 @@ mod owners;
 mod peers;
 mod places;
 mod secrets;
+mod runs;
 mod senders;
 mod simple;
 mod tables;
