@@ -1,5 +1,7 @@
 //! The connecting side: one exchange, kept connected.
 
+mod keeper;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,14 +15,14 @@ use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::shutdown::Shutdown;
-use crate::connector::{Connector, Link, LinkError};
-use crate::driver::{LinkEnd, drive};
+use crate::connector::Connector;
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
-use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
+use crate::wire::hello::Token;
+use keeper::Keeper;
 
 /// What a server says to a connection whose client id came again; the client does not come back then, or the two
 /// would push each other out for ever.
@@ -32,9 +34,6 @@ pub(crate) const SUPERSEDED: &str = "a newer connection with the same client id 
 
 /// What a server says to newcomers while it stops. Another one may take its place.
 pub(crate) const STOPPING: &str = "the server is stopping";
-
-/// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
-const STEADY: Duration = Duration::from_secs(2);
 
 /// The server gets so long to take the goodbye, if handlers used up the grace time.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
@@ -246,145 +245,5 @@ impl Drop for Client {
                 keeper.abort();
             }
         });
-    }
-}
-
-/// Opens one link after the other.
-struct Keeper {
-    exchange: Arc<Exchange>,
-    /// What the exchange uses.
-    _handlers: Arc<Handlers>,
-    connector: Arc<dyn Connector>,
-    backoff: Backoff,
-    status: watch::Sender<Status>,
-    grace: Duration,
-    token: Option<Token>,
-    /// It was told in the log, and there was no link since.
-    was_turned_down: bool,
-}
-
-/// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.exchange.stop_requests();
-        self.exchange.close(Reason::Closed);
-    }
-}
-
-impl Keeper {
-    async fn run(mut self) {
-        let mut leaving = None;
-        let reason = loop {
-            let (closed, has_output) = {
-                let session = self.exchange.session();
-                (session.closed().cloned(), session.has_output())
-            };
-            if let Some(reason) = closed {
-                let since: Instant = *leaving.get_or_insert_with(Instant::now);
-                if since.elapsed() >= self.grace || !has_output {
-                    break reason;
-                }
-            }
-            match self.open().await {
-                Ok((link, about)) => {
-                    if let Some(reason) = self.keep(link, about).await {
-                        break reason;
-                    }
-                }
-                Err(error) => {
-                    if let Some(reason) = self.note(error) {
-                        break reason;
-                    }
-                }
-            }
-            tokio::time::sleep(self.backoff.next()).await;
-        };
-        if !matches!(reason, Reason::Closed) {
-            let (address, client_id) = (self.connector.address(), self.exchange.client_id());
-            tracing::warn!(address, client_id, %reason, "a client is over");
-        }
-        self.exchange.close(reason.clone());
-        self.status.send_replace(Status::Ended(reason));
-    }
-
-    /// A link, and what the server said of itself.
-    async fn open(&self) -> Result<(Link, Option<About>), LinkError> {
-        let limits = &self.exchange.limits;
-        let about = About { token: self.token.clone(), ..self.exchange.session().about(None) };
-        let client_id = self.exchange.client_id().to_owned();
-        let hello = ClientHello { client_id, communica: Some(about) };
-        let hello = hello::text(&hello)?;
-        let opened = timeout(limits.handshake_time, self.connector.connect(&hello, limits)).await;
-        let link = opened.unwrap_or_else(|_| {
-            let what = format!("no handshake within {:?}", limits.handshake_time);
-            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
-        })?;
-        let theirs = hello::decode::<ServerHello>(&link.hello)?;
-        Ok((link, theirs.communica))
-    }
-
-    /// Drives the link. `Some` when it was the last.
-    async fn keep(&mut self, link: Link, about: Option<About>) -> Option<Reason> {
-        tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
-        self.was_turned_down = false;
-        let since = Instant::now();
-        let _slot = self.exchange.link_slot.lock().await;
-        // Whoever waits for the connection finds the link attached.
-        let attached = || {
-            self.status.send_replace(Status::Connected);
-            if self.exchange.session().closed().is_some() {
-                self.exchange.end_link(Goodbye { reason: None, at_once: false });
-            }
-        };
-        let end = drive(&self.exchange, link, about, false, attached).await;
-        // One that ended at once may be about to do so again.
-        if since.elapsed() >= STEADY {
-            self.backoff.reset();
-        }
-        match &end {
-            LinkEnd::Here => return Some(Reason::Closed),
-            LinkEnd::Peer(Some(reason)) if reason == REPLACED => return Some(Reason::Replaced),
-            LinkEnd::Peer(_) => {
-                tracing::info!(address = self.connector.address(), "the server closed the connection")
-            }
-            LinkEnd::Broken(LinkError::Refused(reason)) => return Some(Reason::Refused(reason.clone())),
-            LinkEnd::Broken(error) => {
-                tracing::warn!(address = self.connector.address(), %error, "lost the connection");
-            }
-        }
-        None
-    }
-
-    /// Keeps the error for who waits. `Some` when there is no point in going on.
-    fn note(&mut self, error: LinkError) -> Option<Reason> {
-        tracing::debug!(address = self.connector.address(), %error, "could not connect");
-        if let LinkError::NobodyThere(error) = &error {
-            // Whoever comes next is another process.
-            self.exchange.peer_is_gone(&Reason::Disconnected(format!("the server is gone: {error}")));
-        }
-        if matches!(&error, LinkError::Refused(reason) if reason == REPLACED) {
-            return Some(Reason::Replaced);
-        }
-        // A server that knew this client and turns it down now may think better of it.
-        if !matches!(*self.status.borrow(), Status::Trying(_)) {
-            if let LinkError::Refused(reason) = error {
-                let passes = reason == SUPERSEDED || reason == STOPPING;
-                if !passes && !std::mem::replace(&mut self.was_turned_down, true) {
-                    let (address, client_id) = (self.connector.address(), self.exchange.client_id());
-                    tracing::warn!(address, client_id, reason, "was turned down, and tries on");
-                }
-            }
-            return None;
-        }
-        match error {
-            LinkError::Refused(reason) if reason == SUPERSEDED || reason == STOPPING => return None,
-            LinkError::Refused(reason) => return Some(Reason::Refused(reason)),
-            _ => {}
-        }
-        if matches!(*self.status.borrow(), Status::Trying(None)) {
-            tracing::warn!(address = self.connector.address(), %error, "could not connect yet, still trying");
-        }
-        self.status.send_replace(Status::Trying(Some(error.to_string())));
-        None
     }
 }
