@@ -25,6 +25,7 @@ pub mod __fuzzing;
 #[path = "private.rs"]
 #[allow(missing_docs)]
 pub mod __private;
+mod clock;
 mod connector;
 mod context;
 mod driver;

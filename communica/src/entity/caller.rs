@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 
+use crate::clock::timeout;
 use crate::error::{CallError, Error, NoServiceError, SerializerError, ServiceError};
 use crate::exchange::{Exchange, TimeLimit};
 use crate::route::handler;
@@ -55,6 +57,9 @@ impl CallOptions {
     /// How long to wait for the answer, the time in the queue included. After it the call ends with
     /// [`Error::NotSent`] if its message did not go out (and never will), else with [`Error::MayHaveRun`]. The
     /// responder is told, see [`Context::deadline`](crate::Context::deadline).
+    ///
+    /// The clock is that of the tokio runtime from which the call is made, which must have one (`enable_time`), or the call panics;
+    /// on a thread without a runtime it is that of the entity's.
     #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         Self { time: Some(TimeLimit::new(time)), ..self }
@@ -101,11 +106,15 @@ impl CallOptions {
         }
     }
 
-    /// Does something first, within the time of the call. Gives what is left of it.
-    pub(crate) async fn spend<T>(&self, first: impl Future<Output = T>) -> Result<(T, Self), Error> {
+    /// Does something first, within the time of the call. Gives what is left of it. `runtime`: that of the entity.
+    pub(crate) async fn spend<T>(
+        &self,
+        runtime: &Handle,
+        first: impl Future<Output = T>,
+    ) -> Result<(T, Self), Error> {
         let Some(time) = self.time else { return Ok((first.await, self.clone())) };
         let start = Instant::now();
-        let done = tokio::time::timeout(time.left(), first).await;
+        let done = timeout(time.left(), runtime, first).await;
         let done = done.map_err(|_| Error::NotSent(time.passed()))?;
         Ok((done, Self { time: Some(time.without(start.elapsed())), ..self.clone() }))
     }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::shutdown::Shutdown;
+use crate::clock;
 use crate::connector::Connector;
 use crate::error::{Error, Reason};
 use crate::exchange::Exchange;
@@ -71,7 +72,7 @@ impl ClientSettings {
         let misconfigured = self.mistake.or_else(|| client_id.as_ref().err().cloned());
         let client_id = client_id.ok().flatten().unwrap_or_else(|| crate::random::hex(16));
         let handlers = Arc::new(handlers);
-        let exchange = Exchange::new(client_id, Arc::downgrade(&handlers), self.limits);
+        let exchange = Exchange::new(client_id, Arc::downgrade(&handlers), self.limits, Handle::current());
         if let Some(why) = misconfigured {
             exchange.close(Reason::Misconfigured(why));
         }
@@ -87,8 +88,8 @@ impl ClientSettings {
             was_turned_down: false,
         };
         let keeper = Some(tokio::spawn(keeper.run()));
-        let (connector, grace, runtime) = (self.connector, self.grace, Handle::current());
-        Arc::new(Client { exchange, connector, status: watch, keeper, grace, runtime })
+        let (connector, grace) = (self.connector, self.grace);
+        Arc::new(Client { exchange, connector, status: watch, keeper, grace })
     }
 
     /// Connects, and waits for it as long as the settings say.
@@ -123,8 +124,6 @@ pub(crate) struct Client {
     /// Until this is dropped.
     keeper: Option<JoinHandle<()>>,
     grace: Duration,
-    /// The keeper's.
-    runtime: Handle,
 }
 
 impl Client {
@@ -194,7 +193,7 @@ impl Client {
         let exchange = &self.exchange;
         exchange.session().drain();
         let since = Instant::now();
-        let _ = timeout(self.grace, async {
+        let _ = clock::timeout(self.grace, &exchange.runtime, async {
             exchange.wait_until(|session| session.no_jobs()).await;
             exchange.session().refuse_calls(Reason::Closed);
             exchange.wait_until(|session| session.is_idle()).await;
@@ -206,7 +205,7 @@ impl Client {
         let in_time = !left.is_zero();
         // Should the link be cut meanwhile, the keeper opens one more for what the server does not have.
         let gone = exchange.wait_until(|session| !(session.is_linked() || in_time && session.has_output()));
-        let _ = timeout(left.max(GOODBYE), gone).await;
+        let _ = clock::timeout(left.max(GOODBYE), &exchange.runtime, gone).await;
         self.end();
     }
 
@@ -233,14 +232,14 @@ impl Drop for Client {
             return self.end_keeper();
         }
         // Links may need it, and this thread may have none.
-        let _runtime = self.runtime.enter();
+        let _runtime = self.exchange.runtime.enter();
         // It may be about to end, and the keeper with it: what the link takes at once is safe.
         self.exchange.flush_now();
         // The keeper sends the rest, on this link or on the next, within the grace time.
         self.exchange.end_link(Goodbye { reason: None, at_once: false });
         let Some(mut keeper) = self.keeper.take() else { return };
         let time = self.grace.saturating_add(GOODBYE);
-        self.runtime.spawn(async move {
+        self.exchange.runtime.spawn(async move {
             if timeout(time, &mut keeper).await.is_err() {
                 keeper.abort();
             }

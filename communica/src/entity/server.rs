@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -67,6 +68,7 @@ impl ServerSettings {
             handlers: Arc::downgrade(&handlers),
             limits: self.limits,
             authorize: self.authorize,
+            runtime: Handle::current(),
             known: Mutex::new(HashMap::new()),
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
@@ -92,6 +94,7 @@ pub(crate) struct Server {
     handlers: Weak<Handlers>,
     limits: Limits,
     authorize: Authorize,
+    runtime: Handle,
     known: Mutex<HashMap<String, Known>>,
     /// A client came, or the server ended.
     arrived: Notify,
@@ -119,10 +122,10 @@ struct Accepting(Arc<Server>);
 impl Drop for Accepting {
     fn drop(&mut self) {
         if self.0.accepts.load(Ordering::Relaxed) {
+            tracing::warn!("a server is over: it accepts no more connections, and nobody asked it to stop");
             self.0.end();
         }
     }
-            tracing::warn!("a server is over: it accepts no more connections, and nobody asked it to stop");
 }
 
 impl Server {
@@ -146,10 +149,15 @@ impl Server {
     pub(crate) async fn by_id(&self, client_id: &str) -> Arc<Exchange> {
         let found = self.find(|| lock(&self.known).get(client_id).map(|known| known.exchange.clone())).await;
         found.unwrap_or_else(|reason| {
-            let exchange = Exchange::new(client_id.to_owned(), self.handlers.clone(), self.limits.clone());
+            let exchange = self.exchange(client_id.to_owned());
             exchange.close(reason);
             exchange
         })
+    }
+
+    /// For one more client.
+    fn exchange(&self, client_id: String) -> Arc<Exchange> {
+        Exchange::new(client_id, self.handlers.clone(), self.limits.clone(), self.runtime.clone())
     }
 
     /// A connected client, by chance; and what is left of the call's time.
@@ -158,7 +166,7 @@ impl Server {
             let connected = self.connected();
             (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
         };
-        let (found, options) = options.spend(self.find(choose)).await?;
+        let (found, options) = options.spend(&self.runtime, self.find(choose)).await?;
         Ok((found.map_err(Error::NotSent)?, options))
     }
 

@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::{Exchange, wake};
+use crate::clock::timeout;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
 use crate::serializer::Payload;
@@ -45,7 +46,8 @@ impl Exchange {
         let what = What { now: self.now(), ..what };
         let Some(time) = time else { return self.request_untimed(what, payload, &mut None).await };
         let mut unsent = None;
-        let waited = tokio::time::timeout(time.left, self.request_untimed(what, payload, &mut unsent)).await;
+        let call = self.request_untimed(what, payload, &mut unsent);
+        let waited = timeout(time.left, &self.runtime, call).await;
         waited.unwrap_or_else(|_| {
             let reason = time.passed();
             // `None`: it was not even accepted.
@@ -91,7 +93,7 @@ impl Exchange {
         let accepted = match time {
             None => accepted.await,
             Some(time) => {
-                tokio::time::timeout(time.left, accepted).await.unwrap_or_else(|_| Err(time.passed()))
+                timeout(time.left, &self.runtime, accepted).await.unwrap_or_else(|_| Err(time.passed()))
             }
         };
         wake(accepted.map_err(Error::NotSent)?);

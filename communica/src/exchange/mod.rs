@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::connector::PeerInfo;
@@ -33,6 +34,8 @@ pub(crate) struct Exchange {
     /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
     handlers: Weak<Handlers>,
     pub(crate) limits: Limits,
+    /// In which its entity lives.
+    pub(crate) runtime: Handle,
     /// Where its clock begins.
     born: Instant,
     session: Mutex<Session<Waker>>,
@@ -61,13 +64,19 @@ fn wake(wakers: impl IntoIterator<Item = Waker>) {
 }
 
 impl Exchange {
-    pub(crate) fn new(client_id: String, handlers: Weak<Handlers>, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(
+        client_id: String,
+        handlers: Weak<Handlers>,
+        limits: Limits,
+        runtime: Handle,
+    ) -> Arc<Self> {
         // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
         let session = Session::new(crate::random::hex(8), &limits);
         Arc::new(Self {
             client_id,
             handlers,
             limits,
+            runtime,
             born: Instant::now(),
             session: Mutex::new(session),
             writer: Mutex::new(None),

@@ -97,7 +97,7 @@ mod tests {
     async fn those_behind_wait_while_too_many_compute_aside() {
         let handlers = Arc::new(Handlers::Simple(None));
         let exchange =
-            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
         let turn = Arc::new(Turn::new(exchange, &ROOM));
         let (told, progress) = mpsc::channel();
         let (_end, ended) = mpsc::channel::<()>();
@@ -122,7 +122,7 @@ mod tests {
     }
     #[tokio::test]
     async fn where_nobody_tells_how_far_a_handler_is_nobody_looks() {
-        let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default());
+        let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
         let turn = Arc::new(Turn::new(exchange, &ROOM));
         assert!(turn.clone().watch(Progress::default(), &Handle::current()).is_none());
         assert!(!turn.passed.load(Ordering::Relaxed));

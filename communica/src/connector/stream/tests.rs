@@ -4,6 +4,7 @@ use std::sync::Weak;
 use std::task::Waker;
 
 use tokio::io::{ReadBuf, empty};
+use tokio::runtime::Handle;
 
 use super::*;
 use crate::driver::{LinkEnd, drive};
@@ -101,7 +102,7 @@ async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_i
     let limits = Limits::default();
     let source = Source { bytes: bytes.freeze() };
     let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into());
-    let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits);
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
     exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
     let end = drive(&exchange, link, None, false, || ()).await;
     assert!(matches!(&end, LinkEnd::Peer(Some(reason)) if reason == "enough"), "{end:?}");

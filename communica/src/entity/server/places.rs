@@ -138,7 +138,7 @@ impl Server {
             };
             forgotten = known.remove(&id);
         }
-        let exchange = Exchange::new(client_id.clone(), self.handlers.clone(), self.limits.clone());
+        let exchange = self.exchange(client_id.clone());
         let newcomer = Known {
             exchange: exchange.clone(),
             gone: None,

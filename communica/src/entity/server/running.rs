@@ -10,9 +10,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{Server, lock};
+use crate::clock::timeout;
 use crate::entity::client::GOODBYE;
 use crate::entity::shutdown::Shutdown;
 use crate::error::{Error, Reason};
@@ -65,14 +66,14 @@ impl Running {
             let none_to_come = || exchange.places.load(Ordering::Relaxed) == 0;
             exchange.wait_until(|session| session.is_idle() || !session.is_linked() && none_to_come()).await;
         });
-        let _ = timeout(self.grace, all(work)).await;
+        let _ = timeout(self.grace, &self.server.runtime, all(work)).await;
         let goodbyes = exchanges.iter().map(|exchange| async {
             exchange.session().refuse_calls(Reason::Closed);
             exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
             exchange.wait_until(|session| !session.is_linked()).await;
         });
         let left = self.grace.saturating_sub(since.elapsed()).max(GOODBYE);
-        let _ = timeout(left, all(goodbyes)).await;
+        let _ = timeout(left, &self.server.runtime, all(goodbyes)).await;
         self.end();
     }
 
@@ -114,7 +115,6 @@ impl Running {
         let is_broken = self.server.is_broken();
         shutdown.or_asked_again(self.stop()).await;
         self.end();
-    }
         if is_broken { Err(self.cannot_accept()) } else { Ok(()) }
     }
 
@@ -122,6 +122,7 @@ impl Running {
         let source =
             io::Error::other("the task that accepts connections ended, by a panic or with its runtime");
         Error::Listen { address: self.address.clone(), source: Arc::new(source) }
+    }
 
     /// Starts and runs. It listens to the system before the first client can come, so that none sees it end without order.
     pub(crate) async fn run_from(start: impl Future<Output = Result<Arc<Self>, Error>>) -> Result<(), Error> {
@@ -156,7 +157,6 @@ impl Server {
         }
         self.arrived.notify_waiters();
     }
-}
 
     /// Waits until nobody is let in any more, and says so at once when that is so already.
     async fn ended(&self) {
@@ -168,6 +168,7 @@ impl Server {
     fn is_broken(&self) -> bool {
         self.ended.load(Ordering::Relaxed) && self.accepts.load(Ordering::Relaxed)
     }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

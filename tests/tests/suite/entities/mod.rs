@@ -10,13 +10,14 @@ mod goodbyes;
 mod handlers;
 mod long;
 mod nested;
+mod no_runtime;
 mod order;
 #[cfg(unix)]
 mod owners;
 mod peers;
 mod places;
-mod secrets;
 mod runs;
+mod secrets;
 mod senders;
 mod simple;
 mod tables;

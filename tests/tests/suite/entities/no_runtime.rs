@@ -1,0 +1,65 @@
+//! Calls are made on a thread that knows of no runtime: they do what they do elsewhere, and in time.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use communica::{Error, IntoCaller, Reason, RouteClient};
+use communica_tests::patiently;
+
+use crate::support::{echo, hanging, memory_server, request_in, throw_in, within};
+
+/// What drives a future where there is no runtime.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (mut cx, mut future) = (Context::from_waker(&waker), pin!(future));
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Runs this on a thread that knows of no runtime.
+async fn elsewhere<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let (tells, told) = tokio::sync::oneshot::channel();
+    thread::spawn(move || drop(tells.send(block_on(work))));
+    told.await.expect("the thread did not panic")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_limits_hold_where_there_is_no_runtime() {
+    const SHORT: Duration = Duration::from_millis(50);
+    within(30, async {
+        let (routes, _entries) = hanging(echo(), "hang");
+        let (server, road) = memory_server(routes).await;
+        let nobody = server.any_peer();
+        let ended = elsewhere(async move { request_in(SHORT, nobody, "echo", 1).await }).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(SHORT)))), "{ended:?}");
+        let client = RouteClient::connect(road).await.unwrap();
+        let peer = (&client).into_caller();
+        let (called, thrown, hung) = elsewhere(async move {
+            let called = request_in(patiently(20), &peer, "echo", 1).await;
+            let thrown = throw_in(patiently(20), &peer, "echo", 1).await;
+            (called, thrown, request_in(SHORT, &peer, "hang", 1).await)
+        })
+        .await;
+        assert_eq!((called.unwrap(), thrown.unwrap()), (1.into(), ()));
+        assert!(matches!(hung, Err(Error::MayHaveRun(Reason::TimedOut(SHORT)))), "{hung:?}");
+        elsewhere(async move {
+            client.close().await;
+            server.stop().await;
+        })
+        .await;
+    })
+    .await;
+}
