@@ -14,6 +14,7 @@ use crate::error::Reason;
 use crate::exchange::Exchange;
 use crate::route::Handlers;
 use crate::session::Goodbye;
+use crate::wire::WireError;
 use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
@@ -81,6 +82,7 @@ impl Keeper {
     async fn open(&self) -> Result<(Link, Option<About>), LinkError> {
         let limits = &self.exchange.limits;
         let about = About { token: self.token.clone(), ..self.exchange.session().about(None) };
+        let instance = about.instance.clone();
         let client_id = self.exchange.client_id().to_owned();
         let hello = ClientHello { client_id, communica: Some(about) };
         let hello = hello::text(&hello)?;
@@ -90,6 +92,10 @@ impl Keeper {
             Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
         })?;
         let theirs = hello::decode::<ServerHello>(&link.hello)?;
+        // A port that is free may lead a connection back to where it came from.
+        if theirs.communica.as_ref().is_some_and(|theirs| theirs.instance == instance) {
+            return Err(WireError::BadHello("it is this client's own, sent back: no server is there").into());
+        }
         Ok((link, theirs.communica))
     }
 

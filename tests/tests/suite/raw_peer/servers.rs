@@ -132,3 +132,24 @@ async fn a_client_survives_nonsense_and_comes_back() {
     })
     .await;
 }
+
+/// As a port does to which nobody but this client itself is connected.
+#[tokio::test]
+async fn a_client_does_not_take_its_own_echo_for_a_server() {
+    within(20, async {
+        let (listener, connector) = listen().await;
+        let echoing = tokio::spawn(async move {
+            loop {
+                let (mut read, mut write) = listener.accept().await.unwrap().0.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut read, &mut write).await });
+            }
+        });
+        let builder = quick(RouteClient::builder(connector)).connect_timeout(Duration::from_secs(1));
+        match builder.connect().await {
+            Err(Error::Connect { reason, .. }) => assert!(reason.contains("sent back"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        echoing.abort();
+    })
+    .await;
+}
