@@ -99,12 +99,34 @@ impl Keeper {
         Ok((link, theirs.communica))
     }
 
+    /// The server turned this client down. `Some` when there is no point in going on.
+    fn turned_down(&mut self, reason: String, was_connected: bool) -> Option<Reason> {
+        if reason == REPLACED {
+            return Some(Reason::Replaced);
+        }
+        if reason == SUPERSEDED || reason == STOPPING {
+            return None;
+        }
+        if !was_connected {
+            return Some(Reason::Refused(reason));
+        }
+        // A server that knew this client and turns it down now may think better of it.
+        if !std::mem::replace(&mut self.was_turned_down, true) {
+            let (address, client_id) = (self.connector.address(), self.exchange.client_id());
+            tracing::warn!(address, client_id, reason, "was turned down, and tries on");
+        }
+        None
+    }
+
+    fn was_connected(&self) -> bool {
+        !matches!(*self.status.borrow(), Status::Trying(_))
+    }
+
     /// Drives the link. `Some` when it was the last.
     async fn keep(&mut self, link: Link, about: Option<About>) -> Option<Reason> {
         tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
-        self.was_turned_down = false;
-        let since = Instant::now();
-        let _slot = self.exchange.link_slot.lock().await;
+        let (since, was_connected) = (Instant::now(), self.was_connected());
+        let slot = self.exchange.link_slot.lock().await;
         // Whoever waits for the connection finds the link attached.
         let attached = || {
             self.status.send_replace(Status::Connected);
@@ -113,17 +135,23 @@ impl Keeper {
             }
         };
         let end = drive(&self.exchange, link, about, false, attached).await;
+        drop(slot);
         // One that ended at once may be about to do so again.
         if since.elapsed() >= STEADY {
             self.backoff.reset();
         }
-        match &end {
+        let end = match end {
+            // It was greeted, and then looked at.
+            LinkEnd::Broken(LinkError::Refused(reason)) => return self.turned_down(reason, was_connected),
+            end => end,
+        };
+        self.was_turned_down = false;
+        match end {
             LinkEnd::Here => return Some(Reason::Closed),
             LinkEnd::Peer(Some(reason)) if reason == REPLACED => return Some(Reason::Replaced),
             LinkEnd::Peer(_) => {
                 tracing::info!(address = self.connector.address(), "the server closed the connection")
             }
-            LinkEnd::Broken(LinkError::Refused(reason)) => return Some(Reason::Refused(reason.clone())),
             LinkEnd::Broken(error) => {
                 tracing::warn!(address = self.connector.address(), %error, "lost the connection");
             }
@@ -138,24 +166,12 @@ impl Keeper {
             // Whoever comes next is another process.
             self.exchange.peer_is_gone(&Reason::Disconnected(format!("the server is gone: {error}")));
         }
-        if matches!(&error, LinkError::Refused(reason) if reason == REPLACED) {
-            return Some(Reason::Replaced);
+        let was_connected = self.was_connected();
+        if let LinkError::Refused(reason) = error {
+            return self.turned_down(reason, was_connected);
         }
-        // A server that knew this client and turns it down now may think better of it.
-        if !matches!(*self.status.borrow(), Status::Trying(_)) {
-            if let LinkError::Refused(reason) = error {
-                let passes = reason == SUPERSEDED || reason == STOPPING;
-                if !passes && !std::mem::replace(&mut self.was_turned_down, true) {
-                    let (address, client_id) = (self.connector.address(), self.exchange.client_id());
-                    tracing::warn!(address, client_id, reason, "was turned down, and tries on");
-                }
-            }
+        if was_connected {
             return None;
-        }
-        match error {
-            LinkError::Refused(reason) if reason == SUPERSEDED || reason == STOPPING => return None,
-            LinkError::Refused(reason) => return Some(Reason::Refused(reason)),
-            _ => {}
         }
         if matches!(*self.status.borrow(), Status::Trying(None)) {
             tracing::warn!(address = self.connector.address(), %error, "could not connect yet, still trying");

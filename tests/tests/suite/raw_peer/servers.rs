@@ -153,3 +153,46 @@ async fn a_client_does_not_take_its_own_echo_for_a_server() {
     })
     .await;
 }
+
+/// A server that greets first and looks then, as one of Python's may.
+async fn turn_down_late(listener: &TcpListener) {
+    let mut peer = accept(listener).await;
+    peer.read_hello().await;
+    peer.send(b"{\"hello\": \"hello\"}\0\x04{\"reason\": \"busy\"}").await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_connected_comes_back_after_a_late_refusal() {
+    within(20, async {
+        let (listener, connector) = listen().await;
+        let client = quick(RouteClient::builder(connector)).start().unwrap();
+        let mut peer = accept(&listener).await;
+        peer.read_hello().await;
+        peer.send(b"{\"hello\": \"hello\"}\0").await;
+        eventually("the client is connected", || client.is_connected()).await;
+        drop(peer);
+        for _ in 0..3 {
+            turn_down_late(&listener).await;
+        }
+        let mut peer = accept(&listener).await;
+        peer.read_hello().await;
+        peer.send(b"{\"hello\": \"hello\"}\0").await;
+        let call = client.request::<_, i64>("ask", &1);
+        let (ended, ()) = tokio::join!(call, peer.answer_one());
+        assert_eq!(ended.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_never_connected_is_over_after_a_late_refusal() {
+    within(20, async {
+        let (listener, connector) = listen().await;
+        let client = quick(RouteClient::builder(connector)).start().unwrap();
+        turn_down_late(&listener).await;
+        client.closed().await;
+        let ended = client.request::<_, i64>("ask", &1).await;
+        assert!(matches!(&ended, Err(Error::NotSent(Reason::Refused(why))) if why == "busy"), "{ended:?}");
+    })
+    .await;
+}
