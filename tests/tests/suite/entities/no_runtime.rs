@@ -9,7 +9,7 @@ use std::time::Duration;
 use communica::{Error, IntoCaller, Reason, RouteClient};
 use communica_tests::patiently;
 
-use crate::support::{echo, hanging, memory_server, request_in, throw_in, within};
+use crate::support::{echo, hanging, memory_server, request_in, soon, throw_in, within};
 
 /// What drives a future where there is no runtime.
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -50,11 +50,11 @@ async fn time_limits_hold_where_there_is_no_runtime() {
         let (called, thrown, hung) = elsewhere(async move {
             let called = request_in(patiently(20), &peer, "echo", 1).await;
             let thrown = throw_in(patiently(20), &peer, "echo", 1).await;
-            (called, thrown, request_in(SHORT, &peer, "hang", 1).await)
+            (called, thrown, request_in(soon(), &peer, "hang", 1).await)
         })
         .await;
         assert_eq!((called.unwrap(), thrown.unwrap()), (1.into(), ()));
-        assert!(matches!(hung, Err(Error::MayHaveRun(Reason::TimedOut(SHORT)))), "{hung:?}");
+        assert!(matches!(hung, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{hung:?}");
         elsewhere(async move {
             client.close().await;
             server.stop().await;
