@@ -19,7 +19,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The first wait and the longest, each a day at most.
+    /// The first wait and the longest, each a day at most. A first wait of nothing is followed by one of a millisecond at most.
     #[must_use]
     pub fn new(start: Duration, max: Duration) -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,7 +30,8 @@ impl Backoff {
     /// The next wait.
     pub(crate) fn next(&mut self) -> Duration {
         let wait = self.next;
-        self.next = (wait * 2).min(self.max);
+        // Nothing, doubled, would stay nothing.
+        self.next = (wait * 2).max(Duration::from_millis(1)).min(self.max);
         wait.mul_f64(0.5 + crate::random::fraction() / 2.0)
     }
 
@@ -54,5 +55,20 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next() <= start);
+    }
+
+    #[test]
+    fn waits_grow_from_nothing_too() {
+        let max = Duration::from_secs(5);
+        let mut backoff = Backoff::new(Duration::ZERO, max);
+        assert_eq!(backoff.next(), Duration::ZERO);
+        for whole in [1, 2, 4] {
+            let (wait, whole) = (backoff.next(), Duration::from_millis(whole));
+            assert!(wait >= whole / 2 && wait <= whole, "{wait:?} of {whole:?}");
+        }
+        assert!((0..20).any(|_| backoff.next() >= max / 2), "it ends at the longest");
+
+        let mut none = Backoff::new(Duration::ZERO, Duration::ZERO);
+        assert!((0..20).all(|_| none.next().is_zero()), "who wants no waits has none");
     }
 }
