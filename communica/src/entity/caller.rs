@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
@@ -13,7 +14,7 @@ use crate::clock::timeout;
 use crate::error::{CallError, Error, NoServiceError, SerializerError, ServiceError};
 use crate::exchange::{Exchange, TimeLimit};
 use crate::route::handler;
-use crate::serializer::{Dump, Load};
+use crate::serializer::{Dump, Load, Payload};
 use crate::session::{CallEnd, Sender, What};
 use crate::wire;
 
@@ -170,7 +171,7 @@ pub trait IntoCaller {
 }
 
 pub(crate) async fn request<S, A, T, E>(
-    (exchange, sender): (&Exchange, Sender),
+    to: (&Exchange, Sender),
     options: &CallOptions,
     route: Option<&str>,
     serializer: &S,
@@ -181,12 +182,60 @@ where
     A: ?Sized + Sync,
     E: ServiceError,
 {
-    let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
-    let payload = serializer.dump(args).map_err(not_sent)?;
-    let more = options.more(route).map_err(not_sent)?;
+    let args = dump(route, serializer, args)?;
+    request_dumped(to, options, route, serializer, args).await
+}
+
+pub(crate) async fn throw<S, A>(
+    to: (&Exchange, Sender),
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: &A,
+) -> Result<(), Error>
+where
+    S: Dump<A>,
+    A: ?Sized + Sync,
+{
+    throw_dumped(to, options, route, dump(route, serializer, args)?).await
+}
+
+/// Of arguments that go to many, who share the bytes.
+pub(crate) fn dump_to_share<S, A>(route: Option<&str>, serializer: &S, args: &A) -> Result<Bytes, Error>
+where
+    S: Dump<A>,
+    A: ?Sized,
+{
+    dump(route, serializer, args).map(Payload::into_bytes)
+}
+
+fn dump<S, A>(route: Option<&str>, serializer: &S, args: &A) -> Result<Payload, Error>
+where
+    S: Dump<A>,
+    A: ?Sized,
+{
+    serializer.dump(args).map_err(|error| not_sent(error, route))
+}
+
+fn not_sent(error: SerializerError, route: Option<&str>) -> Error {
+    Error::Serializer(error.of_route(route))
+}
+
+pub(crate) async fn request_dumped<S, T, E>(
+    (exchange, sender): (&Exchange, Sender),
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: Payload,
+) -> Result<T, CallError<E>>
+where
+    S: for<'de> Load<'de, T>,
+    E: ServiceError,
+{
+    let more = options.more(route).map_err(|error| not_sent(error, route))?;
     let idempotent = options.idempotent;
     let what = What { route, more: &more, idempotent, sender, ..What::default() };
-    match exchange.request(what, payload, options.time).await {
+    match exchange.request(what, args, options.time).await {
         CallEnd::Value(payload) => handler::load_result(serializer, &payload)
             .map_err(|error| CallError::Failed(error.of_route(route))),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {
@@ -197,20 +246,13 @@ where
     }
 }
 
-pub(crate) async fn throw<S, A>(
+pub(crate) async fn throw_dumped(
     (exchange, sender): (&Exchange, Sender),
     options: &CallOptions,
     route: Option<&str>,
-    serializer: &S,
-    args: &A,
-) -> Result<(), Error>
-where
-    S: Dump<A>,
-    A: ?Sized + Sync,
-{
-    let not_sent = |error: SerializerError| Error::Serializer(error.of_route(route));
-    let payload = serializer.dump(args).map_err(not_sent)?;
-    let more = options.more(route).map_err(not_sent)?;
+    args: Payload,
+) -> Result<(), Error> {
+    let more = options.more(route).map_err(|error| not_sent(error, route))?;
     let what = What { route, more: &more, sender, ..What::default() };
-    exchange.throw(what, payload, options.time).await
+    exchange.throw(what, args, options.time).await
 }

@@ -90,6 +90,7 @@ macro_rules! server_settings {
 use client_settings;
 use server_settings;
 
+mod all;
 mod applicant;
 mod backoff;
 mod caller;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::all::all;
 use super::caller::{self, CallOptions, Caller, IntoCaller};
 use super::client::Client;
 use super::server::Server;
@@ -209,11 +210,13 @@ impl Caller for AllPeers {
         T: Send,
         E: ServiceError,
     {
-        let peers = self.0.connected();
-        let calls = peers
-            .iter()
-            .map(|peer| caller::request((peer, Sender::Caller), options, Some(route), serializer, args));
-        let outcomes = super::server::all(calls).await;
+        let (peers, route) = (self.0.connected(), Some(route));
+        let args = &caller::dump_to_share(route, serializer, args);
+        let outcomes = all(peers.iter().map(|peer| async move {
+            let args = args.clone()?.into();
+            caller::request_dumped((peer, Sender::Caller), options, route, serializer, args).await
+        }));
+        let outcomes = outcomes.await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
 
@@ -228,12 +231,13 @@ impl Caller for AllPeers {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let peers = self.0.connected();
-        let throws = peers
-            .iter()
-            .map(|peer| caller::throw((peer, Sender::Caller), options, Some(route), serializer, args));
-        let outcomes =
-            super::server::all(throws).await.into_iter().map(|outcome| outcome.map_err(CallError::from));
+        let (peers, route) = (self.0.connected(), Some(route));
+        let args = &caller::dump_to_share(route, serializer, args);
+        let outcomes = all(peers.iter().map(|peer| async move {
+            let args = args.clone()?.into();
+            Ok(caller::throw_dumped((peer, Sender::Caller), options, route, args).await?)
+        }));
+        let outcomes = outcomes.await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
 }

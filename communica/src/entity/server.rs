@@ -31,7 +31,7 @@ use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::wire::hello::{self, About, ClientHello, ServerHello};
 use places::{Known, Place, Turn};
-pub(crate) use running::{Running, all};
+pub(crate) use running::Running;
 
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

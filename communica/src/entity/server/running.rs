@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::{Server, lock};
 use crate::clock::timeout;
+use crate::entity::all::all;
 use crate::entity::client::GOODBYE;
 use crate::entity::shutdown::Shutdown;
 use crate::error::{Error, Reason};
@@ -174,23 +175,4 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Waits for all, side by side.
-pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
-    let mut outcomes: Vec<_> = waiting.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        let mut ready = true;
-        for (slot, outcome) in waiting.iter_mut().zip(&mut outcomes) {
-            let Some(future) = slot else { continue };
-            match future.as_mut().poll(cx) {
-                Poll::Ready(value) => (*slot, *outcome) = (None, Some(value)),
-                Poll::Pending => ready = false,
-            }
-        }
-        if ready { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outcomes.into_iter().flatten().collect()
 }

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::all::all;
 use super::super::caller::{self, CallOptions};
-use super::super::server::{Server, all};
-use super::peer::{options_of_calls, request};
-use crate::error::Error;
+use super::super::server::Server;
+use super::peer::options_of_calls;
+use crate::error::{CallError, Error, NoServiceError};
 use crate::serializer::{Dump, Load, Serializer};
 use crate::session::Sender;
 
@@ -29,8 +30,15 @@ impl<S: Serializer> SimplePeers<S> {
         T: Send,
     {
         let peers = self.server.connected();
-        let requests = peers.iter().map(|peer| request(peer, &self.options, &self.serializer, value));
-        let outcomes = all(requests).await;
+        let args = &caller::dump_to_share(None, &self.serializer, value);
+        let outcomes = all(peers.iter().map(|peer| async move {
+            let (to, args) = ((&**peer, Sender::Caller), args.clone()?.into());
+            caller::request_dumped(to, &self.options, None, &self.serializer, args).await
+        }));
+        let outcomes = outcomes
+            .await
+            .into_iter()
+            .map(|outcome| outcome.map_err(|error: CallError<NoServiceError>| error.into()));
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
 
@@ -42,10 +50,11 @@ impl<S: Serializer> SimplePeers<S> {
         A: ?Sized + Sync,
     {
         let peers = self.server.connected();
-        let throws = peers
-            .iter()
-            .map(|peer| caller::throw((peer, Sender::Caller), &self.options, None, &self.serializer, value));
-        let outcomes = all(throws).await;
+        let args = &caller::dump_to_share(None, &self.serializer, value);
+        let outcomes = all(peers.iter().map(|peer| async move {
+            caller::throw_dumped((peer, Sender::Caller), &self.options, None, args.clone()?.into()).await
+        }));
+        let outcomes = outcomes.await;
         peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
     }
 }

@@ -1,8 +1,13 @@
 //! A server finds its clients: by id, whichever is there, or all.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use communica::{Error, MemoryConnector, Reason, ReqError, RouteClient, RouteTable};
+use communica::{
+    Bytes, Dump, Error, JsonSerializer, Load, MemoryConnector, Payload, Reason, ReqError, RouteClient,
+    RouteTable, Serializer, SerializerError, SimpleClient, SimpleServer,
+};
 
 use crate::support::{eventually, hanging, memory_server, request_in, soon, take, within};
 
@@ -117,6 +122,60 @@ async fn a_call_to_all_gives_each_ones_outcome() {
         }
         let thrown = server.all_peers().throw("who", &9).await;
         assert!(thrown.len() == 3 && thrown.iter().all(|(_, outcome)| outcome.is_ok()), "{thrown:?}");
+    })
+    .await;
+}
+
+/// JSON that counts what it dumps.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Serializer for Counting {
+    const NAME: &'static str = JsonSerializer::NAME;
+}
+
+impl<T: ?Sized> Dump<T> for Counting
+where
+    JsonSerializer: Dump<T>,
+{
+    fn dump(&self, value: &T) -> Result<Payload, SerializerError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        JsonSerializer.dump(value)
+    }
+}
+
+impl<'de, T> Load<'de, T> for Counting
+where
+    JsonSerializer: Load<'de, T>,
+{
+    fn load(&self, payload: &'de Bytes) -> Result<T, SerializerError> {
+        JsonSerializer.load(payload)
+    }
+}
+
+/// What is sent to many is large sometimes, and then they share it.
+#[tokio::test]
+async fn what_goes_to_all_is_dumped_once() {
+    within(20, async {
+        let (server, connector) = memory_server(RouteTable::new()).await;
+        let _clients = (worker(&connector, "w1").await, worker(&connector, "w2").await);
+        let format = Counting::default();
+        let everyone = server.all_peers();
+        for (id, outcome) in everyone.request_with::<_, _, String>("who", &format, &1).await {
+            assert_eq!(outcome.unwrap(), id);
+        }
+        assert_eq!(everyone.throw_with("who", &format, &1).await.len(), 2);
+        assert_eq!(format.0.load(Ordering::SeqCst), 2);
+
+        let (road, format) = (MemoryConnector::unique(), Counting::default());
+        let server = SimpleServer::with_serializer(road.clone(), |_: i64| (), format.clone());
+        let server = server.start().await.unwrap();
+        let client = || SimpleClient::builder(road.clone()).handler(|number: i64| number).connect();
+        let _clients = (client().await.unwrap(), client().await.unwrap());
+        let numbers = server.request_all::<_, i64>(&1).await.into_iter().map(|(_, outcome)| outcome.unwrap());
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(server.throw_all(&1).await.len(), 2);
+        assert_eq!(format.0.load(Ordering::SeqCst), 2);
     })
     .await;
 }
