@@ -76,7 +76,6 @@ pub(crate) struct Part {
 }
 
 /// One thing to carry, for roads that carry whole messages.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Item {
     /// A message.
@@ -93,6 +92,18 @@ pub enum Item {
         /// Why, for the peer's log.
         reason: Option<String>,
     },
+}
+
+/// Without metadata and payload, which may be secrets.
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { stamp, .. } => {
+                f.debug_struct("Message").field("stamp", stamp).finish_non_exhaustive()
+            }
+            Self::Close { reason } => f.debug_struct("Close").field("reason", reason).finish(),
+        }
+    }
 }
 
 impl Part {

@@ -240,9 +240,14 @@ impl Metadata {
     }
 }
 
+/// Without what callers send along, which may be secrets.
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Metadata({})", String::from_utf8_lossy(&self.text))
+        f.debug_struct("Metadata")
+            .field("id", &self.id())
+            .field("type", &self.kind)
+            .field("route", &self.route())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,11 @@
-//! A token goes in; it comes out in no log, no error and no debug text.
+//! A token goes in, or a secret beside a call; it comes out in no log, no error and no debug text.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use communica::{
-    AnyConnector, Applicant, Error, LocalConnector, MemoryConnector, RouteClient, RouteServer, SimpleClient,
-    TcpConnector,
+    AnyConnector, Applicant, Bytes, CallOptions, Context, Error, LocalConnector, MemoryConnector, Message,
+    RouteClient, RouteServer, SimpleClient, TcpConnector,
 };
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
@@ -132,6 +132,42 @@ async fn a_token_is_seen_by_the_hook_alone() {
         }
         for line in text.lines() {
             assert!(!line.contains("hush") && !line.contains("4711"), "a token shows: {line}");
+        }
+    })
+    .await;
+}
+
+#[communica::service]
+trait Desk {
+    async fn describe(&self, cx: &Context) -> String;
+}
+
+struct Clerk;
+
+impl Desk for Clerk {
+    async fn describe(&self, cx: &Context) -> String {
+        assert_eq!(cx.value::<String>("pass").as_deref(), Some(TOKEN));
+        format!("{cx:?} {:?}", cx.metadata())
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_along_is_told_by_its_key_alone() {
+    within(20, async {
+        let road = MemoryConnector::unique();
+        let _server = RouteServer::new(road.clone(), Clerk.into_routes()).start().await.unwrap();
+        let client = RouteClient::connect(road).await.unwrap();
+        let desk = DeskClient::new(client).metadata("pass", TOKEN);
+        let metadata = format!(r#"{{"id":"4","type":1,"route":"describe","metadata":{{"pass":"{TOKEN}"}}}}"#);
+        let message = Message::parse(metadata.into(), Bytes::new()).unwrap();
+        let options = CallOptions::new().metadata("pass", TOKEN);
+        for (text, part) in [
+            (format!("{options:?}"), "pass"),
+            (format!("{desk:?}"), "pass"),
+            (desk.describe().await.unwrap(), "describe"),
+            (format!("{message:?}"), "describe"),
+        ] {
+            assert!(text.contains(part) && !text.contains(TOKEN), "{text}");
         }
     })
     .await;
