@@ -15,8 +15,10 @@ pub(crate) struct Attrs {
     pub(crate) doc: Vec<Attribute>,
     /// For everything that a user calls.
     pub(crate) deprecated: Vec<Attribute>,
-    /// For everything that repeats the user's names and types.
+    /// For everything that repeats the user's names and types, and that users see.
     pub(crate) lint: Vec<Attribute>,
+    /// For what repeats them out of sight: what the user allowed. What they want to be told is told where they wrote it.
+    pub(crate) allow: Vec<Attribute>,
 }
 
 impl Attrs {
@@ -28,13 +30,19 @@ impl Attrs {
                 "cfg" => sorted.cfg.push(attr),
                 "doc" => sorted.doc.push(attr),
                 "deprecated" => sorted.deprecated.push(attr),
-                "allow" | "warn" | "deny" | "forbid" => sorted.lint.push(attr),
+                "warn" | "deny" | "forbid" => sorted.lint.push(attr),
+                "allow" => sorted.allows(attr),
                 // An expectation holds for the user's item; that it holds for a copy too is not promised.
-                "expect" => sorted.lint.push(allowed(attr)),
+                "expect" => sorted.allows(allowed(attr)),
                 _ => {}
             }
         }
         sorted
+    }
+
+    fn allows(&mut self, attr: Attribute) {
+        self.lint.push(attr.clone());
+        self.allow.push(attr);
     }
 }
 

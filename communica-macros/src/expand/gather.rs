@@ -36,10 +36,11 @@ pub(super) fn gathering(service: &Service) -> TokenStream {
         return TokenStream::new();
     }
     let client = names::client(&service.item.ident);
-    let cfg = &service.attrs.cfg;
+    let (cfg, allow) = (&service.attrs.cfg, &service.attrs.allow);
     let functions = service.methods.iter().map(|method| gather_function(service, method));
     quote! {
         #(#cfg)*
+        #(#allow)*
         #[allow(dead_code, deprecated, unused_braces, unused_lifetimes, clippy::all, clippy::pedantic)]
         impl #client<()> {
             #(#functions)*
@@ -49,7 +50,7 @@ pub(super) fn gathering(service: &Service) -> TokenStream {
 
 fn gather_function(service: &Service, method: &Method) -> TokenStream {
     let krate = &service.krate;
-    let (cfg, gather) = (&method.attrs.cfg, names::gather(method.ident()));
+    let (cfg, allow, gather) = (&method.attrs.cfg, &method.attrs.allow, names::gather(method.ident()));
     let generics = &method.item.sig.generics;
     let taken: Vec<_> = method.args.iter().map(taken).collect();
     let place = method.single().map_or_else(Span::call_site, |arg| place_of(arg.ty()));
@@ -69,6 +70,7 @@ fn gather_function(service: &Service, method: &Method) -> TokenStream {
     };
     quote! {
         #(#cfg)*
+        #(#allow)*
         fn #gather #generics (#(#taken),*) -> #dumps { #body }
     }
 }

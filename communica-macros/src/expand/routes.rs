@@ -35,7 +35,7 @@ pub(super) fn into_routes(service: &Service) -> TokenStream {
 /// Registers one method.
 fn route(service: &Service, method: &Method) -> TokenStream {
     let krate = &service.krate;
-    let cfg = &method.attrs.cfg;
+    let (cfg, allow) = (&method.attrs.cfg, &method.attrs.allow);
     let (table, value) = (names::variable("table"), names::variable("service"));
     let variable = |used: bool, name| if used { names::variable(name).to_token_stream() } else { quote!(_) };
     let (context, payload) =
@@ -58,6 +58,7 @@ fn route(service: &Service, method: &Method) -> TokenStream {
     };
     quote! {
         #(#cfg)*
+        #(#allow)*
         {
             #load
             let #value = ::core::clone::Clone::clone(&#value);

@@ -29,13 +29,15 @@ pub(super) fn shared_implementation(service: &Service) -> TokenStream {
 
 fn forward(service: &Service, method: &Method) -> TokenStream {
     let (item, ident, sig) = (&service.item.ident, method.ident(), &method.item.sig);
-    let (cfg, generics, output) = (&method.attrs.cfg, &sig.generics, &sig.output);
+    let (cfg, allow) = (&method.attrs.cfg, &method.attrs.allow);
+    let (generics, output) = (&sig.generics, &sig.output);
     let output = if method.is_async() { future_of(sig) } else { output.clone() };
     let lifetime = receiver_lifetime(method);
     let parameters = method.declared().map(declared);
     let passed = method.declared().map(|arg| &arg.ident);
     quote! {
         #(#cfg)*
+        #(#allow)*
         fn #ident #generics (&#lifetime self, #(#parameters),*) #output {
             <__CommunicaT as #item>::#ident(&**self, #(#passed),*)
         }

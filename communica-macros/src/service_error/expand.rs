@@ -206,10 +206,12 @@ impl<'a> Data<'a> {
         }
         let (krate, parameters, fields) = (&model.krate, self.parameters, self.variant.members());
         let derived = Ident::new(derived, Span::call_site());
+        let allow = model.allow.iter().chain(&self.variant.allow);
         Some(quote! {
             use #krate::__private::serde as __communica_serde;
             #[derive(__communica_serde::#derived)]
             #[serde(crate = "__communica_serde")]
+            #(#allow)*
             struct __CommunicaData<#(#parameters),*> { #(#fields: #parameters),* }
         })
     }

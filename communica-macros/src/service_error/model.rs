@@ -7,6 +7,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Data, DeriveInput, Fields, LitInt, Member, Meta, Path, Token, Type, parse_quote};
 
 use crate::args::{Grammar, read_settings};
+use crate::attrs::Attrs;
 use crate::errors::Errors;
 
 /// What every shape has.
@@ -19,6 +20,8 @@ const PLACES: &[(&str, &str)] =
 pub(super) struct ErrorType<'a> {
     pub(super) krate: Path,
     pub(super) input: &'a DeriveInput,
+    /// What the user allows in all of it.
+    pub(super) allow: Vec<Attribute>,
     /// The variants of an enum, or the struct itself.
     pub(super) variants: Vec<Variant<'a>>,
 }
@@ -30,6 +33,8 @@ pub(super) struct Variant<'a> {
     /// `Self` or `Self::Variant`.
     pub(super) path: Path,
     pub(super) fields: &'a Fields,
+    /// What the user allows there.
+    pub(super) allow: Vec<Attribute>,
     pub(super) settings: Settings,
 }
 
@@ -59,13 +64,14 @@ impl<'a> ErrorType<'a> {
                     ident: &input.ident,
                     path: parse_quote!(Self),
                     fields: &data.fields,
+                    allow: Vec::new(),
                     settings,
                 }]
             }
             Data::Enum(data) => data.variants.iter().map(|variant| Variant::of(variant, errors)).collect(),
             Data::Union(_) => Vec::new(),
         };
-        Self { krate, input, variants }
+        Self { krate, input, allow: Attrs::sort(&input.attrs).allow, variants }
     }
 }
 
@@ -76,6 +82,7 @@ impl<'a> Variant<'a> {
             ident,
             path: parse_quote!(Self::#ident),
             fields: &variant.fields,
+            allow: Attrs::sort(&variant.attrs).allow,
             settings: Settings::read(&variant.attrs, ON_A_SHAPE, errors),
         }
     }

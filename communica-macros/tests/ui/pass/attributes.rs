@@ -12,6 +12,13 @@ mod api {
         }
         #[expect(non_snake_case)]
         async fn Add(&self, a: u8, b: u8) -> u8;
+        #[allow(non_snake_case)]
+        async fn put(&self, userId: u64, deskId: &str) -> u64;
+        #[expect(non_snake_case)]
+        async fn take(&self, userId: Option<u64>) -> u64;
+        #[cfg_attr(all(), allow(non_snake_case))]
+        #[route(named)]
+        fn look(&self, userId: u64) -> u64;
         #[must_use]
         #[inline]
         fn quick(&self) -> u8 {
@@ -33,6 +40,7 @@ mod api {
         //! Attributes may stand inside of what they are for.
         #![allow(non_camel_case_types, non_snake_case)]
         async fn Plus(&self, a: u8, b: u8) -> u8;
+        async fn Put(&self, userId: u8, b: u8) -> u8;
         async fn one(&self, a: u8) -> u8 {
             //! Always the same.
             #![allow(unused_variables)]
@@ -61,6 +69,33 @@ impl Desk for () {
     async fn Add(&self, a: u8, b: u8) -> u8 {
         a + b
     }
+    async fn put(&self, user_id: u64, _: &str) -> u64 {
+        user_id
+    }
+    async fn take(&self, user_id: Option<u64>) -> u64 {
+        user_id.unwrap_or_default()
+    }
+    fn look(&self, user_id: u64) -> u64 {
+        user_id
+    }
+}
+
+/// Its fields' names are keys on the wire, too.
+#[derive(Debug, thiserror::Error, communica::ServiceError)]
+enum DeskError {
+    #[allow(non_snake_case)]
+    #[error("no such user")]
+    NoUser { userId: u64 },
+    #[expect(non_snake_case)]
+    #[error("no such desk")]
+    NoDesk { deskId: u64 },
+}
+
+#[derive(Debug, thiserror::Error, communica::ServiceError)]
+#[allow(non_snake_case)]
+#[error("no such user")]
+struct NoUser {
+    userId: u64,
 }
 
 async fn uses(desk: api::DeskClient) {
@@ -82,4 +117,5 @@ async fn uses_inner(desk: api::inner_deskClient) {
 
 fn main() {
     let _ = (().into_routes(), uses, uses_inner);
+    let _ = (DeskError::NoUser { userId: 1 }, DeskError::NoDesk { deskId: 1 }, NoUser { userId: 1 });
 }
