@@ -112,9 +112,6 @@ pub enum Reason {
     /// The server turned this client away, and said why.
     #[error("the server refused the connection: {0}")]
     Refused(String),
-    /// The client cannot connect as it is set up, and why.
-    #[error("{0}")]
-    Misconfigured(String),
     /// The server has not heard from this client for so long that it forgot it.
     #[error("the client was gone for too long and was forgotten")]
     Forgotten,

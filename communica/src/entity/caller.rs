@@ -24,7 +24,7 @@ const MAX_METADATA: usize = 32 * 1024;
 
 /// What a call may be told beside its arguments. Cheap to clone.
 ///
-/// Stubs and Simple entities have `timeout` and `metadata` of their own. A call by route, without a stub:
+/// Stubs, clients and peers have `timeout` and `metadata` of their own. It is for whoever writes or uses a [`Caller`]:
 ///
 /// ```
 /// # #[cfg(feature = "json")] {

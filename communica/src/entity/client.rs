@@ -67,15 +67,17 @@ impl ClientSettings {
     }
 
     /// Starts to connect and does not wait for it.
-    pub(crate) fn start(self, handlers: Handlers) -> Arc<Client> {
+    pub(crate) fn start(self, handlers: Handlers) -> Result<Arc<Client>, Error> {
         let client_id = self.connector.client_id(self.client_id.as_deref());
-        let misconfigured = self.mistake.or_else(|| client_id.as_ref().err().cloned());
-        let client_id = client_id.ok().flatten().unwrap_or_else(|| crate::random::hex(16));
+        let client_id = match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => client_id,
+        };
+        let client_id =
+            client_id.map_err(|reason| Error::Connect { address: self.connector.address(), reason })?;
+        let client_id = client_id.unwrap_or_else(|| crate::random::hex(16));
         let handlers = Arc::new(handlers);
         let exchange = Exchange::new(client_id, Arc::downgrade(&handlers), self.limits, Handle::current());
-        if let Some(why) = misconfigured {
-            exchange.close(Reason::Misconfigured(why));
-        }
         let (status, watch) = watch::channel(Status::Trying(None));
         let keeper = Keeper {
             exchange: exchange.clone(),
@@ -89,13 +91,13 @@ impl ClientSettings {
         };
         let keeper = Some(tokio::spawn(keeper.run()));
         let (connector, grace) = (self.connector, self.grace);
-        Arc::new(Client { exchange, connector, status: watch, keeper, grace })
+        Ok(Arc::new(Client { exchange, connector, status: watch, keeper, grace }))
     }
 
     /// Connects, and waits for it as long as the settings say.
     pub(crate) async fn connect(self, handlers: Handlers) -> Result<Arc<Client>, Error> {
         let limit = self.connect_timeout;
-        let client = self.start(handlers);
+        let client = self.start(handlers)?;
         let connected = client.connected();
         match limit {
             None => connected.await?,
@@ -182,7 +184,7 @@ impl Client {
         shutdown.or_asked_again(self.close()).await;
         self.end();
         match ended {
-            Some(reason @ (Reason::Refused(_) | Reason::Misconfigured(_))) => Err(self.over(&reason)),
+            Some(reason @ Reason::Refused(_)) => Err(self.over(&reason)),
             _ => Ok(()),
         }
     }

@@ -108,7 +108,7 @@ pub use caller::{CallOptions, Caller, IntoCaller};
 #[cfg(feature = "rabbitmq")]
 pub(crate) use client::{REPLACED, STOPPING, SUPERSEDED};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
-pub use route::{RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
+pub use route::{RouteCalls, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{
     NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimplePeers, SimpleServer,
     SimpleServerHandle,

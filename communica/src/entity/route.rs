@@ -1,20 +1,22 @@
-//! Entities whose handlers have names, and the calls without a macro.
+//! Entities whose handlers have names.
+
+mod calls;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::caller::{CallOptions, Caller, IntoCaller};
+use super::caller::IntoCaller;
 use super::client::{Client, ClientSettings};
 use super::peer::{AllPeers, AnyPeer, Inflight, Peer};
 use super::server::{Running, ServerSettings};
-use crate::connector::Connector;
-use crate::error::{Error, NoServiceError};
+use crate::connector::{Connector, PeerInfo};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::route::{Handlers, RouteTable};
-use crate::serializer::{Dump, Load};
 use crate::wire::Feature;
+pub use calls::RouteCalls;
 
 /// Answers requests by route, and can call the clients that connect. The counterpart of [`RouteClient`].
 ///
@@ -85,7 +87,7 @@ impl RouteServerHandle {
         Peer::of(self.running.server.by_id(client_id).await)
     }
 
-    /// Whichever client is connected.
+    /// Whichever client is connected. It is who the handle's own `request` and `throw` call; with a time limit: [`AnyPeer::timeout`].
     #[must_use]
     pub fn any_peer(&self) -> AnyPeer {
         AnyPeer(self.running.server.clone())
@@ -179,6 +181,12 @@ impl RouteClient {
         self.peer.client_id()
     }
 
+    /// What the connector knows of the server at the other end of the latest link.
+    #[must_use]
+    pub fn info(&self) -> PeerInfo {
+        self.peer.info()
+    }
+
     /// A link is open at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
@@ -209,8 +217,7 @@ impl RouteClient {
     /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it
-    /// down, [`Error::Connect`] if it is set up in a way that can never connect.
+    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it down.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }
@@ -254,13 +261,13 @@ impl RouteClientBuilder {
     /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
     ///
     /// # Errors
-    /// [`Error::DuplicateRoute`].
+    /// [`Error::DuplicateRoute`]; and [`Error::Connect`] if it is set up in a way that can never connect.
     ///
     /// # Panics
     /// Where there is no tokio runtime.
     pub fn start(self) -> Result<RouteClient, Error> {
         let handlers = Handlers::checked(self.routes)?;
-        Ok(RouteClient::of(self.settings.start(handlers)))
+        Ok(RouteClient::of(self.settings.start(handlers)?))
     }
 }
 
@@ -297,127 +304,5 @@ impl IntoCaller for &RouteServerHandle {
 
     fn into_caller(self) -> AnyPeer {
         self.any_peer()
-    }
-}
-
-/// The calls without a macro, for whoever stands for one peer.
-macro_rules! untyped_calls {
-    ($($who:ty, $caller:expr;)*) => {$(
-        impl $who {
-            /// Sends `value` as JSON to the handler of `route` and waits for its answer.
-            ///
-            /// # Errors
-            /// See [`Error`]; [`Error::outcome`] says whether the handler may have run.
-            #[cfg(feature = "json")]
-            pub async fn request<A, T>(&self, route: &str, value: &A) -> Result<T, Error>
-            where
-                A: serde::Serialize + ?Sized + Sync,
-                T: serde::de::DeserializeOwned + Send,
-            {
-                self.request_with(route, &crate::JsonSerializer, value).await
-            }
-
-            /// As `request`, in the format of `serializer`.
-            ///
-            /// # Errors
-            /// See [`Error`].
-            pub async fn request_with<S, A, T>(&self, route: &str, serializer: &S, value: &A) -> Result<T, Error>
-            where
-                S: Dump<A> + for<'de> Load<'de, T>,
-                A: ?Sized + Sync,
-                T: Send,
-            {
-                let caller = $caller(self);
-                let options = CallOptions::new();
-                let outcome = Caller::request::<_, _, _, NoServiceError>(&caller, &options, route, serializer, value);
-                Ok(outcome.await?)
-            }
-
-            /// Sends `value` as JSON to the handler of `route` and waits for no answer: done when it is accepted.
-            ///
-            /// # Errors
-            /// See [`Error`]. What the handler makes of it is not told.
-            #[cfg(feature = "json")]
-            pub async fn throw<A>(&self, route: &str, value: &A) -> Result<(), Error>
-            where
-                A: serde::Serialize + ?Sized + Sync,
-            {
-                self.throw_with(route, &crate::JsonSerializer, value).await
-            }
-
-            /// As `throw`, in the format of `serializer`.
-            ///
-            /// # Errors
-            /// See [`Error`].
-            pub async fn throw_with<S, A>(&self, route: &str, serializer: &S, value: &A) -> Result<(), Error>
-            where
-                S: Dump<A>,
-                A: ?Sized + Sync,
-            {
-                let caller = $caller(self);
-                Ok(Caller::throw(&caller, &CallOptions::new(), route, serializer, value).await?)
-            }
-        }
-    )*};
-}
-
-untyped_calls! {
-    RouteClient, IntoCaller::into_caller;
-    RouteServerHandle, RouteServerHandle::any_peer;
-    Peer, Peer::clone;
-    AnyPeer, AnyPeer::clone;
-}
-
-impl AllPeers {
-    /// Sends `value` as JSON to every connected client; each one's id and how its call ended.
-    #[cfg(feature = "json")]
-    pub async fn request<A, T>(&self, route: &str, value: &A) -> Vec<(String, Result<T, Error>)>
-    where
-        A: serde::Serialize + ?Sized + Sync,
-        T: serde::de::DeserializeOwned + Send,
-    {
-        self.request_with(route, &crate::JsonSerializer, value).await
-    }
-
-    /// As `request`, in the format of `serializer`.
-    pub async fn request_with<S, A, T>(
-        &self,
-        route: &str,
-        serializer: &S,
-        value: &A,
-    ) -> Vec<(String, Result<T, Error>)>
-    where
-        S: Dump<A> + for<'de> Load<'de, T>,
-        A: ?Sized + Sync,
-        T: Send,
-    {
-        let options = CallOptions::new();
-        let outcomes =
-            Caller::request::<_, _, _, NoServiceError>(self, &options, route, serializer, value).await;
-        outcomes.into_iter().map(|(id, outcome)| (id, outcome.map_err(Error::from))).collect()
-    }
-
-    /// Throws `value` as JSON to every connected client.
-    #[cfg(feature = "json")]
-    pub async fn throw<A>(&self, route: &str, value: &A) -> Vec<(String, Result<(), Error>)>
-    where
-        A: serde::Serialize + ?Sized + Sync,
-    {
-        self.throw_with(route, &crate::JsonSerializer, value).await
-    }
-
-    /// As `throw`, in the format of `serializer`.
-    pub async fn throw_with<S, A>(
-        &self,
-        route: &str,
-        serializer: &S,
-        value: &A,
-    ) -> Vec<(String, Result<(), Error>)>
-    where
-        S: Dump<A>,
-        A: ?Sized + Sync,
-    {
-        let outcomes = Caller::throw(self, &CallOptions::new(), route, serializer, value).await;
-        outcomes.into_iter().map(|(id, outcome)| (id, outcome.map_err(Error::from))).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::caller::{self, CallOptions};
 use super::client::{Client, ClientSettings};
 use super::peer::Inflight;
 use super::server::{Running, ServerSettings};
-use crate::connector::Connector;
+use crate::connector::{Connector, PeerInfo};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::route::{Handler, Handlers, Route};
@@ -254,6 +254,12 @@ impl<S: Serializer> SimpleClient<S> {
         self.client.exchange.client_id()
     }
 
+    /// What the connector knows of the server at the other end of the latest link.
+    #[must_use]
+    pub fn info(&self) -> PeerInfo {
+        self.client.exchange.peer_info()
+    }
+
     /// A link is open at this moment.
     pub fn is_connected(&self) -> bool {
         self.client.exchange.session().is_linked()
@@ -309,8 +315,7 @@ impl<S: Serializer> SimpleClient<S> {
     /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it
-    /// down, [`Error::Connect`] if it is set up in a way that can never connect.
+    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it down.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }
@@ -340,8 +345,7 @@ pub struct SimpleClientBuilder<S> {
 }
 
 impl<S: Serializer> SimpleClientBuilder<S> {
-    /// The format. It comes before the [`handler`](Self::handler), which speaks it: `connect` fails otherwise, and calls of a
-    /// client that was started.
+    /// The format. It comes before the [`handler`](Self::handler), which speaks it: `connect` and `start` fail otherwise.
     pub fn serializer<N: Serializer>(mut self, serializer: N) -> SimpleClientBuilder<N> {
         if self.handler.is_some() {
             self.settings.mistake = Some(format!(
@@ -370,11 +374,14 @@ impl<S: Serializer> SimpleClientBuilder<S> {
 
     /// Starts to connect and returns at once; calls wait for the connection. A server that refuses ends the client.
     ///
+    /// # Errors
+    /// [`Error::Connect`] if it is set up in a way that can never connect.
+    ///
     /// # Panics
     /// Where there is no tokio runtime.
-    pub fn start(self) -> SimpleClient<S> {
-        let client = self.settings.start(Handlers::Simple(self.handler));
-        SimpleClient { client, serializer: self.serializer, options: CallOptions::new() }
+    pub fn start(self) -> Result<SimpleClient<S>, Error> {
+        let client = self.settings.start(Handlers::Simple(self.handler))?;
+        Ok(SimpleClient { client, serializer: self.serializer, options: CallOptions::new() })
     }
 }
 

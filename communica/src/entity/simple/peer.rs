@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::caller::{self, CallOptions};
+use super::super::peer::Inflight;
 use super::super::server::Server;
+use crate::connector::PeerInfo;
 use crate::error::{CallError, Error, NoServiceError};
 use crate::exchange::Exchange;
 use crate::serializer::{Dump, Load, Serializer};
 use crate::session::Sender;
+use crate::wire::Feature;
 
 /// What calls may be told beside their value, as stubs have it.
 macro_rules! options_of_calls {
@@ -52,6 +55,46 @@ impl<S: Serializer> SimplePeer<S> {
         match &self.whom {
             Whom::One(exchange) => Some(exchange.client_id()),
             Whom::Any(_) => None,
+        }
+    }
+
+    /// What the connector knows of who is at the other end of the latest link; `None` for whichever is connected.
+    #[must_use]
+    pub fn info(&self) -> Option<PeerInfo> {
+        match &self.whom {
+            Whom::One(exchange) => Some(exchange.peer_info()),
+            Whom::Any(_) => None,
+        }
+    }
+
+    /// A link to it is open at this moment; for whichever is connected: there is one.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        match &self.whom {
+            Whom::One(exchange) => exchange.session().is_linked(),
+            Whom::Any(server) => !server.connected().is_empty(),
+        }
+    }
+
+    /// The peer announced this on the latest link, so it is used with it; for whichever is connected: each of them did, and there is
+    /// one. Python's library announces nothing.
+    #[must_use]
+    pub fn supports(&self, feature: Feature) -> bool {
+        match &self.whom {
+            Whom::One(exchange) => exchange.session().supports(feature),
+            Whom::Any(server) => {
+                let connected = server.connected();
+                !connected.is_empty() && connected.iter().all(|peer| peer.session().supports(feature))
+            }
+        }
+    }
+
+    /// The calls to it that wait for their answer, the longest first; for whichever is connected: those to all clients.
+    #[must_use]
+    pub fn inflight(&self) -> Vec<Inflight> {
+        match &self.whom {
+            Whom::One(exchange) => exchange.inflight(),
+            Whom::Any(server) => server.inflight(),
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use communica::{
-    Bytes, Dump, Error, JsonSerializer, Load, MemoryConnector, Payload, Reason, ReqError, RouteClient,
-    RouteTable, Serializer, SerializerError, SimpleClient, SimpleServer,
+    Bytes, Context, Dump, Error, JsonSerializer, Load, MemoryConnector, Payload, Reason, ReqError,
+    RouteClient, RouteTable, Serializer, SerializerError, SimpleClient, SimpleServer,
 };
 
 use crate::support::{eventually, hanging, memory_server, request_in, soon, take, within};
@@ -176,6 +177,55 @@ async fn what_goes_to_all_is_dumped_once() {
         assert_eq!(numbers.collect::<Vec<_>>(), [1, 1]);
         assert_eq!(server.throw_all(&1).await.len(), 2);
         assert_eq!(format.0.load(Ordering::SeqCst), 2);
+    })
+    .await;
+}
+
+/// Says what was sent along, and hangs on demand.
+fn attentive() -> RouteTable {
+    let routes = RouteTable::new().route("user", |cx: Context, (): ()| cx.value::<String>("user"));
+    hanging(routes, "hangs").0
+}
+
+/// Whoever stands for one peer.
+macro_rules! options_are_told {
+    ($($who:expr;)*) => {$(
+        let who = &$who;
+        assert_eq!(who.request::<_, Option<String>>("user", &()).await.unwrap(), None);
+        let calls = who.metadata("user", "Ada").timeout(Duration::from_secs(20));
+        assert_eq!(calls.request::<_, String>("user", &()).await.unwrap(), "Ada");
+        assert_eq!(calls.metadata("user", "Eve").request::<_, String>("user", &()).await.unwrap(), "Eve");
+        calls.throw("user", &()).await.unwrap();
+        assert_late(who.timeout(LIMIT).request("hangs", &1).await);
+    )*};
+}
+
+const LIMIT: Duration = Duration::from_millis(50);
+
+/// Whether it was sent in so short a time, nobody knows.
+fn assert_late(ended: Result<(), Error>) {
+    let (Err(Error::NotSent(reason)) | Err(Error::MayHaveRun(reason))) = ended else { panic!("{ended:?}") };
+    assert_eq!(reason, Reason::TimedOut(LIMIT));
+}
+
+#[tokio::test]
+async fn calls_without_a_macro_have_time_limits_and_metadata() {
+    within(60, async {
+        let (server, connector) = memory_server(attentive()).await;
+        let client = RouteClient::builder(connector).routes(attentive()).client_id("w1");
+        let client = client.connect().await.unwrap();
+        assert!(client.info().address.starts_with("memory:"));
+        options_are_told! {
+            client;
+            server.peer("w1").await;
+            server.any_peer();
+        }
+        let all = server.all_peers();
+        let told = all.metadata("user", "Ada").request::<_, String>("user", &()).await;
+        assert_eq!(told[0].1.as_deref().unwrap(), "Ada");
+        let late = all.timeout(LIMIT).request("hangs", &1).await.pop();
+        assert_late(late.expect("a client is connected").1);
+        assert!(all.metadata("user", "Ada").throw("user", &()).await[0].1.is_ok());
     })
     .await;
 }

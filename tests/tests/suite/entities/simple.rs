@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use communica::{
-    Context, Error, Limits, MemoryConnector, MsgPackSerializer, Reason, SimpleClient, SimpleServer,
+    Context, Error, Feature, Limits, MemoryConnector, MsgPackSerializer, Reason, SimpleClient, SimpleServer,
 };
 use tokio::sync::mpsc;
 
@@ -182,8 +182,8 @@ async fn a_handler_given_before_its_format_is_told() {
             || SimpleClient::builder(connector.clone()).handler(handler).serializer(MsgPackSerializer);
         let ended = early().connect().await.expect_err("its handler speaks JSON").to_string();
         assert!(ended.contains("speaks JSON: call `serializer` first"), "{ended}");
-        let ended = early().start().throw(&1_u8).await;
-        assert!(matches!(ended, Err(Error::NotSent(Reason::Misconfigured(_)))), "{ended:?}");
+        let ended = early().start().expect_err("its handler speaks JSON").to_string();
+        assert!(ended.contains("speaks JSON: call `serializer` first"), "{ended}");
         let _client = early().handler(handler).connect().await.expect("this one speaks the format");
     })
     .await;
@@ -193,8 +193,45 @@ async fn a_handler_given_before_its_format_is_told() {
 fn a_client_ends_with_the_runtime_that_it_was_made_in() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
-    let client = first.block_on(async { SimpleClient::builder(MemoryConnector::unique()).start() });
+    let client = first.block_on(async { SimpleClient::builder(MemoryConnector::unique()).start().unwrap() });
     drop(first);
     let ended = runtime().block_on(within(20, client.throw(&1_u8)));
     assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_simple_peer_tells_how_it_stands() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = SimpleServer::new(connector.clone(), |(): ()| ()).start().await.unwrap();
+        let anybody = server.any_peer();
+        assert!(!anybody.is_connected() && !anybody.supports(Feature::Cancel), "there is nobody");
+        let gate = Gate::shut();
+        let client = SimpleClient::builder(connector).client_id("w1").handler({
+            let gate = gate.clone();
+            move |(): ()| {
+                let gate = gate.clone();
+                async move { gate.pass().await }
+            }
+        });
+        let client = client.connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        assert!(peer.is_connected() && peer.supports(Feature::Cancel) && peer.inflight().is_empty());
+        assert!(anybody.is_connected() && anybody.supports(Feature::Cancel));
+        assert_eq!(peer.info().map(|info| info.address).as_deref(), Some("this process"));
+        assert!(client.info().address.starts_with("memory:"));
+        assert!(anybody.info().is_none(), "it is nobody in particular");
+        let calling = tokio::spawn({
+            let peer = peer.clone();
+            async move { peer.request::<_, ()>(&()).await }
+        });
+        eventually("its handler runs", || gate.is_awaited()).await;
+        assert_eq!(peer.inflight()[0].client_id, "w1");
+        assert_eq!(anybody.inflight().len(), 1);
+        gate.open();
+        calling.await.unwrap().unwrap();
+        client.close().await;
+        eventually("the server sees the client go", || !peer.is_connected() && !anybody.is_connected()).await;
+    })
+    .await;
 }
