@@ -41,6 +41,7 @@ pub enum Error {
     Serializer(SerializerError),
     /// No connection within the time that was given, or the connector cannot be used.
     #[error("could not connect to {address}: {reason}")]
+    #[non_exhaustive]
     Connect {
         /// Where to.
         address: String,
@@ -49,6 +50,7 @@ pub enum Error {
     },
     /// The server refused this client in the handshake.
     #[error("{address} refused the connection: {reason}")]
+    #[non_exhaustive]
     Refused {
         /// Where to.
         address: String,
@@ -57,6 +59,7 @@ pub enum Error {
     },
     /// The server cannot listen.
     #[error("could not listen on {address}: {source}")]
+    #[non_exhaustive]
     Listen {
         /// Where.
         address: String,
@@ -68,6 +71,7 @@ pub enum Error {
     Signals(Arc<io::Error>),
     /// Two handlers have one name.
     #[error("the route `{route}` is defined twice: at {first} and at {second}")]
+    #[non_exhaustive]
     DuplicateRoute {
         /// Its name.
         route: String,
@@ -119,6 +123,7 @@ pub enum Reason {
     #[error(
         "the message has {size} bytes where {limit} are allowed: raise `Limits::message_size` on both sides"
     )]
+    #[non_exhaustive]
     TooLarge {
         /// Bytes of its payload.
         size: usize,

@@ -193,7 +193,7 @@ struct Ends {
 impl Ends {
     fn link(mut self, hello: Bytes, address: String, limits: &Limits) -> Link {
         self.rx.limit = limits.message_size;
-        Link { tx: Box::new(self.tx), rx: Box::new(self.rx), hello, peer: address.into() }
+        Link::new(self.tx, self.rx, hello, address)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Roads: a file per way to reach a peer. They carry whole messages, in batches; they know no ids, routes or formats.
 //!
 //! Adding one of your own takes an implementation of [`Connector`], [`Listener`] and [`Incoming`], and a [`Link`]
-//! made of a [`LinkTx`] and a [`LinkRx`]. Where the road is a byte stream, the module
+//! made of a [`LinkTx`] and a [`LinkRx`]. What these give may get more fields and variants one day, so it is made by
+//! functions, as [`Link::new`], and matched with `..`. Where the road is a byte stream, the module
 //! `stream` (a feature) does all but opening it.
 
 mod any;
@@ -152,6 +153,7 @@ pub trait Incoming: Send {
 }
 
 /// An open connection to one peer, after the handshake.
+#[non_exhaustive]
 pub struct Link {
     /// Where messages go out.
     pub tx: Box<dyn LinkTx>,
@@ -161,6 +163,18 @@ pub struct Link {
     pub hello: Bytes,
     /// Who is at the other end, as far as the road tells.
     pub peer: PeerInfo,
+}
+
+impl Link {
+    /// The two halves, what the peer said in the handshake (a JSON object), and who it is: an address will do.
+    pub fn new(
+        tx: impl LinkTx + 'static,
+        rx: impl LinkRx + 'static,
+        hello: impl Into<Bytes>,
+        peer: impl Into<PeerInfo>,
+    ) -> Self {
+        Self { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: peer.into() }
+    }
 }
 
 impl fmt::Debug for Link {
@@ -216,7 +230,8 @@ pub enum Delivery {
     /// They go straight to the peer. When the link ends, nobody knows what it had of them.
     Direct,
     /// They go to a store, which hands them to the peer sooner or later, whatever becomes of this link. Calls go on
-    /// over the end of such a link; what was not confirmed by then is repeated on the next.
+    /// over the end of such a link; what was not confirmed by then is repeated on the next. Made by [`Delivery::stored`].
+    #[non_exhaustive]
     Stored {
         /// The store has nothing of what was confirmed on earlier links: calls without an answer are repeated.
         fresh: bool,
@@ -224,6 +239,34 @@ pub enum Delivery {
         /// forgets none. Those without an answer are repeated on the next link: perhaps it leads to another process.
         hands_over: usize,
     },
+}
+
+impl Delivery {
+    /// A store that still has what was confirmed on earlier links, and forgets no request that has no answer.
+    #[must_use]
+    pub const fn stored() -> Self {
+        Self::Stored { fresh: false, hands_over: 0 }
+    }
+
+    /// The same store, which has nothing of what was confirmed on earlier links, or has it: calls without an answer are repeated if
+    /// it has nothing. Means nothing without a store.
+    #[must_use]
+    pub const fn fresh(self, fresh: bool) -> Self {
+        match self {
+            Self::Stored { hands_over, .. } => Self::Stored { fresh, hands_over },
+            Self::Direct => Self::Direct,
+        }
+    }
+
+    /// The same store, which forgets a request of no more than so many bytes, with its metadata, as soon as the peer has it. Means
+    /// nothing without a store.
+    #[must_use]
+    pub const fn hands_over(self, bytes: usize) -> Self {
+        match self {
+            Self::Stored { fresh, .. } => Self::Stored { fresh, hands_over: bytes },
+            Self::Direct => Self::Direct,
+        }
+    }
 }
 
 /// The incoming half of a link.
@@ -252,11 +295,20 @@ pub trait LinkRx: Send {
 pub enum Received {
     /// At least one message.
     Messages,
-    /// The peer goes away on purpose. Nothing follows.
+    /// The peer goes away on purpose. Nothing follows. Made by [`Received::closed`].
+    #[non_exhaustive]
     Closed {
         /// What it said about it.
         reason: Option<String>,
     },
+}
+
+impl Received {
+    /// The peer goes away on purpose, and what it said about it.
+    #[must_use]
+    pub fn closed(reason: Option<String>) -> Self {
+        Self::Closed { reason }
+    }
 }
 
 /// Why a link could not be opened or cannot go on.

@@ -177,7 +177,7 @@ where
         had_message: false,
         delivered: false,
     };
-    Link { tx: Box::new(StreamTx { write }), rx: Box::new(rx), hello, peer }
+    Link::new(StreamTx { write }, rx, hello, peer)
 }
 
 struct StreamTx<W> {

@@ -79,6 +79,7 @@ pub(crate) struct Part {
 #[non_exhaustive]
 pub enum Item {
     /// A message.
+    #[non_exhaustive]
     Message {
         /// Its metadata JSON.
         metadata: Bytes,
@@ -88,6 +89,7 @@ pub enum Item {
         stamp: Stamp,
     },
     /// This side goes away on purpose; nothing follows.
+    #[non_exhaustive]
     Close {
         /// Why, for the peer's log.
         reason: Option<String>,

@@ -85,7 +85,7 @@ pub(super) async fn connect(
     // Nothing is waited for any more: there is a link.
     let fresh = connector.former.connected(&client);
     let tx = RmqTx::new(shared, destination, fresh, Signs::new(None, check));
-    Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: shaken.hello, peer: address.into() })
+    Ok(Link::new(tx, rx, shaken.hello, address))
 }
 
 /// What a handshake yields.

@@ -219,7 +219,7 @@ impl RmqIncoming {
         let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));
         let tx = RmqTx::new(shared, destination, fresh, signs);
         let address = self.address();
-        Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: theirs, peer: address.into() })
+        Ok(Link::new(tx, rx, theirs, address))
     }
 
     /// What an earlier link was brought and did not take goes back to its place in the queue when that link has ended.
@@ -288,7 +288,7 @@ impl Incoming for RmqIncoming {
     }
 
     fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false, hands_over: 0 }
+        connector::Delivery::stored()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

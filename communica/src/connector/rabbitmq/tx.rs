@@ -388,7 +388,7 @@ impl LinkTx for RmqTx {
     fn delivery(&self) -> Delivery {
         // What the servers have in common, or may answer through others, is the broker's until it was answered.
         let bundles = self.to.bundles && self.to.work.is_none() && self.to.reply_to.is_none();
-        Delivery::Stored { fresh: self.fresh, hands_over: if bundles { bundle::LARGEST } else { 0 } }
+        Delivery::stored().fresh(self.fresh).hands_over(if bundles { bundle::LARGEST } else { 0 })
     }
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {

@@ -237,7 +237,7 @@ impl WorkIncoming {
         let tx = RmqTx::new(shared, destination, false, signs);
         let hello = hello::text(&ClientHello { client_id: self.client, communica: None })?;
         let rx = rx.with_aside(self.waiting);
-        Ok(Link { tx: Box::new(tx), rx: Box::new(rx), hello: hello.into(), peer: address.into() })
+        Ok(Link::new(tx, rx, hello, address))
     }
 
     /// Answers what came with the reason; unless it is only that the client's own link was there first, or that this server
@@ -284,7 +284,7 @@ impl Incoming for WorkIncoming {
     }
 
     fn delivery(&self) -> connector::Delivery {
-        connector::Delivery::Stored { fresh: false, hands_over: 0 }
+        connector::Delivery::stored()
     }
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {

@@ -40,7 +40,7 @@ fn builder(road: Road, server: &RouteServerHandle, token: Option<&str>) -> Route
 
 fn assert_refused(ended: Result<RouteClient, Error>, address: &str, why: &str) {
     match ended {
-        Err(Error::Refused { address: told, reason }) => assert_eq!((&*told, &*reason), (address, why)),
+        Err(Error::Refused { address: told, reason, .. }) => assert_eq!((&*told, &*reason), (address, why)),
         other => panic!("{other:?}"),
     }
 }

@@ -25,7 +25,7 @@ async fn an_address_in_use_is_named(road: Road) {
     let error = second.expect_err("two servers listen at one address");
     assert!(error.to_string().contains(&named), "{error} does not name {named}");
     match &error {
-        Error::Listen { address, source } => {
+        Error::Listen { address, source, .. } => {
             assert_eq!((address, source.kind()), (&named, ErrorKind::AddrInUse));
         }
         other => panic!("{other:?}"),
@@ -44,7 +44,7 @@ async fn connecting_to_nobody_fails_in_time_with_the_last_cause(road: Road) {
     let error = builder.connect().await.expect_err("somebody is there");
     assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
     match error {
-        Error::Connect { address, reason } => {
+        Error::Connect { address, reason, .. } => {
             assert_eq!(address, connector.address());
             let cause = reason.split("the last attempt said: ").nth(1);
             assert!(cause.is_some_and(|cause| !cause.is_empty()), "no cause in {reason:?}");
@@ -59,7 +59,7 @@ async fn a_refused_client_is_told_the_reason(road: Road) {
     let first = road.connect(&server).await;
     let connector = road.to(&server);
     match RouteClient::connect(connector.clone()).await.expect_err("a second client was let in") {
-        Error::Refused { address, reason } => {
+        Error::Refused { address, reason, .. } => {
             assert_eq!(address, connector.address());
             assert!(reason.contains("Limits::peers"), "{reason}");
         }

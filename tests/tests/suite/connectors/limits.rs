@@ -99,7 +99,7 @@ async fn a_message_too_large_for_this_side_is_not_sent(road: Road) {
         client.throw("echo", &too_large).await,
     ] {
         match ended {
-            Err(Error::NotSent(Reason::TooLarge { size, limit })) => {
+            Err(Error::NotSent(Reason::TooLarge { size, limit, .. })) => {
                 assert_eq!((size, limit), (LIMIT + 1, LIMIT));
             }
             other => panic!("{other:?}"),

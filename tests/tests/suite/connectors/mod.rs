@@ -14,6 +14,7 @@ mod local;
 mod local_pipes;
 #[cfg(unix)]
 mod local_users;
+mod post;
 mod reconnects;
 mod roads;
 mod silence;
