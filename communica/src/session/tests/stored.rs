@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::wire::{Kind, Receipt};
 
-const STORE: Delivery = Delivery::Stored { fresh: false, hands_over: 0 };
-const EMPTY_STORE: Delivery = Delivery::Stored { fresh: true, hands_over: 0 };
-const SHORT_MEMORY: Delivery = Delivery::Stored { fresh: false, hands_over: 300 };
+const STORE: Delivery = Delivery::stored();
+const EMPTY_STORE: Delivery = Delivery::stored().fresh(true);
+const SHORT_MEMORY: Delivery = Delivery::stored().hands_over(300);
 
 /// Messages with their stamps, as a store takes them.
 fn publish(session: &mut Pair) -> Vec<(Message, String)> {
