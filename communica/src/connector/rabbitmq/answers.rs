@@ -11,10 +11,10 @@ use lapin::message::Delivery;
 use lapin::types::ShortString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::bodies::{header, split};
 use super::broker::{Broker, OPENING};
 use super::line::{Line, is};
 use super::names::{CLIENT, MESSAGE};
-use super::rx::{header, split};
 use super::server::{Arrivals, House, poll_next};
 use super::work::{Ticket, WorkIncoming};
 use crate::entity::Backoff;

@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lapin::types::ShortString;
 
-/// So many are remembered without an answer: more than may wait and run at once, beside those that were given up. And so many
+use super::ids::short;
+
+/// So many are remembered without an answer, of all clients of one connector: far more than handlers run by default, but fewer than
+/// may wait and run where all of them are at their bounds. And so many
 /// whose answer was sent, so that these never push out one that still runs. Of more, the oldest is forgotten.
 const REMEMBERED: usize = 32_768;
 
@@ -39,7 +42,7 @@ impl Elsewhere {
 
     /// The answer to this request goes to that queue.
     pub(super) fn remember(&self, id: &str, queue: ShortString) {
-        let mut places = self.lock();
+        let (id, mut places) = (&*short(id), self.lock());
         if let Some(place) = places.by_id.get_mut(id) {
             place.queue = queue;
             return;
@@ -57,7 +60,7 @@ impl Elsewhere {
     /// Where the answer to this request, which is sent now, goes if not the usual way.
     pub(super) fn queue_for(&self, id: &str) -> Option<ShortString> {
         let Places { by_id, asked, answered, .. } = &mut *self.lock();
-        let Place { queue, number } = by_id.get(id)?;
+        let Place { queue, number } = by_id.get(&*short(id))?;
         let (queue, number) = (queue.clone(), *number);
         if let Some(id) = asked.remove(&number) {
             answered.insert(number, id);
@@ -96,6 +99,22 @@ mod tests {
             (places.by_id.len(), places.asked.len(), places.answered.len()),
             (REMEMBERED, REMEMBERED - 2, 2)
         );
+    }
+
+    #[test]
+    fn long_ids_are_not_kept_as_they_are() {
+        let elsewhere = Elsewhere::default();
+        let ids = ["x", "y"].map(|last| "i".repeat(60_000) + last);
+        for (number, id) in ids.iter().enumerate() {
+            elsewhere.remember(id, queue(number));
+        }
+        {
+            let places = elsewhere.lock();
+            assert!(places.by_id.keys().chain(places.asked.values()).all(|id| id.len() < 300));
+        }
+        for (number, id) in ids.iter().enumerate() {
+            assert_eq!(elsewhere.queue_for(id), Some(queue(number)));
+        }
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 mod acks;
 mod answers;
+mod bodies;
 mod broker;
 mod bundle;
 mod client;
 mod doorstep;
 mod elsewhere;
 mod former;
+mod ids;
 mod incoming;
 mod leaving;
 mod line;

@@ -12,11 +12,12 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::bodies::{header, key, refusal, split};
 use super::broker::Broker;
 use super::leaving::{end, give_back};
 use super::line::{Line, Post, in_background, is};
 use super::names::{CLIENT, MESSAGE};
-use super::rx::{RmqRx, Windows, header, key, refusal, split};
+use super::rx::{RmqRx, Windows};
 use super::server::{House, poll_next};
 use super::shared::Shared;
 use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
