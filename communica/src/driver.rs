@@ -24,6 +24,7 @@ use crate::wire::hello::About;
 use crate::wire::{Feature, Message};
 use busy_poll::BusyPoll;
 pub(crate) use end::LinkEnd;
+use leftovers::Left;
 use pulse::Pulse;
 
 /// Who gets an answer of more bytes may work on it for long.
@@ -136,8 +137,8 @@ struct Driver<'a> {
     paused: bool,
     goodbye: Option<Goodbye>,
     goodbye_said: bool,
-    /// The peer went, with these words; what it left in the store is still worked off.
-    left: Option<Option<String>>,
+    /// The peer went; what it left in the store is still worked off.
+    left: Option<Left>,
     /// Everything is said; the peer has to close its side.
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not end in time.
@@ -190,7 +191,7 @@ impl Driver<'_> {
         }
         match self.poll_read(cx) {
             Poll::Ready(LinkEnd::Peer(reason)) if self.may_have_leftovers(reason.as_deref()) => {
-                self.left = Some(reason);
+                self.left = Some(Left::new(reason, self.exchange.limits.forget_time));
                 return self.poll_leftovers(cx);
             }
             // The peer says what came before it hangs up. If it does not, the link was cut at this moment.

@@ -1,10 +1,30 @@
 //! What the peer said before it went, or before the link broke, in; how the link ended out.
 
+use std::future::Future;
 use std::io;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
 
 use super::{Driver, LinkEnd};
 use crate::connector::{LinkError, Received, is_elsewhere};
+
+/// A peer that went.
+pub(super) struct Left {
+    /// Its last words.
+    reason: Option<String>,
+    /// Runs out when nobody waits for it any more.
+    time: Pin<Box<Sleep>>,
+}
+
+impl Left {
+    /// What it left is worked off for so long.
+    pub(super) fn new(reason: Option<String>, time: Duration) -> Self {
+        Self { reason, time: Box::pin(sleep(time)) }
+    }
+}
 
 impl Driver<'_> {
     /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
@@ -38,10 +58,12 @@ impl Driver<'_> {
         if self.goodbye_said {
             return Poll::Ready(LinkEnd::Here);
         }
-        if !self.exchange.session().is_idle() {
-            return Poll::Pending;
+        let idle = self.exchange.session().is_idle();
+        if let Some(left) = self.left.as_mut().filter(|_| !idle) {
+            // A handler that waits for the peer itself would keep the link for ever.
+            ready!(left.time.as_mut().poll(cx));
         }
-        Poll::Ready(LinkEnd::Peer(self.left.take().flatten()))
+        Poll::Ready(LinkEnd::Peer(self.left.take().and_then(|left| left.reason)))
     }
 
     /// Nothing more can be sent. What the peer said before may tell why.

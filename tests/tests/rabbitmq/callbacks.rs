@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use communica::{Context, Limits, RmqConnector, RouteTable};
+use communica::{Context, Limits, RmqConnector, RouteServer, RouteTable};
 use communica_tests::broker;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
@@ -132,6 +132,51 @@ async fn stop_waits_for_callbacks_behind_many_requests() {
         calls.are_answered().await;
         stopping.await.unwrap();
         assert!(since.elapsed() < Duration::from_secs(8), "stop used up its grace time");
+    })
+    .await;
+}
+
+/// What was asked of it waits for a client that comes back, and no longer than the server remembers it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callback_does_not_keep_a_client_that_said_goodbye() {
+    within(60, async {
+        let connector = fresh("goodbye").await;
+        let limits = Limits::new().forget_time(Duration::from_millis(300));
+        let server = RouteServer::new(connector.clone(), back()).limits(limits).start().await.unwrap();
+        let (routes, mut notes) = desk(&Gate::shut());
+        let client = client(&connector, "w1").routes(routes).grace(Duration::from_millis(50));
+        let client = client.connect().await.unwrap();
+        let calls = Calls::start(&client, "back", 0..1);
+        notes.take(1).await;
+        client.close().await;
+        assert!(calls.ends().await[0].is_err());
+        eventually("the client is gone", async || server.peers().is_empty()).await;
+        eventually("nothing is asked of it", async || server.inflight().is_empty()).await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.has_no_consumer(&queue(&connector, "toServer.w1")).await;
+    })
+    .await;
+}
+
+/// Its client is not forgotten, and comes back to find that it was handled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_throw_that_outlasts_its_client_is_handled_once() {
+    within(60, async {
+        let (connector, gate) = (fresh("outlasts").await, Gate::shut());
+        let limits = Limits::new().forget_time(Duration::from_millis(300));
+        let (routes, mut notes) = desk(&gate);
+        let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let client = connect(&connector, "w1").await;
+        client.throw("hold", &1).await.unwrap();
+        notes.take(1).await;
+        client.close().await;
+        eventually("the client is gone", async || server.peers().is_empty()).await;
+        gate.open();
+        let to_server = queue(&connector, "toServer.w1");
+        eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;
+        let client = connect(&connector, "w1").await;
+        Calls::start(&client, "times_ten", 0..1).are_answered().await;
+        assert!(notes.is_empty(), "it was handled again");
     })
     .await;
 }

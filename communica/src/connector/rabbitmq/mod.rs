@@ -75,6 +75,7 @@ const TYPE: &str = "RABBITMQ";
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
 /// | a client's queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
+/// | a client says goodbye | what it left is worked off, within [`Limits::forget_time`] where a handler waits for that client itself |
 /// | a call's time limit passes | the broker drops a request that nobody has taken by then, counted from when it was published |
 ///
 /// # What to know of the broker

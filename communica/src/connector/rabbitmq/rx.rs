@@ -345,6 +345,10 @@ impl LinkRx for RmqRx {
         while into.len() - before < TAKEN_TOGETHER {
             let Some((delivery, acknowledged)) = self.next_ready() else { break };
             if let Err(Goodbye(reason)) = self.take(delivery, acknowledged, into) {
+                if reason.is_none() {
+                    // The session may be forgotten before they are done, and then nobody would recognise them.
+                    self.shared.acks.keep_throws();
+                }
                 self.shared.end(reason);
             }
         }
