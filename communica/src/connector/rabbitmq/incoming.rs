@@ -199,10 +199,12 @@ impl RmqIncoming {
             let (exchange, queue) = (&self.house.connector.exchange, names.to_client(&self.client));
             sweep(&self.broker, exchange, &queue).await?;
         }
-        let consumers = vec![self.begin_to_read(&shared).await?];
+        let (consumer, alone) = self.begin_to_read(&shared).await?;
+        let consumers = vec![consumer];
         let windows = Windows { queue: Some(names.to_server(&self.client)), consumers, opening: None };
         let settings = self.house.connector.intake(&self.house.limits);
         let rx = RmqRx::new(shared.clone(), windows, settings).with_own(own).with_aside(aside);
+        let rx = if alone { rx } else { rx.beside_another() };
         // Not earlier: the client may ask the broker at once whether somebody reads what it sends.
         shared.line.post(Post::new(DONE, &to, shared.connect_id.clone()).must_arrive()).await?;
         self.house.links.has_queues(&self.client);
@@ -223,18 +225,18 @@ impl RmqIncoming {
     }
 
     /// What an earlier link was brought and did not take goes back to its place in the queue when that link has ended.
-    /// Read before that, what stands behind it would come first.
-    async fn begin_to_read(&self, shared: &Arc<Shared>) -> io::Result<Consumer> {
+    /// Read before that, what stands behind it would come first. False if one that reads did not leave in time.
+    async fn begin_to_read(&self, shared: &Arc<Shared>) -> io::Result<(Consumer, bool)> {
         let queue = self.house.connector.names.to_server(&self.client);
         let mut turn: Option<Turn> = None;
-        in_time(async {
+        let alone = in_time(async {
             turn = Some(self.broker.turn(&queue).await);
             // That of another server.
             wait_until_left(&shared.line, &queue).await
         })
         .await?;
         shared.reads(queue.clone(), turn);
-        shared.line.consume(&queue, true).await
+        Ok((shared.line.consume(&queue, true).await?, alone))
     }
 
     fn register(
@@ -270,9 +272,9 @@ async fn wait_until_left(line: &Line, queue: &ShortString) -> io::Result<()> {
     Ok(())
 }
 
-/// One that hangs does not read either, and leaves when it goes on.
-async fn in_time(left: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    tokio::time::timeout(LEAVING_TIME, left).await.unwrap_or(Ok(()))
+/// One that hangs leaves when it goes on, see [`Beside`](super::beside::Beside). False if it did not in time.
+async fn in_time(left: impl Future<Output = io::Result<()>>) -> io::Result<bool> {
+    tokio::time::timeout(LEAVING_TIME, left).await.map_or(Ok(false), |left| left.map(|()| true))
 }
 
 impl Incoming for RmqIncoming {

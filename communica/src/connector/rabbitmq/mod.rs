@@ -5,6 +5,7 @@
 
 mod acks;
 mod answers;
+mod beside;
 mod bodies;
 mod broker;
 mod bundle;
@@ -93,6 +94,8 @@ const TYPE: &str = "RABBITMQ";
 ///   that one had not finished goes to the new one as well, and may be handled twice.
 /// - What a server of several had asked of a client that came back to another may have no answer: it ends with its time limit, or when
 ///   the server forgets the client ([`Limits::forget_time`]).
+/// - A server that hung for more than three seconds, while its client went to another, takes some of what that client sends when it goes
+///   on. Requests are asked again then. An answer to the other server is lost, and the call that it was for ends with its time limit.
 /// - What was not confirmed when the connection broke is published again. The same server knows it again; of several that share a
 ///   queue, one may do it and another the copy.
 /// - A client whose work from the shared queue a server has done keeps a place there for as long as it is connected to any server. With

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::acks::{Acks, What};
+use super::beside::Beside;
 use super::bodies::{Unfit, header, key, split};
 use super::broker::broken;
 use super::bundle::{self, Entry};
@@ -41,6 +42,8 @@ pub(super) struct RmqRx {
     /// Messages that came on other ways.
     aside: Option<mpsc::UnboundedReceiver<Message>>,
     silence: Option<Silence>,
+    /// Somebody else reads the queue, too.
+    beside: Option<Beside>,
     /// Deliveries by tag, to be taken in this order; and whether they are to be acknowledged.
     ready: BTreeMap<u64, (Delivery, bool)>,
     /// The tag that was taken last.
@@ -106,6 +109,7 @@ impl RmqRx {
             own: None,
             aside: None,
             silence: None,
+            beside: None,
             ready,
             taken: 0,
             settings,
@@ -120,6 +124,13 @@ impl RmqRx {
 
     pub(super) fn with_aside(mut self, aside: mpsc::UnboundedReceiver<Message>) -> Self {
         self.aside = Some(aside);
+        self
+    }
+
+    /// Somebody else reads the queue as well, and was told to leave.
+    pub(super) fn beside_another(mut self) -> Self {
+        let Windows { queue, consumers, .. } = &self.windows;
+        self.beside = queue.as_ref().map(|queue| Beside::new(&self.shared.line, queue, consumers.len()));
         self
     }
 
@@ -299,6 +310,16 @@ impl RmqRx {
         }
     }
 
+    /// Once whoever read beside this link has left, this one ends: the client repeats on the next what has no answer.
+    fn look_beside(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(beside) = &mut self.beside else { return Ok(()) };
+        let Poll::Ready(left) = beside.poll(cx, self.windows.consumers.len()) else { return Ok(()) };
+        self.beside = None;
+        left?;
+        let what = "another server read what the client sent, too, and may have taken some of it with it";
+        Err(io::Error::new(io::ErrorKind::NotConnected, what))
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
         let Some(silence) = &mut self.silence else { return Poll::Pending };
         std::task::ready!(silence.over.as_mut().poll(cx));
@@ -335,7 +356,7 @@ impl LinkRx for RmqRx {
             return Poll::Ready(Ok(if came { Received::Messages } else { Received::Closed { reason } }));
         }
         if self.failed.is_none() {
-            self.failed = self.gather(cx).err();
+            self.failed = self.gather(cx).and_then(|()| self.look_beside(cx)).err();
         }
         if !self.ready.is_empty() {
             if let Some(silence) = &mut self.silence {

@@ -1,0 +1,50 @@
+//! Two that read one client's queue at the same time: what the other took is not lost, and nobody goes on like that.
+
+use std::time::Duration;
+
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions};
+use lapin::types::FieldTable;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::over_rabbitmq::raw::Raw;
+use crate::over_rabbitmq::support::{
+    Calls, Gate, blocking, connect, desk, eventually, fresh, queue, serve, shared, within,
+};
+
+/// Another server that hung when the client's next one began to read. It goes on, takes some of what comes, and only then
+/// hears that the client is not its own any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_reader_took_before_it_left_is_asked_again() {
+    within(90, async {
+        let (connector, gate) = (fresh("beside").await, Gate::shut());
+        let _server = serve(&connector, desk(&gate).0).await;
+        let raw = Raw::connect(&shared().await.url()).await;
+        let to_server = queue(&connector, "toServer.w1");
+        raw.declare(&to_server, true).await;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let (name, table) = (to_server.as_str().into(), FieldTable::default());
+        let other = raw.channel.basic_consume(name, "".into(), options, table).await.unwrap();
+        let (takes, mut taken) = mpsc::unbounded_channel();
+        other.set_delegate(move |_| {
+            takes.send(()).unwrap_or_default();
+            async {}
+        });
+        let client = connect(&connector, "w1").await;
+        // One after the other, so that the broker has something for both.
+        let (mut calls, mut lost) = (Vec::new(), 0);
+        for number in 0.. {
+            calls.push(Calls::start(&client, "times_ten", number..number + 1));
+            lost += usize::from(timeout(Duration::from_millis(200), taken.recv()).await.is_ok());
+            if lost == 3 {
+                break;
+            }
+        }
+        raw.channel.basic_cancel(other.tag(), BasicCancelOptions::default()).await.unwrap();
+        for calls in calls {
+            calls.are_answered().await;
+        }
+    })
+    .await;
+}
+
