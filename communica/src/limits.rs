@@ -24,7 +24,7 @@ use crate::wire::WireLimits;
 /// | [`busy_poll_time`](Self::busy_poll_time) | 50 µs | the thread that looked for the next message of a link sleeps |
 /// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; not over a broker |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
-/// | [`remembered`](Self::remembered) | 65,536 | a copy of an older message that a broker brings again is handled again |
+/// | [`remembered`](Self::remembered) | 65,536 | a copy of an older request, or of an older throw, that a broker brings again is handled again |
 ///
 /// These are fixed:
 ///
@@ -197,8 +197,8 @@ impl Limits {
         Self { forget_time: time, ..self }
     }
 
-    /// How many of the messages that came from one peer by way of a broker are remembered after they were handled, so
-    /// that a copy which the broker brings again, or the peer sends again, is not handled again. It should be more than the peer may
+    /// How many of the requests that came from one peer by way of a broker, and how many of the throws, are remembered after they were
+    /// handled, so that a copy which the broker brings again, or the peer sends again, is not handled again. It should be more than the peer may
     /// have under way. Links without a store do not use it.
     #[must_use]
     pub fn remembered(self, messages: usize) -> Self {

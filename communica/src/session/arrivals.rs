@@ -3,44 +3,76 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
-use crate::wire::Receipt;
+use crate::wire::{Kind, Receipt};
 
 pub(super) struct Arrivals {
-    /// Messages that are being handled, with the receipts of all their copies.
-    open: HashMap<NonZeroU64, Vec<Receipt>>,
+    /// Messages that are being handled.
+    open: HashMap<NonZeroU64, Open>,
     /// The same by key.
     numbers: HashMap<String, NonZeroU64>,
-    /// Keys of the last messages that were settled, oldest first.
-    settled: VecDeque<String>,
-    is_settled: HashSet<String>,
+    /// Who asked may ask again behind everything it said since. So throws, however many, push no request out.
+    requests: Settled,
+    throws: Settled,
     next: NonZeroU64,
-    /// Keys to remember.
+}
+
+struct Open {
+    is_request: bool,
+    /// Of all its copies.
+    receipts: Vec<Receipt>,
+}
+
+/// Keys of the last messages that were settled.
+struct Settled {
+    oldest_first: VecDeque<String>,
+    all: HashSet<String>,
+    /// So many are remembered.
     limit: usize,
 }
 
+impl Settled {
+    fn new(limit: usize) -> Self {
+        Self { oldest_first: VecDeque::new(), all: HashSet::new(), limit }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.all.contains(key)
+    }
+
+    fn remember(&mut self, key: String) {
+        if self.oldest_first.len() >= self.limit {
+            if let Some(oldest) = self.oldest_first.pop_front() {
+                self.all.remove(&oldest);
+            }
+        }
+        self.all.insert(key.clone());
+        self.oldest_first.push_back(key);
+    }
+}
+
 impl Arrivals {
+    /// `limit`: of keys of each kind to remember.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             open: HashMap::new(),
             numbers: HashMap::new(),
-            settled: VecDeque::new(),
-            is_settled: HashSet::new(),
+            requests: Settled::new(limit),
+            throws: Settled::new(limit),
             next: NonZeroU64::MIN,
-            limit,
         }
     }
 
     /// A number for a new message; `None` if it is a copy of one that came before.
-    pub(super) fn arrive(&mut self, receipt: Receipt) -> Option<NonZeroU64> {
+    pub(super) fn arrive(&mut self, receipt: Receipt, kind: Kind) -> Option<NonZeroU64> {
         if let Some(key) = receipt.key() {
-            if self.is_settled.contains(key) {
+            if self.is_settled(key) {
                 receipt.settle();
                 return None;
             }
             if let Some(number) = self.numbers.get(key) {
                 // However often a sender repeats it, no more is kept than the store waits for.
-                if receipt.is_awaited() {
-                    self.open.entry(*number).or_default().push(receipt);
+                if let Some(open) = self.open.get_mut(number).filter(|_| receipt.is_awaited()) {
+                    open.receipts.push(receipt);
                 }
                 return None;
             }
@@ -50,39 +82,34 @@ impl Arrivals {
         if let Some(key) = receipt.key() {
             self.numbers.insert(key.to_owned(), number);
         }
-        self.open.insert(number, vec![receipt]);
+        self.open.insert(number, Open { is_request: kind == Kind::Request, receipts: vec![receipt] });
         Some(number)
     }
 
     /// It came before, and is handled here.
     pub(super) fn knows(&self, receipt: &Receipt) -> bool {
-        receipt.key().is_some_and(|key| self.is_settled.contains(key) || self.numbers.contains_key(key))
+        receipt.key().is_some_and(|key| self.is_settled(key) || self.numbers.contains_key(key))
+    }
+
+    fn is_settled(&self, key: &str) -> bool {
+        self.requests.has(key) || self.throws.has(key)
     }
 
     /// The message is done with.
     pub(super) fn settle(&mut self, number: NonZeroU64) {
-        let Some(receipts) = self.open.remove(&number) else { return };
+        let Some(Open { is_request, receipts }) = self.open.remove(&number) else { return };
         if let Some(key) = receipts.first().and_then(Receipt::key) {
             self.numbers.remove(key);
-            self.remember(key.to_owned());
+            let settled = if is_request { &mut self.requests } else { &mut self.throws };
+            settled.remember(key.to_owned());
         }
         // Those of links that are gone do nothing.
         receipts.into_iter().for_each(Receipt::settle);
     }
 
-    fn remember(&mut self, key: String) {
-        if self.settled.len() >= self.limit {
-            if let Some(oldest) = self.settled.pop_front() {
-                self.is_settled.remove(&oldest);
-            }
-        }
-        self.is_settled.insert(key.clone());
-        self.settled.push_back(key);
-    }
-
     #[cfg(test)]
     pub(super) fn receipts(&self) -> usize {
-        self.open.values().map(Vec::len).sum()
+        self.open.values().map(|open| open.receipts.len()).sum()
     }
 
     /// Somebody else handles what is open here.

@@ -32,7 +32,7 @@ impl<W: Clone> Session<W> {
                     "this side is stopping; the store or its sender keeps the message for another",
                 );
             }
-            let Some(arrival) = self.arrivals.arrive(receipt) else {
+            let Some(arrival) = self.arrivals.arrive(receipt, message.metadata.kind()) else {
                 return Event::Dropped("it is a copy of a message that came before");
             };
             message.metadata.set_arrival(arrival);

@@ -299,6 +299,28 @@ fn only_so_many_settled_messages_are_remembered() {
 }
 
 #[test]
+fn throws_push_no_request_out_of_what_is_remembered() {
+    let mut server = session("s", &Limits::new().remembered(4));
+    server.link_up(STORE, None);
+    let (mut client, settled) = (linked("c"), Settled::default());
+    request(&mut client, "asked");
+    let (asked, stamp) = publish(&mut client).remove(0);
+    settled.deliver(&asked, &stamp, &mut server);
+    answer_all(&mut server);
+    publish(&mut server);
+    server.confirmed(1);
+    for _ in 0..10 {
+        let _ =
+            client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
+        let (thrown, stamp) = publish(&mut client).remove(0);
+        settled.deliver(&thrown, &stamp, &mut server);
+        answer_all(&mut server);
+    }
+    assert_eq!(settled.take().len(), 11);
+    assert!(matches!(settled.deliver(&asked, &stamp, &mut server), Event::Dropped(_)), "it is handled again");
+}
+
+#[test]
 fn unconfirmed_messages_fill_the_queue_until_they_are_confirmed() {
     let mut client = session("c", &Limits::new().queued(2, usize::MAX));
     client.link_up(STORE, None);
