@@ -87,8 +87,11 @@ impl Exchange {
         number
     }
 
-    /// The peer does not come back: nobody waits for what it asked.
+    /// The peer does not come back: nobody waits here for what it asked. It may wait elsewhere: where servers share their work, a
+    /// store keeps that until it is answered.
     pub(crate) fn forget(&self) {
+        // First, or those that are stopped would seem to be done with.
+        self.session().give_back_requests();
         self.stop_requests();
         self.close(Reason::Forgotten);
     }
@@ -106,5 +109,49 @@ impl Exchange {
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::connector::Delivery;
+    use crate::exchange::handlers::Job;
+    use crate::limits::Limits;
+    use crate::route::Handlers;
+    use crate::wire::{Message, Receipt};
+
+    /// A message that a store brought and whose handler runs, and whether it was settled.
+    fn running(exchange: &Arc<Exchange>, metadata: &'static str) -> (Job, Arc<AtomicBool>) {
+        let settled = Arc::new(AtomicBool::new(false));
+        let settle = settled.clone();
+        let receipt = Receipt::new(Some(metadata.to_owned()), move || settle.store(true, Ordering::Relaxed));
+        let message = Message::parse(Bytes::from(metadata), Bytes::new()).unwrap().with_receipt(receipt);
+        let (mut mine, mut started) = (false, Vec::new());
+        let mut session = exchange.session();
+        session.receive(message);
+        session.start_jobs(&mut mine, &mut started);
+        session.start_jobs(&mut mine, &mut Vec::new());
+        drop(session);
+        (Job::new(exchange.clone(), None, started.remove(0).metadata), settled)
+    }
+
+    #[tokio::test]
+    async fn what_a_forgotten_peer_asked_for_is_left_to_the_store() {
+        let handlers = Arc::new(Handlers::Simple(None));
+        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
+        exchange.session().link_up(Delivery::Stored { fresh: false, hands_over: 0 }, None);
+        let (request, is_answered) = running(&exchange, r#"{"id":"a","type":1,"route":"r"}"#);
+        let (throw, is_handled) = running(&exchange, r#"{"id":"b","type":2,"route":"r"}"#);
+        exchange.forget();
+        // They are stopped, or end by themselves.
+        drop(request);
+        drop(throw);
+        assert!(!is_answered.load(Ordering::Relaxed), "the store forgot what has no answer");
+        assert!(is_handled.load(Ordering::Relaxed));
     }
 }

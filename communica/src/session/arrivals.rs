@@ -117,4 +117,11 @@ impl Arrivals {
         self.open.clear();
         self.numbers.clear();
     }
+
+    /// Somebody else does what is asked for here.
+    pub(super) fn forget_requests(&mut self) {
+        let Self { open, numbers, .. } = self;
+        open.retain(|_, open| !open.is_request);
+        numbers.retain(|_, number| open.contains_key(number));
+    }
 }

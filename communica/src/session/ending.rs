@@ -42,6 +42,11 @@ impl<W: Clone> Session<W> {
         self.jobs.forget_requests();
     }
 
+    /// What was asked for is not done here any more: a store gives it to somebody else.
+    pub(crate) fn give_back_requests(&mut self) {
+        self.arrivals.forget_requests();
+    }
+
     /// What came is not handled here any more: a store gives it to somebody else.
     pub(crate) fn forget_jobs(&mut self) {
         self.arrivals.forget();
