@@ -17,6 +17,8 @@ struct State {
     settled: BTreeSet<u64>,
     /// Some are left to others.
     left: bool,
+    /// Some were given back: acknowledged with others, they would be lost.
+    gave_back: bool,
     /// Who acknowledges.
     waker: Option<Waker>,
 }
@@ -112,6 +114,7 @@ impl Acks {
         let (kept, given): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut state.open).into_iter().partition(|(_, what)| state.stays(*what));
         state.open = kept;
+        state.gave_back |= !given.is_empty();
         given.into_keys().collect()
     }
 
@@ -131,7 +134,10 @@ impl Acks {
             return Vec::new();
         }
         let settled = std::mem::take(&mut state.settled);
-        let first_open = state.open.first_key_value().map_or(u64::MAX, |(tag, _)| *tag);
+        let first_open = match state.gave_back {
+            true => 0,
+            false => state.open.first_key_value().map_or(u64::MAX, |(tag, _)| *tag),
+        };
         let up_to = settled.range(..first_open).next_back().map(|&tag| Ack { tag, multiple: true });
         let single = settled.range(first_open..).map(|&tag| Ack { tag, multiple: false });
         up_to.into_iter().chain(single).collect()
@@ -184,6 +190,17 @@ mod tests {
         assert!(acks.must_stay());
         assert_eq!(acks.give_back(), [1]);
         [1, 2, 3].into_iter().for_each(|tag| acks.settle(tag));
-        assert_eq!(acks.take(), [ack(3, true)]);
+        assert_eq!(acks.take(), [ack(2, false), ack(3, false)]);
+    }
+
+    #[test]
+    fn what_was_given_back_is_not_acknowledged_with_what_stood_behind_it() {
+        let acks = Acks::default();
+        (1..=3).for_each(|tag| acks.came(tag));
+        acks.is(3, What::Nameless);
+        acks.settle(2);
+        assert_eq!(acks.give_back(), [1]);
+        assert_eq!(acks.take(), [ack(2, false)]);
+    }
     }
 }
