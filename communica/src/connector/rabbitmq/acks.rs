@@ -96,10 +96,9 @@ impl Acks {
         }
     }
 
-    /// Deliveries that the broker waits for.
+    /// Deliveries that are being handled. What is done with is acknowledged in a moment.
     pub(super) fn open(&self) -> usize {
-        let state = self.lock();
-        state.open.len() + state.settled.len()
+        self.lock().open.len()
     }
 
     /// Something is being handled here that would not be recognised if it came again.
@@ -202,5 +201,12 @@ mod tests {
         assert_eq!(acks.give_back(), [1]);
         assert_eq!(acks.take(), [ack(2, false)]);
     }
+
+    #[test]
+    fn what_is_done_with_keeps_no_window_full() {
+        let acks = Acks::default();
+        (1..=3).for_each(|tag| acks.came(tag));
+        [1, 2].into_iter().for_each(|tag| acks.settle(tag));
+        assert_eq!(acks.open(), 1);
     }
 }
