@@ -48,3 +48,31 @@ async fn what_another_reader_took_before_it_left_is_asked_again() {
     .await;
 }
 
+/// It did not hear of clients that went to others meanwhile. They come back, if they are still its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_hear_of_others_for_a_while_lets_its_clients_go() {
+    within(60, async {
+        let (connector, gate) = (fresh("deaf").await, Gate::shut());
+        let _server = serve(&connector, desk(&gate).0).await;
+        let client = connect(&connector, "w1").await;
+        let to_server = queue(&connector, "toServer.w1");
+        let before = readers(&to_server).await;
+        assert_eq!(before.len(), 1);
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.delete(&queue(&connector, "connect.server")).await;
+        eventually("another link reads", async || {
+            let readers = readers(&to_server).await;
+            readers.len() == 1 && readers != before
+        })
+        .await;
+        Calls::start(&client, "times_ten", 0..5).are_answered().await;
+    })
+    .await;
+}
+
+/// What the broker knows of those who read this queue.
+async fn readers(queue: &str) -> Vec<String> {
+    let list = ["list_consumers", "queue_name", "consumer_tag", "channel_pid"];
+    let list = blocking(move || communica_tests::broker::shared().ctl(&list)).await;
+    list.lines().filter(|line| line.starts_with(&format!("{queue}\t"))).map(str::to_owned).collect()
+}

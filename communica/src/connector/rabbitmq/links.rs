@@ -117,6 +117,15 @@ impl Links {
         displace(links.remove(client)?.shaken?, MOVED)
     }
 
+    /// News were missed: any of these clients may be served through another server by now.
+    pub(super) fn break_off(&self) {
+        let known = self.lock();
+        let shaken = known.links.values().filter_map(|entry| entry.shaken.as_ref());
+        for shared in shaken.filter_map(|shaken| shaken.shared.upgrade()) {
+            shared.break_off("this server did not hear for a moment which clients went to others");
+        }
+    }
+
     /// Hands a message to the link of this client; gives it back if there is none.
     pub(super) fn give(&self, client: &str, message: Message) -> Option<Message> {
         match self.lock().links.get(client) {

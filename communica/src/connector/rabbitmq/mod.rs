@@ -92,6 +92,8 @@ const TYPE: &str = "RABBITMQ";
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 /// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
 ///   that one had not finished goes to the new one as well, and may be handled twice.
+/// - A server that cannot hear for a moment which clients went to others, because the queue where clients knock was lost, say, breaks
+///   its connections off; clients come back.
 /// - What a server of several had asked of a client that came back to another may have no answer: it ends with its time limit, or when
 ///   the server forgets the client ([`Limits::forget_time`]).
 /// - A server that hung for more than three seconds, while its client went to another, takes some of what that client sends when it goes

@@ -356,7 +356,7 @@ impl LinkRx for RmqRx {
             return Poll::Ready(Ok(if came { Received::Messages } else { Received::Closed { reason } }));
         }
         if self.failed.is_none() {
-            self.failed = self.gather(cx).and_then(|()| self.look_beside(cx)).err();
+            self.failed = self.gather(cx).and_then(|()| self.look_beside(cx)).err().or(self.shared.broken());
         }
         if !self.ready.is_empty() {
             if let Some(silence) = &mut self.silence {

@@ -151,8 +151,9 @@ async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
     loop {
         let Err(error) = poll_fn(|cx| door.poll(cx, &arrivals)).await;
         tracing::warn!(address = house.connector.describe(), %error, "not listening at the broker for now");
-        // They went over the same connection, and are made anew where something is still done.
+        // Those that are known by their work are made anew where something is still done; the others come back.
         house.links.forget_unshaken();
+        house.links.break_off();
         house.doorsteps.clear();
         drop(door);
         door = loop {
@@ -164,6 +165,8 @@ async fn keep(house: Arc<House>, mut door: Door, arrivals: Arrivals) {
                 }
             }
         };
+        // Those that came to be meanwhile are unknown to the others, too.
+        house.links.break_off();
         backoff.reset();
         tracing::info!(address = house.connector.describe(), "listening at the broker again");
     }

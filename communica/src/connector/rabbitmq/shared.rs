@@ -1,5 +1,6 @@
 //! What the two halves of a link have in common.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
 struct State {
     /// It is over, and why.
     ended: Option<Option<String>>,
+    /// It cannot go on, and why.
+    broken: Option<&'static str>,
     waker: Option<Waker>,
     /// Answers to requests that were not taken.
     refusals: Vec<Refusal>,
@@ -113,6 +116,22 @@ impl Shared {
 
     pub(super) fn ended(&self) -> Option<Option<String>> {
         self.lock().ended.clone()
+    }
+
+    /// The link ends as if it had been cut.
+    pub(super) fn break_off(&self, why: &'static str) {
+        let waker = {
+            let mut state = self.lock();
+            state.broken = Some(why);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn broken(&self) -> Option<io::Error> {
+        self.lock().broken.map(|why| io::Error::new(io::ErrorKind::NotConnected, why))
     }
 
     pub(super) fn hear(&self) {
