@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use communica::{Error, Reason, RmqConnector};
 use communica_tests::broker::Broker;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 use crate::over_rabbitmq::desk::Builder;
@@ -280,6 +282,24 @@ async fn told(url: &str, parts: &[&str]) {
             assert!(!text.contains("s3cret"), "{text}");
             let missing: Vec<_> = parts.iter().filter(|part| !text.contains(**part)).collect();
             assert!(missing.is_empty(), "{missing:?} is not in: {error}");
+        }
+    })
+    .await;
+}
+
+/// However often it is tried, nothing is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_says_nothing_is_left_again() {
+    within(60, async {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("amqp://guest:guest@{}/%2f", silent.local_addr().unwrap());
+        let limits = communica::Limits::new().handshake_time(Duration::from_millis(200));
+        let _client = client(&quick(url, "silent"), "w1").limits(limits).start().unwrap();
+        for _ in 0..3 {
+            let (mut attempt, _) = silent.accept().await.unwrap();
+            let mut said = Vec::new();
+            attempt.read_to_end(&mut said).await.unwrap();
+            assert!(said.starts_with(b"AMQP"), "{said:?}");
         }
     })
     .await;

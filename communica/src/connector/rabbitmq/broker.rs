@@ -12,6 +12,8 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
 use tokio::sync::OwnedMutexGuard;
 
+use super::opening;
+
 /// Where the URL says nothing else, a broker that says nothing for so many seconds counts as lost.
 const HEARTBEAT: u16 = 20;
 /// Who read a queue before gets so much time to leave it.
@@ -129,9 +131,7 @@ impl Broker {
             .with_connection_name("communica".into())
             .configure_backoff(|backoff| backoff.without_max_times().with_max_times(0));
         let tls = OwnedTLSConfig { identity: None, cert_chain: self.ca.clone() };
-        let runtime =
-            lapin::runtime::default_runtime().map_err(|error| io::Error::other(error.to_string()))?;
-        let opening = Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
+        let opening = opening::open(uri.clone(), properties, tls);
         let opened = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
             let what = format!("the broker at {} did not answer within {OPENING:?}", self.url);
             io::Error::new(io::ErrorKind::TimedOut, what)

@@ -19,6 +19,7 @@ mod leaving;
 mod line;
 mod links;
 mod names;
+mod opening;
 mod rx;
 mod server;
 mod shared;
