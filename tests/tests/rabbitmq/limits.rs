@@ -146,6 +146,17 @@ async fn a_handshake_may_take_a_hundred_years() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signs_of_life_may_be_as_rare_as_can_be() {
+    within(60, async {
+        let connector = fresh("rare").await.listening_period(Duration::MAX).check_period(Duration::MAX);
+        let _server = serve(&connector, desk(&Gate::shut()).0).await;
+        let client = connect(&connector, "w1").await;
+        Calls::start(&client, "times_ten", 0..3).are_answered().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cleanup_drops_queues_and_what_waits_in_them() {
     within(60, async {
         let (connector, gate) = (fresh("cleanup").await.work_queue(), Gate::shut());

@@ -46,6 +46,9 @@ use rx::Intake;
 use shared::Pace;
 
 const TYPE: &str = "RABBITMQ";
+/// Of periods. Beyond a year a clock that counts on from now may come to its end.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Reaches a server through a RabbitMQ broker, by an address that both sides name.
 ///
@@ -82,6 +85,8 @@ const TYPE: &str = "RABBITMQ";
 ///
 /// # What to know of the broker
 ///
+/// - `lapin` logs a message that no queue takes, payload and all, as a warning: where payloads are secrets, switch its target
+///   `lapin::returned_messages` off.
 /// - Whoever may publish to the exchange can send requests, and can connect under any client's id and so push that client
 ///   out: the permissions of the virtual host are the boundary.
 /// - A message that is handled for longer than the broker's `consumer_timeout` (30 minutes by default) breaks the link, and
@@ -227,7 +232,7 @@ impl RmqConnector {
     /// as long connects anew. 20 s by default, as in Python: both sides must agree on it.
     #[must_use]
     pub fn listening_period(self, period: Duration) -> Self {
-        let listening = period.max(Duration::from_millis(10));
+        let listening = period.clamp(SHORTEST, LONGEST);
         Self { pace: Pace { listening, ..self.pace }, ..self }
     }
 
@@ -235,7 +240,7 @@ impl RmqConnector {
     /// does not: to another server of the address, if there is one. 2 s by default.
     #[must_use]
     pub fn check_period(self, period: Duration) -> Self {
-        let check = period.max(Duration::from_millis(10));
+        let check = period.clamp(SHORTEST, LONGEST);
         Self { pace: Pace { check, ..self.pace }, ..self }
     }
 
