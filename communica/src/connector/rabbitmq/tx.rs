@@ -196,6 +196,21 @@ impl RmqTx {
         self.publish(post.must_arrive(), messages);
     }
 
+    fn send_refusals(&mut self) {
+        for Refusal { body, reply_to } in self.shared.take_refusals() {
+            let post = Post::new(MESSAGE, reply_to.as_ref().unwrap_or(&self.to.peer), body);
+            let client = self.to.client.as_deref().filter(|_| reply_to.is_some());
+            let post = post.with(|properties| {
+                let properties = stored(properties, None);
+                match client {
+                    Some(client) => properties.with_headers(headers(CLIENT, client)),
+                    None => properties,
+                }
+            });
+            self.publish(post, 0);
+        }
+    }
+
     fn send_close(&mut self, reason: Option<&str>) {
         // On its own queue it would overtake what was said before; where another link took over, it has to.
         let own = self.to.own.as_ref().filter(|_| reason == Some(REPLACED));
@@ -348,9 +363,11 @@ fn gone(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, what)
 }
 
-/// What is done with is not to be brought to somebody else: it is acknowledged before the channel closes.
+/// What is done with is not to be brought to somebody else: it is acknowledged before the channel closes. What was refused is done
+/// with once that was said.
 impl Drop for RmqTx {
     fn drop(&mut self) {
+        self.send_refusals();
         let _ = self.acknowledge(&mut Context::from_waker(Waker::noop()));
     }
 }
@@ -393,18 +410,7 @@ impl LinkTx for RmqTx {
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.shared.keep_waker(cx.waker());
-        for Refusal { body, reply_to } in self.shared.take_refusals() {
-            let post = Post::new(MESSAGE, reply_to.as_ref().unwrap_or(&self.to.peer), body);
-            let client = self.to.client.as_deref().filter(|_| reply_to.is_some());
-            let post = post.with(|properties| {
-                let properties = stored(properties, None);
-                match client {
-                    Some(client) => properties.with_headers(headers(CLIENT, client)),
-                    None => properties,
-                }
-            });
-            self.publish(post, 0);
-        }
+        self.send_refusals();
         let looked = self.look_at_posted(cx);
         if self.confirmed > self.reported {
             // What was confirmed counts, whatever else there is to say.
