@@ -156,6 +156,34 @@ async fn signs_of_life_may_be_as_rare_as_can_be() {
     .await;
 }
 
+/// What a handshake needs, for an attempt that ends before anybody reads there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queues_of_handshakes_do_not_stay_unread() {
+    within(60, async {
+        let exchange = unique("handshakes");
+        let connector = fresh("expire").await.exchange(&exchange);
+        let _server = serve(&connector, desk(&Gate::shut()).0).await;
+        let _client = connect(&connector, "w1").await;
+        let listed = blocking(|| {
+            let broker = communica_tests::broker::shared();
+            (
+                broker.ctl(&["list_bindings", "source_name", "destination_name"]),
+                broker.ctl(&["list_queues", "name", "arguments"]),
+            )
+        });
+        let (bindings, queues) = listed.await;
+        let bound = bindings.lines().filter_map(|line| line.strip_prefix(&format!("{exchange}\t")));
+        let own: Vec<_> = bound.filter(|queue| queue.starts_with("amq.gen")).collect();
+        // Of the server: for news, and for this client; and of the client.
+        assert!(own.len() >= 3, "{bindings}");
+        for name in own {
+            let queue = queues.lines().find(|line| line.starts_with(name)).expect("it is there");
+            assert!(queue.contains("x-expires"), "{queue}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cleanup_drops_queues_and_what_waits_in_them() {
     within(60, async {

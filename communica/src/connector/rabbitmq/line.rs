@@ -16,7 +16,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer, ExchangeKind, Queue};
 
-use super::broker::{Broker, broken};
+use super::broker::{Broker, OPENING, broken};
 use crate::connector::BoxFuture;
 
 /// A channel that confirms what is published on it, and a way to say things on it. The channel is closed with the last
@@ -130,11 +130,11 @@ impl Line {
         })
     }
 
-    /// A queue that ends with its consumer, under a name of the broker's choice.
+    /// A queue that ends with its consumer, under a name of the broker's choice. One that never gets a consumer ends soon, too.
     pub(super) async fn own_queue(&self) -> io::Result<ShortString> {
         let own =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-        self.queue("".into(), own, FieldTable::default()).await
+        self.queue("".into(), own, unread_for(OPENING)).await
     }
 
     /// A queue that is there until somebody deletes it.
@@ -150,10 +150,7 @@ impl Line {
         time: Duration,
     ) -> io::Result<ShortString> {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let mut arguments = FieldTable::default();
-        let expires = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        arguments.insert("x-expires".into(), AMQPValue::LongLongInt(expires));
-        self.queue(name, durable, arguments).await
+        self.queue(name, durable, unread_for(time)).await
     }
 
     async fn queue(
@@ -200,6 +197,14 @@ impl Line {
         let consumed = self.channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default());
         consumed.await.map_err(broken)
     }
+}
+
+/// Ends a queue that nobody has read for so long.
+fn unread_for(time: Duration) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let expires = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    arguments.insert("x-expires".into(), AMQPValue::LongLongInt(expires));
+    arguments
 }
 
 /// The next message of a queue.
