@@ -117,6 +117,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use bytes::Bytes;
+    use tokio::runtime::Handle;
 
     use super::*;
     use crate::connector::Delivery;
@@ -143,7 +144,8 @@ mod tests {
     #[tokio::test]
     async fn what_a_forgotten_peer_asked_for_is_left_to_the_store() {
         let handlers = Arc::new(Handlers::Simple(None));
-        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
+        let exchange =
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
         exchange.session().link_up(Delivery::Stored { fresh: false, hands_over: 0 }, None);
         let (request, is_answered) = running(&exchange, r#"{"id":"a","type":1,"route":"r"}"#);
         let (throw, is_handled) = running(&exchange, r#"{"id":"b","type":2,"route":"r"}"#);

@@ -367,7 +367,8 @@ mod tests {
             kept.lock().unwrap().push(number);
         });
         let handlers = Arc::new(Handlers::Table(table));
-        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default());
+        let exchange =
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
         for number in 0..THROWS {
             let message = Message::parse(
                 Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#),
