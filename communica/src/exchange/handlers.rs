@@ -160,7 +160,10 @@ impl Exchange {
         }
         let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
         let began = std::mem::replace(clock, Instant::now());
-        route.took(*clock - began);
+        // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
+        if !matches!(ran, Ok(Ran::Blocking(_))) {
+            route.took(*clock - began);
+        }
         match ran {
             Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
             Ok(Ran::Later(future)) => {

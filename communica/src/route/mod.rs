@@ -108,6 +108,7 @@ impl Route {
         match ran {
             Ran::Ready(answer) => answer,
             Ran::Later(future) => future.await,
+            // Its route never counts as one that computes for long.
             Ran::Blocking(run) => tokio::task::block_in_place(run),
         }
     }

@@ -5,9 +5,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use communica::{Limits, MemoryConnector, RouteClient, RouteServer};
+use communica::{Error, Limits, MemoryConnector, Reason, RouteClient, RouteServer};
+use communica_tests::patiently;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
 
-use crate::support::{eventually, soon, within};
+use crate::support::{eventually, soon, take, within};
 
 #[communica::service]
 trait Gate {
@@ -87,4 +90,58 @@ async fn stop_waits_for_those_that_run() {
         stopping.await.unwrap();
     })
     .await;
+}
+
+#[communica::service]
+trait Till {
+    #[route(blocking)]
+    fn ring(&self, number: i64);
+}
+
+/// Notes who comes, and holds up the first until a word comes.
+struct Counter {
+    rung: mpsc::UnboundedSender<i64>,
+    words: Mutex<Receiver<()>>,
+}
+
+impl Till for Counter {
+    fn ring(&self, number: i64) {
+        self.rung.send(number).unwrap_or_default();
+        if number < 0 {
+            self.words.lock().unwrap().recv_timeout(patiently(20)).expect("a word comes");
+        }
+    }
+}
+
+/// The pool has one thread, and that is taken.
+#[test]
+fn while_the_pool_is_full_they_wait_in_order_and_those_given_up_never_begin() {
+    const FIRST: i64 = -1;
+    const GIVEN_UP: i64 = -2;
+    const THROWS: i64 = 1000;
+    let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).max_blocking_threads(1).build();
+    runtime.unwrap().block_on(within(30, async {
+        let (rung, mut rings) = mpsc::unbounded_channel();
+        let (word, words) = channel();
+        let till = Counter { rung, words: Mutex::new(words) };
+        let connector = MemoryConnector::unique();
+        let server = RouteServer::new(connector.clone(), till.into_routes());
+        let _server = server.limits(Limits::new().running(2 * THROWS as usize)).start().await.unwrap();
+        let client = RouteClient::connect(connector).await.unwrap();
+        let held = tokio::spawn({
+            let till = TillClient::new(&client);
+            async move { till.ring(FIRST).await }
+        });
+        assert_eq!(take(&mut rings, 1).await, [FIRST]);
+        let given_up = TillClient::new(&client).timeout(soon()).ring(GIVEN_UP).await.map_err(Error::from);
+        assert!(matches!(given_up, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{given_up:?}");
+        let till = TillClient::new(&client);
+        for number in 0..THROWS {
+            till.throw_ring(number).await.unwrap();
+        }
+        word.send(()).unwrap();
+        assert_eq!(take(&mut rings, THROWS as usize).await, (0..THROWS).collect::<Vec<_>>());
+        held.await.unwrap().unwrap();
+        assert!(rings.is_empty());
+    }));
 }
