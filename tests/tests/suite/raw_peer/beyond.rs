@@ -193,24 +193,20 @@ async fn a_session_that_never_was_is_not_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_wants_to_hear_all_the_time_is_not_humoured() {
+async fn peers_that_bear_no_silence_or_any_cost_little() {
     within(60, async {
         let mut fortress = ServerFortress::start(limits()).await;
-        let mut quick = Vec::new();
+        let mut peers = Vec::new();
         for silence in [0, 1, u64::MAX] {
             let about = json!({"instance": "a", "features": ALL, "silence_ms": silence});
             for _ in 0..20 {
-                quick.extend(greeted(&fortress, &about).await);
+                peers.extend(greeted(&fortress, &about).await);
             }
         }
-        let mut beats = 0;
-        let counting = async {
-            while quick[20].frame().await.is_some() {
-                beats += 1;
-            }
-        };
-        let _ = timeout(Duration::from_secs(1), counting).await;
-        assert!(beats <= 200, "{beats} signs of life within a second");
+        // Those that bear none say nothing themselves.
+        for peer in &mut peers[..80] {
+            peer.expect_end().await;
+        }
         fortress.holds("beats", 8 * MIB).await;
     })
     .await;
