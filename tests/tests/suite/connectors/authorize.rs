@@ -8,6 +8,7 @@ use communica::{
     AnyConnector, Applicant, Error, FaultConnector, Faults, Reason, RouteClient, RouteClientBuilder,
     RouteServer, RouteServerHandle, RouteTable,
 };
+use tokio::time::timeout;
 
 use super::roads::{Road, over_every_direct_road, over_every_road};
 use crate::support::{Gate, echo, eventually, holding, quick, request_in, unique, within};
@@ -49,9 +50,12 @@ async fn only_the_right_token_opens_the_door(road: Road) {
     let server = guarded(road, echo()).await;
     let address = communica::Connector::address(&road.to(&server));
     for wrong in [None, Some(""), Some("open sesam"), Some("open sesame "), Some("OPEN SESAME"), Some("\0")] {
-        assert_refused(within(20, builder(road, &server, wrong).connect()).await, &address, WHY);
+        let stranger = builder(road, &server, wrong).client_id("stranger").connect();
+        assert_refused(within(20, stranger).await, &address, WHY);
     }
     assert!(server.peers().is_empty());
+    let known = timeout(Duration::from_millis(100), server.peer("stranger")).await;
+    assert!(known.is_err(), "one that was refused has a place");
     let client = builder(road, &server, Some(WORD)).connect().await.unwrap();
     assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
 }
@@ -99,13 +103,17 @@ async fn a_stranger_does_not_disturb_the_link_it_wants_to_take_over(road: Road) 
         async move { client.request::<_, i64>("hold", &7).await }
     });
     eventually("the handler runs", || held.inside() == 1).await;
-    for token in [None, Some("sesame")].into_iter().cycle().take(20) {
+    for (number, token) in [None, Some("sesame")].into_iter().cycle().take(20).enumerate() {
         let stranger = builder(road, &server, token).client_id("w1").connect();
         assert_refused(within(20, stranger).await, &address, WHY);
+        if number == 0 {
+            // It comes back to a place that is still its own.
+            cable.cut_now();
+        }
         assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
         assert_eq!(server.peer("w1").await.request::<_, i64>("echo", &2).await.unwrap(), 2);
     }
-    assert_eq!((cable.links(), held.inside()), (1, 1), "the first client suffered");
+    assert_eq!((cable.links(), held.inside()), (2, 1), "the first client suffered");
     gate.open();
     assert_eq!(call.await.unwrap().unwrap(), 7);
     let newer = builder(road, &server, Some(WORD)).client_id("w1").connect().await.unwrap();
