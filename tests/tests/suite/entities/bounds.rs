@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use communica::{Error, Limits, LocalConnector, MemoryConnector, RouteClient, RouteServer, RouteTable};
+use communica::{
+    Error, FaultConnector, Faults, Limits, LocalConnector, MemoryConnector, RouteClient, RouteServer,
+    RouteServerHandle, RouteTable, TcpConnector,
+};
+use communica_tests::{patience, patiently};
+use serde_json::Value;
+use tokio::time::timeout;
 
+use crate::raw_peer::peer::RawPeer;
 use crate::support::{Gate, echo, eventually, unique, within};
 
 #[tokio::test]
@@ -83,7 +90,7 @@ async fn a_link_that_takes_nothing_for_too_long_is_lost() {
         let limits = Limits::new().stall_time(Duration::from_millis(200));
         let server = RouteServer::new(LocalConnector::new(&name), echo()).limits(limits);
         let server = server.start().await.unwrap();
-        let mut deaf = crate::raw_peer::peer::RawPeer::local(&name).await;
+        let mut deaf = RawPeer::local(&name).await;
         deaf.hello("deaf").await;
         let healthy = RouteClient::connect(LocalConnector::new(&name)).await.unwrap();
         eventually("both are there", || server.peers().len() == 2).await;
@@ -95,18 +102,41 @@ async fn a_link_that_takes_nothing_for_too_long_is_lost() {
     .await;
 }
 
+/// A server with these limits, and the way to it with faults.
+async fn over_tcp(limits: Limits, faults: Faults) -> (RouteServerHandle, FaultConnector) {
+    let server = RouteServer::new(TcpConnector::new("127.0.0.1", 0), echo()).limits(limits);
+    let server = server.start().await.unwrap();
+    let road = TcpConnector::load_state(&server.dump_state()).unwrap();
+    (server, FaultConnector::new(road, faults))
+}
+
 #[tokio::test]
 async fn a_link_that_takes_its_time_is_not_lost_when_nothing_waits() {
     within(20, async {
-        let connector = MemoryConnector::unique();
         let limits = Limits::new().stall_time(Duration::from_millis(50));
-        let server = RouteServer::new(connector.clone(), echo()).limits(limits.clone());
-        let server = server.start().await.unwrap();
-        let client = RouteClient::builder(connector).limits(limits).connect().await.unwrap();
+        let (_server, road) = over_tcp(limits.clone(), Faults::seeded(1)).await;
+        let client = RouteClient::builder(road.clone()).limits(limits).connect().await.unwrap();
         assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
         // Longer than the bound several times over, with nothing to say.
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(client.is_connected() && server.peers().len() == 1);
+        assert_eq!(client.request::<_, i64>("echo", &2).await.unwrap(), 2);
+        assert_eq!(road.links(), 1, "a good link was lost");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_takes_little_at_a_time_is_not_lost() {
+    within(40, async {
+        // Each time it takes something, its time begins anew.
+        let limits = Limits::new().stall_time(patiently(2));
+        let faults = Faults::seeded(1).stall(1000..=1000, Duration::from_millis(50) * patience());
+        let (_server, road) = over_tcp(limits.clone(), faults).await;
+        let client = RouteClient::builder(road.clone()).limits(limits).connect().await.unwrap();
+        let (text, since) = ("x".repeat(60_000), Instant::now());
+        assert!(client.request::<_, String>("echo", &text).await.unwrap() == text);
+        assert!(since.elapsed() > patiently(2), "it took {:?} only", since.elapsed());
+        assert_eq!((road.cuts(), road.links()), (0, 1), "a good link was lost");
     })
     .await;
 }
@@ -121,13 +151,33 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
         // As many as may be in their handshake, and more.
         let mut silent = Vec::new();
         for _ in 0..4 {
-            silent.push(crate::raw_peer::peer::RawPeer::local(&name).await);
+            silent.push(RawPeer::local(&name).await);
         }
         let healthy = RouteClient::connect(LocalConnector::new(&name)).await.unwrap();
         assert_eq!(healthy.request::<_, i64>("echo", &1).await.unwrap(), 1);
         for peer in &mut silent {
             peer.expect_end().await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn further_connections_wait_while_so_many_are_in_their_handshake() {
+    within(60, async {
+        let limits = Limits::new().handshake_time(patiently(40)).handshakes(2);
+        let server = RouteServer::new(TcpConnector::new("127.0.0.1", 0), echo()).limits(limits);
+        let server = server.start().await.unwrap();
+        let state: Value = serde_json::from_str(&server.dump_state()).unwrap();
+        let port = u16::try_from(state["port"].as_u64().unwrap()).unwrap();
+        let [silent, _also_silent] = [RawPeer::tcp(port).await, RawPeer::tcp(port).await];
+        let mut third = RawPeer::tcp(port).await;
+        third.send_hello("third").await;
+        let answered = timeout(Duration::from_millis(500), third.read_hello()).await;
+        assert!(answered.is_err(), "one more than may be was let in");
+        drop(silent);
+        third.read_hello().await;
+        third.expect_served().await;
     })
     .await;
 }

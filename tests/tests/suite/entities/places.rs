@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::gated::{GatedConnector, Step};
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{Gate, echo, eventually, noting, quick, take, unique, within};
+use crate::support::{Gate, echo, eventually, noting, quick, request_in, soon, take, unique, within};
 
 async fn serve(connector: impl Connector, limits: Limits) -> RouteServerHandle {
     RouteServer::new(connector, echo()).limits(limits).start().await.unwrap()
@@ -50,6 +50,30 @@ async fn a_client_that_is_gone_makes_room_for_a_new_one() {
         assert_eq!(second.request::<_, i64>("echo", &2).await.unwrap(), 2);
         let ended = queued.await.unwrap();
         assert!(matches!(ended, Err(Error::NotSent(Reason::Forgotten))), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_one_that_is_gone_longest_makes_room() {
+    within(20, async {
+        let connector = MemoryConnector::unique();
+        let server = serve(connector.clone(), Limits::new().peers(2)).await;
+        let connect = |id| RouteClient::builder(connector.clone()).client_id(id).connect();
+        // Not in the order of their names.
+        let (longest, shorter) = (connect("w2").await.unwrap(), connect("w1").await.unwrap());
+        let peers = [server.peer("w2").await, server.peer("w1").await];
+        longest.close().await;
+        eventually("the server sees the first go", || server.peers().len() == 1).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        shorter.close().await;
+        eventually("the server sees the second go", || server.peers().is_empty()).await;
+        let _newcomer = connect_soon(&connector).await;
+        let [forgotten, known] = peers;
+        let ended = request_in(soon(), &forgotten, "echo", 1).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::Forgotten))), "{ended:?}");
+        let ended = request_in(Duration::from_millis(50), &known, "echo", 1).await;
+        assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(_)))), "{ended:?}");
     })
     .await;
 }

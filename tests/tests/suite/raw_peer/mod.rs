@@ -16,3 +16,4 @@ mod room;
 mod servers;
 mod silence;
 mod stop;
+mod takeovers;
