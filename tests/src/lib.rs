@@ -9,6 +9,7 @@
 //! - [`chaos`]: numbered messages over links that are cut, and the books on what came of them
 //! - [`soak`]: a server among clients that come and go, and what its process holds
 //! - [`itself`], [`flags`]: programs that start themselves again, and what they are told
+//! - [`why_not`]: what keeps a client from connecting
 //! - [`python`]: the interpreter that has the Python library
 //!
 //! The peers themselves are `tests/src/bin/peer` and `tests/python/peer.py`.
@@ -25,11 +26,13 @@ pub mod scratch;
 pub mod soak;
 mod stage;
 mod tls;
+mod why_not;
 
 pub use peer::{Failure, Peer};
 pub use scratch::Scratch;
 pub use stage::{Entity, Format, Language, Road, Role, Stage};
 pub use tls::TlsSide;
+pub use why_not::why_not;
 
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! The system asks a process to end: what runs finishes, what was accepted arrives, and the process ends well.
 
-use std::time::Duration;
-
 use communica::{AnyConnector, Error, IntoCaller, Peer, Reason, RouteClient, RouteServer, RouteTable};
+use communica_tests::why_not;
 use serde_json::Value;
 
 use super::runner::{Runner, local, tcp};
@@ -10,9 +9,11 @@ use crate::support::{echo, eventually, noting, quick, take, within};
 
 const THROWS: i64 = 300;
 
-async fn is_closed(road: &AnyConnector) -> bool {
-    let knocks = RouteClient::builder(road.clone()).connect_timeout(Duration::from_millis(100));
-    knocks.connect().await.is_err()
+/// Nobody listens there any more.
+async fn assert_closed(road: &AnyConnector) {
+    let late = why_not(|| RouteClient::builder(road.clone())).await;
+    let told = matches!(&late, Error::Connect { reason, .. } if reason.contains("the last attempt said"));
+    assert!(told, "{late:?}");
 }
 
 /// Calls until it is told that the other side is stopping.
@@ -42,7 +43,7 @@ async fn server_is_asked_to_end(road: AnyConnector, signal: &str) {
 
     server.ask_to_end(signal).await;
     stops_to_accept(&(&client).into_caller()).await;
-    assert!(is_closed(&road).await, "a newcomer was let in");
+    assert_closed(&road).await;
     assert!(!held.is_finished() && !scattered.is_finished());
     server.open().await;
     assert_eq!(within(10, held).await.unwrap().unwrap(), 50);
@@ -107,6 +108,51 @@ async fn a_handler_that_does_not_end_does_not_hold_the_process_for_ever() {
         assert!(status.success(), "{status}");
         let ended = within(10, held).await.unwrap();
         assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Disconnected(_)))), "{ended:?}");
+    })
+    .await;
+}
+
+/// Who asks again does not want to wait: neither for handlers nor for the grace time (10 s).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_asked_twice_ends_at_once() {
+    within(60, async {
+        let road = local();
+        let mut server = Runner::server(&road);
+        let client = quick(RouteClient::builder(road)).connect().await.unwrap();
+        let peer = (&client).into_caller();
+        let held = tokio::spawn(async move { peer.request::<_, i64>("hold", &5).await });
+        assert_eq!(server.noted().await, 5);
+        server.ask_to_end("TERM").await;
+        stops_to_accept(&(&client).into_caller()).await;
+        server.signal("TERM");
+        let status = within(8, server.end()).await;
+        assert!(status.success(), "{status}");
+        let ended = within(10, held).await.unwrap();
+        assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Disconnected(_)))), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_asked_twice_ends_at_once() {
+    within(60, async {
+        let road = local();
+        let server = RouteServer::new(road.clone(), echo()).start().await.unwrap();
+        let mut client = Runner::client(&road, "w1");
+        let peer = server.peer("w1").await;
+        let held = tokio::spawn({
+            let peer = peer.clone();
+            async move { peer.request::<_, i64>("hold", &5).await }
+        });
+        assert_eq!(client.noted().await, 5);
+        client.ask_to_end("INT").await;
+        stops_to_accept(&peer).await;
+        // Either signal is as good as the other.
+        client.signal("TERM");
+        let status = within(8, client.end()).await;
+        assert!(status.success(), "{status}");
+        eventually("the server sees it", || server.peers().is_empty()).await;
+        held.abort();
     })
     .await;
 }
