@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use communica::{Error, Reason, RouteClient, RouteServerHandle, RouteTable};
+use communica::{Backoff, Error, FaultConnector, Faults, Reason, RouteClient, RouteServerHandle, RouteTable};
+use tokio::time::{Instant, sleep};
 
 use super::roads::{Road, over_every_direct_road, over_every_road};
-use crate::support::{echo, eventually, hanging, noting, quick, request_in, take};
+use crate::support::{echo, eventually, hanging, memory_server, noting, quick, request_in, take, within};
 
 over_every_road! {
     what_was_queued_is_sent_in_order_after_a_reconnect,
@@ -97,4 +98,29 @@ async fn calls_given_up_leave_their_room_to_others(road: Road) {
     accepted.expect("calls that were given up take up room in the queue").unwrap();
     let _server = road.serve_again(&state, routes).await;
     assert_eq!(take(&mut noted, 1).await, [9]);
+}
+
+/// The waits of a client grow as long as its links end soon. One that was good lets them begin anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_good_link_the_client_comes_back_at_once() {
+    const CUTS: u64 = 12;
+    within(60, async {
+        let (server, inner) = memory_server(echo()).await;
+        let cable = FaultConnector::new(inner, Faults::seeded(1));
+        // The next wait would be two seconds at least.
+        let backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(60));
+        let client = RouteClient::builder(cable.clone()).backoff(backoff).connect().await.unwrap();
+        for cut in 1..=CUTS {
+            eventually("the client is there", || server.peers().len() == 1).await;
+            cable.cut_now();
+            eventually("it is back", || client.is_connected() && cable.links() == 1 + cut).await;
+        }
+        // Longer than a link must last to be a good one, which are two seconds.
+        sleep(Duration::from_millis(2_200)).await;
+        let since = Instant::now();
+        cable.cut_now();
+        eventually("it is back", || cable.links() == 2 + CUTS).await;
+        assert!(since.elapsed() < Duration::from_millis(1_900), "it took {:?}", since.elapsed());
+    })
+    .await;
 }
