@@ -1,6 +1,6 @@
 //! Handlers that compute for long: met once, they run aside, and nothing else of their connection waits for them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -156,8 +156,49 @@ async fn long_and_quick_ones_start_in_the_order_they_were_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn others_start_while_very_long_ones_compute_and_in_order() {
+async fn very_long_and_quick_ones_start_in_the_order_they_were_sent() {
     start_in_the_order_they_were_sent(100, Duration::from_millis(30)).await;
+}
+
+/// Each of the long ones computes until the next has started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux says for how long a thread ran")]
+async fn others_start_while_very_long_ones_compute_and_in_order() {
+    const COUNT: i64 = 100;
+    within(60, async {
+        let (noted, mut order) = tokio::sync::mpsc::unbounded_channel();
+        let (latest, held_up) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (also, latest_too, held_up_in) = (noted.clone(), latest.clone(), held_up.clone());
+        let routes = RouteTable::new()
+            .route("long", move |number: i64| {
+                if number < 0 {
+                    return compute(LONG);
+                }
+                latest.store(number, Ordering::SeqCst);
+                noted.send(number).unwrap();
+                let begun = Instant::now();
+                while latest.load(Ordering::SeqCst) == number && number + 1 < COUNT {
+                    if held_up_in.load(Ordering::Relaxed) || begun.elapsed() > Duration::from_secs(20) {
+                        held_up_in.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            })
+            .route("quick", move |number: i64| {
+                latest_too.store(number, Ordering::SeqCst);
+                also.send(number).unwrap();
+            });
+        let (_server, client) = memory_pair(routes).await;
+        // Now it is known to be one that computes for long.
+        client.request::<_, ()>("long", &-1).await.unwrap();
+        for number in 0..COUNT {
+            let route = if number % 7 < 3 { "long" } else { "quick" };
+            client.throw(route, &number).await.unwrap();
+        }
+        assert_eq!(take(&mut order, COUNT as usize).await, (0..COUNT).collect::<Vec<i64>>());
+        assert!(!held_up.load(Ordering::Relaxed), "nothing started while a long one computed");
+    })
+    .await;
 }
 
 #[tokio::test]
