@@ -131,7 +131,7 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
                 }
             }
         }
-        fortress.holds("coming and going", 16 * MIB).await;
+        fortress.holds_nothing("coming and going", 16 * MIB).await;
     })
     .await;
 }
@@ -261,7 +261,7 @@ async fn peers_that_vanish_inside_a_frame_leave_nothing_behind() {
                 peer.send(&large[..MIB]).await;
             }
         }
-        fortress.holds("vanishing", 24 * MIB).await;
+        fortress.holds_nothing("vanishing", 24 * MIB).await;
     })
     .await;
 }

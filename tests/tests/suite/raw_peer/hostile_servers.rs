@@ -116,7 +116,7 @@ async fn servers_that_vanish_inside_a_frame_leave_nothing_behind() {
         for _ in 0..30 {
             fortress.greeted().await.send(&large[..MIB]).await;
         }
-        fortress.holds("vanishing", 16 * MIB).await;
+        fortress.holds_nothing("vanishing", 16 * MIB).await;
     })
     .await;
 }

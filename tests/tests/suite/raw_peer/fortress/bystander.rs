@@ -54,17 +54,21 @@ async fn call(client: RouteClient, noted: Arc<Noted>) {
 
 /// It was served the whole time.
 pub(super) async fn assert_served(what: &str, mut report: impl AsyncFnMut() -> Value) {
-    let before = report().await["good"].as_u64();
+    let good = |now: &Value| now["good"].as_u64().expect("it says so");
+    let before = good(&report().await);
     // A call after the attack has to be answered, too.
     let mut now = report().await;
     for _ in 0..2000 {
-        if now["good"].as_u64() > before {
+        if good(&now) > before {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
         now = report().await;
     }
-    assert!(now["good"].as_u64() > before, "{what}: a bystander is not served any more: {now}");
+    assert!(good(&now) > before, "{what}: a bystander is not served any more: {now}");
     assert_eq!(now["failed"], 0, "{what}: a bystander's call failed: {now}");
-    assert!(now["slowest_ms"].as_u64() < Some(5000), "{what}: a bystander waited: {now}");
+    assert!(
+        now["slowest_ms"].as_u64().is_some_and(|slowest| slowest < 5000),
+        "{what}: a bystander waited: {now}"
+    );
 }

@@ -52,12 +52,19 @@ impl ClientFortress {
         self.process.report().await["noted"].as_u64().expect("a number")
     }
 
+    /// The same, and no connection is left of those whose peers are gone.
+    pub(crate) async fn holds_nothing(&mut self, what: &str, growth: usize) {
+        self.holds(what, growth).await;
+        self.process.lets_go(what).await;
+    }
+
     /// Its calls to the hostile server end, nothing was felt by others, and it grew by no more than so many bytes.
     pub(crate) async fn holds(&mut self, what: &str, growth: usize) {
         let process = &mut self.process;
-        let ended = process.report().await["ended"].as_u64();
+        let count = |now: Value| now["ended"].as_u64().expect("it says so");
+        let ended = count(process.report().await);
         timeout(limit(), async {
-            while process.report().await["ended"].as_u64() <= ended {
+            while count(process.report().await) <= ended {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         })

@@ -25,6 +25,8 @@ pub(super) struct Process {
     log: Arc<Mutex<Log>>,
     /// KiB that it used when the attack began.
     before: usize,
+    /// Files and sockets that it had open then.
+    handles: usize,
 }
 
 #[derive(Default)]
@@ -53,7 +55,7 @@ impl Process {
         let stdout = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
         let log = Arc::default();
         tokio::spawn(keep(child.stderr.take().expect("it was asked for"), Arc::clone(&log)));
-        let mut process = Self { child, stdin, stdout, log, before: 0 };
+        let mut process = Self { child, stdin, stdout, log, before: 0, handles: 0 };
         let ready = process.line().await;
         (process, ready)
     }
@@ -73,11 +75,23 @@ impl Process {
     pub(super) fn measure_from_here(&mut self) {
         memory::forget_peak(self.id());
         self.before = memory::peak(self.id());
+        self.handles = memory::handles(self.id());
     }
 
     /// Bytes beyond that, at the most.
     pub(super) fn growth(&self) -> usize {
         memory::peak(self.id()).saturating_sub(self.before) * 1024
+    }
+
+    /// It closes what it opened for those that are gone. One that connects, or is about to, comes and goes.
+    pub(super) async fn lets_go(&self, what: &str) {
+        const PASSING: usize = 8;
+        let (deadline, most) = (Instant::now() + limit(), self.handles + PASSING);
+        while memory::handles(self.id()) > most {
+            let open = memory::handles(self.id());
+            assert!(Instant::now() < deadline, "{what}: {open} handles are open, at first {}", self.handles);
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn id(&self) -> u32 {

@@ -61,6 +61,12 @@ impl ServerFortress {
         self.process.report().await["noted"].as_u64().expect("a number")
     }
 
+    /// The same, and no connection is left of those whose peers are gone.
+    pub(crate) async fn holds_nothing(&mut self, what: &str, growth: usize) {
+        self.holds(what, growth).await;
+        self.process.lets_go(what).await;
+    }
+
     /// Nothing of it was felt by others, and it grew by no more than so many bytes.
     pub(crate) async fn holds(&mut self, what: &str, growth: usize) {
         for bystander in &self.bystanders {
