@@ -107,7 +107,10 @@ async fn what_a_killed_server_did_not_answer_is_asked_of_the_next_and_nothing_el
         assert!(tap.types().await.iter().any(|kind| kind == BUNDLE));
         let to_server = queue(&connector, "toServer.w1");
         // Those that were not the only one of their write.
-        eventually("bundles are forgotten", async || unsettled(&to_server).await < Some(10)).await;
+        eventually("bundles are forgotten", async || {
+            unsettled(&to_server).await.is_some_and(|left| left < 10)
+        })
+        .await;
         first.kill().await;
         let mut second = Builder::server(&connector, "second").start().await;
         second.command("open").await;
@@ -131,7 +134,10 @@ async fn what_a_killed_client_did_not_answer_is_asked_of_the_next() {
         let held = Calls::start(server.peer("w1").await, "hold", 0..50);
         first.take("note", 50).await;
         let to_client = queue(&connector, "toClient.w1");
-        eventually("bundles are forgotten", async || unsettled(&to_client).await < Some(10)).await;
+        eventually("bundles are forgotten", async || {
+            unsettled(&to_client).await.is_some_and(|left| left < 10)
+        })
+        .await;
         first.kill().await;
         let mut second = Builder::client(&connector, "w1").start().await;
         second.command("open").await;
@@ -182,11 +188,14 @@ async fn answers_in_bundles_outlive_cuts_at_any_place() {
         let road = FaultConnector::new(connector.clone().client_id("w1"), faults);
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
         let client = RouteClient::builder(road.clone()).backoff(backoff).connect().await.unwrap();
+        let tap = Tap::on(&queue(&connector, "toClient.w1")).await;
         let mut number = 0;
         while road.cuts() < 10 {
             Calls::start(&client, "times_ten", number..number + 200).are_answered().await;
             number += 200;
         }
+        let types = tap.types().await;
+        assert!(types.iter().any(|kind| kind == BUNDLE), "{types:?}");
     })
     .await;
 }
