@@ -57,7 +57,7 @@ fn requests_of_many_callers() {
         callers.join_all().await;
     });
     // A slow server sends the first answers of a round before it has the last.
-    assert!(reads < 3 * CALLS && writes < 4 * CALLS, "{reads} reads, {writes} writes in {CALLS} rounds");
+    assert!(reads < 2 * CALLS + 20 && writes < 4 * CALLS, "{reads} reads, {writes} writes in {CALLS} rounds");
 }
 
 #[test]
@@ -68,7 +68,8 @@ fn throws() {
         }
         desk.next(0).await.unwrap();
     });
-    assert!(reads < 20 && writes < 20, "{reads} reads, {writes} writes for {CALLS} throws");
+    // One of each is the request at the end, and one takes answers that come before the last.
+    assert!(reads <= 5 && writes <= 5, "{reads} reads, {writes} writes for {CALLS} throws");
 }
 
 /// A socket holds 208 KiB where nobody set it otherwise: then it takes six reads and five writes.
@@ -80,5 +81,5 @@ fn a_mib_each_way() {
             assert_eq!(desk.carry(payload.clone()).await.unwrap(), payload);
         }
     });
-    assert!(reads / 40 < 10 && writes / 40 < 10, "{reads} reads, {writes} writes for 40 MiB");
+    assert!(reads < 40 * 7 && writes < 40 * 6, "{reads} reads, {writes} writes for 40 MiB");
 }

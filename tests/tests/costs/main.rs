@@ -6,6 +6,8 @@ mod calls;
 #[cfg(unix)]
 mod counted;
 
+use std::ops::RangeInclusive;
+
 use allocation_counter::{AllocationInfo, measure};
 use communica::{Bytes, BytesSerializer, LocalConnector, RouteClient, RouteServer, RouteServerHandle};
 use communica_tests::{in_time, scratch::unique};
@@ -42,6 +44,14 @@ impl Desk for Clerk {
     }
 }
 
+/// So many allocations for each of the calls, and those that many calls share: buffers that are read into, lists. On Linux
+/// these are the same every time but for throws, of which now more and now fewer come together.
+fn assert_each(cost: &AllocationInfo, each: u64, shared: RangeInclusive<u64>) {
+    let shared = if cfg!(target_os = "linux") { shared } else { 0..=CALLS - 1 };
+    let beyond = cost.count_total.checked_sub(each * CALLS);
+    assert!(beyond.is_some_and(|beyond| shared.contains(&beyond)), "{beyond:?} of {shared:?}: {cost:?}");
+}
+
 /// Both sides, on this thread.
 struct Pair {
     desk: DeskClient,
@@ -75,7 +85,7 @@ fn a_request_whose_handler_is_ready() {
             assert_eq!(desk.next(number).await.unwrap(), number + 1);
         }
     });
-    assert_eq!(cost.count_total / CALLS, 4, "{cost:?}");
+    assert_each(&cost, 4, 380..=450);
 }
 
 #[test]
@@ -85,7 +95,7 @@ fn a_request_whose_handler_waits() {
             assert_eq!(desk.soon(number).await.unwrap(), number + 1);
         }
     });
-    assert_eq!(cost.count_total / CALLS, 9, "{cost:?}");
+    assert_each(&cost, 9, 630..=700);
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn a_throw() {
         // The handlers are done when this is answered.
         desk.next(0).await.unwrap();
     });
-    assert_eq!(cost.count_total / CALLS, 1, "{cost:?}");
+    assert_each(&cost, 1, 200..=600);
 }
 
 /// What is read has to stand somewhere, and its memory goes to whoever gets it: as many bytes as came, and the buffer that
@@ -112,7 +122,9 @@ fn a_mib_in_one_piece() {
     });
     let each_way = cost.bytes_total / 40;
     assert!(each_way < MIB * 14 / 10, "{each_way} bytes: {cost:?}");
-    assert!(cost.count_total / 20 < 40, "{cost:?}");
+    // What comes in other pieces takes more reads.
+    let most = if cfg!(target_os = "linux") { 40 * 15 } else { 40 * 20 };
+    assert!(cost.count_total < most, "{cost:?}");
 }
 
 /// Here each piece is copied to where the whole is put together, which is where the one before stood: only heads of pieces,
@@ -120,12 +132,22 @@ fn a_mib_in_one_piece() {
 #[test]
 fn many_mib_in_pieces() {
     let payload = Bytes::from(vec![7; 16 * MIB as usize]);
-    let cost = Pair::new().measure(async |desk| {
-        for _ in 0..4 {
-            assert_eq!(desk.carry(payload.clone()).await.unwrap(), payload);
+    let pair = Pair::new();
+    let measure = || {
+        pair.measure(async |desk| {
+            for _ in 0..4 {
+                assert_eq!(desk.carry(payload.clone()).await.unwrap(), payload);
+            }
+        })
+    };
+    let each_way_and_mib = |cost: &AllocationInfo| cost.bytes_total / (2 * 4 * 16);
+    let mut cost = measure();
+    // That place is kept for a second, which a busy machine may let pass.
+    for _ in 0..4 {
+        if each_way_and_mib(&cost) >= MIB / 20 {
+            cost = measure();
         }
-    });
-    let each_way_and_mib = cost.bytes_total / (2 * 4 * 16);
-    assert!(each_way_and_mib < MIB / 20, "{each_way_and_mib} bytes: {cost:?}");
+    }
+    assert!(each_way_and_mib(&cost) < MIB / 20, "{cost:?}");
     assert_eq!(cost.count_total / (2 * 4 * 16), 33, "{cost:?}");
 }
