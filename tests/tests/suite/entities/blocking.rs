@@ -98,6 +98,8 @@ trait Till {
     fn ring(&self, number: i64);
 }
 
+const FIRST: i64 = -1;
+
 /// Notes who comes, and holds up the first until a word comes.
 struct Counter {
     rung: mpsc::UnboundedSender<i64>,
@@ -107,7 +109,7 @@ struct Counter {
 impl Till for Counter {
     fn ring(&self, number: i64) {
         self.rung.send(number).unwrap_or_default();
-        if number < 0 {
+        if number == FIRST {
             self.words.lock().unwrap().recv_timeout(patiently(20)).expect("a word comes");
         }
     }
@@ -116,7 +118,6 @@ impl Till for Counter {
 /// The pool has one thread, and that is taken.
 #[test]
 fn while_the_pool_is_full_they_wait_in_order_and_those_given_up_never_begin() {
-    const FIRST: i64 = -1;
     const GIVEN_UP: i64 = -2;
     const THROWS: i64 = 1000;
     let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).max_blocking_threads(1).build();
