@@ -2,6 +2,7 @@
 
 use super::resume::fresh;
 use super::*;
+use crate::wire::hello::About;
 
 /// The time between two beats to a peer that bears so many milliseconds of silence.
 fn beat_time(ours: &Limits, silence: u64) -> Option<Duration> {
