@@ -104,6 +104,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///   the server forgets the client ([`Limits::forget_time`]).
 /// - A server that hung for more than three seconds, while its client went to another, takes some of what that client sends when it goes
 ///   on. Requests are asked again then. An answer to the other server is lost, and the call that it was for ends with its time limit.
+/// - A handler that does work from the shared queue and waits for its client, which never comes back, waits without end and keeps one of
+///   the places of [`work_prefetch`](Self::work_prefetch): give what it asks of clients a time limit.
 /// - What was not confirmed when the connection broke is published again. The same server knows it again; of several that share a
 ///   queue, one may do it and another the copy.
 /// - A client whose work from the shared queue a server has done keeps a place there for as long as it is connected to any server. With
