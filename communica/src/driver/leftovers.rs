@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
@@ -43,7 +43,8 @@ impl Driver<'_> {
                 Poll::Ready(Ok(Received::Closed { reason })) if is_elsewhere(reason.as_deref()) => {
                     return Poll::Ready(LinkEnd::Peer(reason));
                 }
-                _ => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(LinkEnd::Broken(error)),
+                Poll::Ready(Ok(Received::Closed { .. })) | Poll::Pending => break,
             }
         }
         if self.exchange.session().may_start_jobs() {
@@ -58,10 +59,16 @@ impl Driver<'_> {
         if self.goodbye_said {
             return Poll::Ready(LinkEnd::Here);
         }
-        let idle = self.exchange.session().is_idle();
+        let (idle, is_calling) = {
+            let session = self.exchange.session();
+            (session.is_idle(), session.has_calls())
+        };
         if let Some(left) = self.left.as_mut().filter(|_| !idle) {
-            // A handler that waits for the peer itself would keep the link for ever.
-            ready!(left.time.as_mut().poll(cx));
+            // A handler that waits for the peer itself would keep the link for ever; any other one has its time.
+            let over = left.time.as_mut().poll(cx).is_ready();
+            if !over || !is_calling {
+                return Poll::Pending;
+            }
         }
         Poll::Ready(LinkEnd::Peer(self.left.take().and_then(|left| left.reason)))
     }

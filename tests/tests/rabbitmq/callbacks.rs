@@ -160,24 +160,51 @@ async fn a_callback_does_not_keep_a_client_that_said_goodbye() {
     .await;
 }
 
-/// Its client is not forgotten, and comes back to find that it was handled.
+/// Also when its client is forgotten before it is done, and comes back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_throw_that_outlasts_its_client_is_handled_once() {
     within(60, async {
+        const FORGET: Duration = Duration::from_millis(300);
         let (connector, gate) = (fresh("outlasts").await, Gate::shut());
-        let limits = Limits::new().forget_time(Duration::from_millis(300));
+        let limits = Limits::new().forget_time(FORGET);
         let (routes, mut notes) = desk(&gate);
         let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
         let client = connect(&connector, "w1").await;
         client.throw("hold", &1).await.unwrap();
         notes.take(1).await;
         client.close().await;
-        eventually("the client is gone", async || server.peers().is_empty()).await;
+        tokio::time::sleep(3 * FORGET).await;
         gate.open();
         let to_server = queue(&connector, "toServer.w1");
         eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;
         let client = connect(&connector, "w1").await;
         Calls::start(&client, "times_ten", 0..1).are_answered().await;
+        assert!(notes.is_empty(), "it was handled again");
+    })
+    .await;
+}
+
+/// Nothing waits for the client, so nothing is in the way of its answer, however long it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_outlasts_its_client_is_answered_and_not_kept() {
+    within(60, async {
+        const FORGET: Duration = Duration::from_millis(300);
+        let (connector, gate) = (fresh("outlasted").await, Gate::shut());
+        let limits = Limits::new().forget_time(FORGET);
+        let (routes, mut notes) = desk(&gate);
+        let _server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let client = client(&connector, "w1").grace(Duration::ZERO).connect().await.unwrap();
+        let asked = tokio::spawn({
+            let client = client.clone();
+            async move { client.request::<_, i64>("hold", &1).await }
+        });
+        notes.take(1).await;
+        client.close().await;
+        asked.await.unwrap().unwrap_err();
+        tokio::time::sleep(3 * FORGET).await;
+        gate.open();
+        let to_server = queue(&connector, "toServer.w1");
+        eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;
         assert!(notes.is_empty(), "it was handled again");
     })
     .await;

@@ -9,8 +9,10 @@ use lapin::types::ShortString;
 use super::line::Line;
 use crate::connector::BoxFuture;
 
-/// So often it is looked whether it is still there.
-const LOOK: Duration = Duration::from_millis(250);
+/// After so long it is looked whether it is still there, and after twice as long each time …
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+/// … up to this: it may be one that never leaves.
+const LAST_LOOK: Duration = Duration::from_secs(4);
 
 /// Two get what comes in turns. One that hung may go on with some of it before it hears that the client is not its own any
 /// more. What it acknowledged by then is lost with its link: nobody but the client could bring it again.
@@ -21,11 +23,13 @@ pub(super) struct Beside {
     readers: BoxFuture<'static, io::Result<u32>>,
     /// So many of them are this link's, or more.
     ours: usize,
+    look: Duration,
 }
 
 impl Beside {
     pub(super) fn new(line: &Line, queue: &ShortString, ours: usize) -> Self {
-        Self { line: line.clone(), queue: queue.clone(), readers: ask(line, queue), ours }
+        let readers = ask(line, queue, FIRST_LOOK);
+        Self { line: line.clone(), queue: queue.clone(), readers, ours, look: FIRST_LOOK }
     }
 
     /// Done when nobody else reads. `ours`: how many of those that do are this link's now.
@@ -35,15 +39,16 @@ impl Beside {
             if usize::try_from(readers).unwrap_or(usize::MAX) <= self.ours {
                 return Poll::Ready(Ok(()));
             }
-            (self.readers, self.ours) = (ask(&self.line, &self.queue), ours);
+            self.look = (self.look * 2).min(LAST_LOOK);
+            (self.readers, self.ours) = (ask(&self.line, &self.queue, self.look), ours);
         }
     }
 }
 
-fn ask(line: &Line, queue: &ShortString) -> BoxFuture<'static, io::Result<u32>> {
+fn ask(line: &Line, queue: &ShortString, after: Duration) -> BoxFuture<'static, io::Result<u32>> {
     let (line, queue) = (line.clone(), queue.clone());
     Box::pin(async move {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(after).await;
         line.readers(queue).await
     })
 }

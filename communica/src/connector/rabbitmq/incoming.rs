@@ -175,7 +175,7 @@ impl RmqIncoming {
         // From here on this is the client's link, so that its work makes no other.
         let aside = self.register(&shared, session_id, &to);
         self.tell_others(&shared).await?;
-        in_time(wait_until_left(&shared.line, &to_client)).await?;
+        in_time(wait_until_left(&shared.line, &to_client, &mut true)).await?;
         if !links.is_latest(&self.client, &shared) {
             // Later than that one, this would push it out.
             let what = "another connection of this client came meanwhile";
@@ -225,16 +225,17 @@ impl RmqIncoming {
     }
 
     /// What an earlier link was brought and did not take goes back to its place in the queue when that link has ended.
-    /// Read before that, what stands behind it would come first. False if one that reads did not leave in time.
+    /// Read before that, what stands behind it would come first. False if another one that reads did not leave in time.
     async fn begin_to_read(&self, shared: &Arc<Shared>) -> io::Result<(Consumer, bool)> {
         let queue = self.house.connector.names.to_server(&self.client);
-        let mut turn: Option<Turn> = None;
-        let alone = in_time(async {
+        let (mut turn, mut alone): (Option<Turn>, _) = (None, true);
+        let left = async {
             turn = Some(self.broker.turn(&queue).await);
             // That of another server.
-            wait_until_left(&shared.line, &queue).await
-        })
-        .await?;
+            wait_until_left(&shared.line, &queue, &mut alone).await
+        };
+        in_time(left).await?;
+        // One of this process is known to leave as soon as it can.
         shared.reads(queue.clone(), turn);
         Ok((shared.line.consume(&queue, true).await?, alone))
     }
@@ -264,17 +265,20 @@ impl RmqIncoming {
     }
 }
 
-/// Two that read one queue take each other's messages: the earlier one was told, and gets some time to leave.
-async fn wait_until_left(line: &Line, queue: &ShortString) -> io::Result<()> {
+/// Two that read one queue take each other's messages: the earlier one was told, and gets some time to leave. `alone`: none
+/// was seen, or it left.
+async fn wait_until_left(line: &Line, queue: &ShortString, alone: &mut bool) -> io::Result<()> {
     while line.readers(queue.clone()).await? > 0 {
+        *alone = false;
         tokio::time::sleep(LEAVING_LOOK).await;
     }
+    *alone = true;
     Ok(())
 }
 
-/// One that hangs leaves when it goes on, see [`Beside`](super::beside::Beside). False if it did not in time.
-async fn in_time(left: impl Future<Output = io::Result<()>>) -> io::Result<bool> {
-    tokio::time::timeout(LEAVING_TIME, left).await.map_or(Ok(false), |left| left.map(|()| true))
+/// One that hangs leaves when it goes on, see [`Beside`](super::beside::Beside).
+async fn in_time(left: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    tokio::time::timeout(LEAVING_TIME, left).await.unwrap_or(Ok(()))
 }
 
 impl Incoming for RmqIncoming {

@@ -80,7 +80,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
 /// | a client's queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
 /// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
-/// | a client says goodbye | what it left is worked off, within [`Limits::forget_time`] where a handler waits for that client itself |
+/// | a client says goodbye | what it left is worked off, within [`Limits::forget_time`] where a handler waits for that client itself; with a [work queue](RmqConnector::work_queue) such a handler waits for its own time limit |
 /// | a call's time limit passes | the broker drops a request that nobody has taken by then, counted from when it was published |
 ///
 /// # What to know of the broker
