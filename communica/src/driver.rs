@@ -43,7 +43,7 @@ pub(crate) async fn drive(
     attached: impl FnOnce(),
 ) -> LinkEnd {
     let Link { tx, rx, hello, peer } = link;
-    let peer = Arc::new(peer);
+    let peer = Arc::new(exchange.with_known_certificates(peer));
     // It may be long, and the link may live for long.
     drop(hello);
     let address = peer.address.clone();

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Messages whose gaps are compared.
+/// Messages whose gaps are compared; what comes at once is one.
 const ROW: u32 = 64;
 /// Rows of the way that is usual, until one goes the other way.
 const USUAL_ROWS: u32 = 16;

@@ -33,6 +33,16 @@ pub(super) struct Writer {
 }
 
 impl Exchange {
+    /// Messages that wait keep what is known of who sent them: a peer that comes back again and again has one chain of
+    /// certificates.
+    pub(crate) fn with_known_certificates(&self, mut peer: PeerInfo) -> PeerInfo {
+        let known = lock(&self.peer);
+        if peer.certificates == known.certificates {
+            peer.certificates = known.certificates.clone();
+        }
+        peer
+    }
+
     /// `about`: what the peer said of itself.
     pub(crate) fn attach(&self, tx: Box<dyn LinkTx>, peer: Arc<PeerInfo>, about: Option<About>) {
         *lock(&self.peer) = peer;

@@ -3,7 +3,6 @@
 use super::Session;
 use super::calls::CallEnd;
 use crate::error::{Error, Reason};
-use crate::wire::Feature;
 
 impl<W: Clone> Session<W> {
     /// Calls that were sent, and that must not be repeated, end.
@@ -18,13 +17,7 @@ impl<W: Clone> Session<W> {
         let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
         let sent = self.calls.messages(|seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq));
         let wake = self.end_sent(reason);
-        if self.other.supports(Feature::Cancel) {
-            for (seq, call) in sent {
-                self.id_text.clear();
-                self.calls.write_id(call, &mut self.id_text);
-                self.outbox.push_cancel(seq, &self.id_text);
-            }
-        }
+        sent.into_iter().for_each(|(seq, call)| self.tell_given_up(seq, call));
         wake
     }
 

@@ -15,6 +15,8 @@ impl<W: Clone> Session<W> {
 
     pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
         self.brought = true;
+        // The peer had the hello of this link, and began anew.
+        self.over = false;
         self.other.heard();
         if message.metadata.kind() == Kind::Acknowledge {
             // No store should bring it, and none may bring it again.
@@ -233,9 +235,9 @@ impl<W: Clone> Session<W> {
         self.jobs.wait(rest);
     }
 
-    /// Whoever was at it leaves the rest to the next.
-    pub(crate) fn start_no_more(&mut self, mine: &mut bool) {
-        self.jobs.start_none(mine);
+    /// Started messages, the last one first, are left to whoever is at it next.
+    pub(crate) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
+        self.jobs.give_back(rest, mine);
     }
 
     /// That handler runs, or never will.

@@ -68,8 +68,7 @@ impl<W: Clone> Session<W> {
         let heard = about.as_ref().and_then(|about| about.heard.as_ref());
         // The peer counts on from what it heard of this session; else from nothing.
         let came = heard.filter(|heard| heard.instance == self.instance).map(|heard| heard.messages);
-        let was_over = std::mem::take(&mut self.over);
-        if !is_same || was_over {
+        if !is_same || self.over {
             self.heard.restart();
         }
         self.lost_count |= is_another && about.is_none();
@@ -84,6 +83,11 @@ impl<W: Clone> Session<W> {
         let mut wake =
             if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
         wake.extend(self.drop_too_large());
+        for (seq, call) in std::mem::take(&mut self.given_up) {
+            if resumed {
+                self.tell_given_up(seq, call);
+            }
+        }
         if is_another {
             self.jobs.forget_requests();
         }
@@ -113,6 +117,7 @@ impl<W: Clone> Session<W> {
     /// What was sent is not repeated: its calls end.
     fn start_over(&mut self, came: u64, reason: &Reason) -> Vec<W> {
         self.outbox.start_over(came);
+        self.given_up.clear();
         self.end_sent(reason)
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Session<W> {
     lost_count: bool,
     /// This side ended the last link for good, and kept nothing of what it sent there. The peer may not know.
     over: bool,
+    /// Requests, by their numbers, that were given up while there was no link, and that the next one may repeat.
+    given_up: Vec<(u64, CallId)>,
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
@@ -261,6 +263,7 @@ impl<W: Clone> Session<W> {
             heard: Heard::new(),
             lost_count: false,
             over: false,
+            given_up: Vec::new(),
             limits: Bounds {
                 message_size: limits.message_size,
                 waiting: limits.waiting,

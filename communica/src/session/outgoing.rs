@@ -102,13 +102,23 @@ impl<W: Clone> Session<W> {
         };
         let unsent = self.outbox.withdraw(seq, bytes);
         self.outbox.never_repeat(seq);
-        if unsent || !self.other.supports(Feature::Cancel) {
+        if unsent {
             return Abandoned { unsent, wake: None };
         }
-        self.id_text.clear();
-        self.calls.write_id(call, &mut self.id_text);
-        self.outbox.push_cancel(seq, &self.id_text);
+        self.tell_given_up(seq, call);
         Abandoned { unsent, wake: self.call_driver() }
+    }
+
+    /// Tells the peer that nobody waits for the answer to this request, which was sent; if there is no link, once there is one on which it
+    /// may be repeated.
+    pub(super) fn tell_given_up(&mut self, seq: u64, call: CallId) {
+        if !self.linked && !self.stored {
+            self.given_up.push((seq, call));
+        } else if self.other.supports(Feature::Cancel) {
+            self.id_text.clear();
+            self.calls.write_id(call, &mut self.id_text);
+            self.outbox.push_cancel(seq, &self.id_text);
+        }
     }
 
     /// A call waits for its answer.
@@ -122,7 +132,7 @@ impl<W: Clone> Session<W> {
         self.calls.list(|seq| !unsent.contains(&seq))
     }
 
-    /// Moves everything that waits into `batch`; of a large message one chunk, if the link cuts messages. True if
+    /// Moves what waits into `batch`; of a large message one chunk, if the link cuts messages, and so much at most of what came behind it. True if
     /// there is room for callers who wait for it.
     pub(crate) fn fill(&mut self, batch: &mut Batch, in_chunks: bool) -> bool {
         let was_full = self.full();

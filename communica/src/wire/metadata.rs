@@ -284,7 +284,7 @@ pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawV
     more
 }
 
-/// Bytes of the text in a message's metadata, without its quotes.
+/// Bytes that the text has at most in a message's metadata, without its quotes.
 pub(crate) fn string_len(text: &str) -> usize {
     text.bytes().map(|byte| if byte < 0x20 { 6 } else { 1 + usize::from(matches!(byte, b'"' | b'\\')) }).sum()
 }

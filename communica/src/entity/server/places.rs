@@ -100,8 +100,9 @@ impl Server {
     /// order.
     fn take_over(&self, place: &Place<'_>) -> Option<u64> {
         let mut known = lock(&self.known);
-        if let (Some(known), Some(instance)) = (known.get_mut(place.exchange.client_id()), &place.instance) {
-            if known.instance.as_ref() != Some(instance) || place.order < known.newest {
+        if let Some(known) = known.get_mut(place.exchange.client_id()) {
+            let is_older = place.instance.is_some() && place.order < known.newest;
+            if known.instance != place.instance || is_older {
                 return None;
             }
             known.newest = place.order;

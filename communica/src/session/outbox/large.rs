@@ -134,7 +134,7 @@ impl Outbox {
         !self.large.is_empty()
     }
 
-    /// The next piece of a large message, behind everything small.
+    /// The next piece of a large message, behind what was filled.
     pub(super) fn cut_chunk(&mut self, batch: &mut Batch) {
         let Some(Large { seq, chunks, .. }) = self.large.messages.front_mut() else { return };
         let (head, piece) = chunks.cut();

@@ -78,3 +78,56 @@ fn a_call_that_ran_out_of_time_for_a_new_link_does_not_run_after_that() {
         assert_eq!(request.metadata.id(), cancel.metadata.id());
     }
 }
+
+/// The one that comes next announced nothing, or is another process: it knows nothing of those calls.
+#[test]
+fn who_knows_nothing_of_calls_that_were_given_up_is_told_nothing() {
+    let mut road = Road::new(&limits());
+    let given_up = request(&mut road.sides[0], "a");
+    let _ = request(&mut road.sides[0], "b");
+    let _ = road.send(0, usize::MAX);
+    road.cut([Batch::default(), Batch::default()]);
+    assert!(!road.sides[0].abandon(given_up).unsent);
+    road.sides[0].give_up_sent(&Reason::Disconnected("too long".to_owned()));
+    road.sides[0].link_up(Delivery::Direct, None);
+    assert!(carry(&mut road.sides[0]).is_empty());
+    road.sides[0].link_lost(Batch::default(), "cut", Lost::Cut);
+    let _ = road.reconnect();
+    assert!(carry(&mut road.sides[0]).is_empty());
+}
+
+#[test]
+fn calls_that_were_given_up_leave_nothing_to_say_when_the_peer_is_gone() {
+    let mut road = Road::new(&limits());
+    let _ = request(&mut road.sides[0], "a");
+    let _ = road.send(0, usize::MAX);
+    road.cut([Batch::default(), Batch::default()]);
+    road.sides[0].give_up_sent(&Reason::Disconnected("too long".to_owned()));
+    road.sides[0].peer_is_gone(&Reason::Restarted);
+    assert!(!road.sides[0].has_output());
+    let _ = road.reconnect();
+    assert!(carry(&mut road.sides[0]).is_empty());
+}
+
+/// Its hello came, ours did not: the peer goes on from what it knew.
+#[test]
+fn half_a_handshake_does_not_make_up_for_a_link_that_was_over() {
+    for side in [0, 1] {
+        let mut road = Road::new(&limits());
+        let call = request(&mut road.sides[1 - side], "x");
+        road.send_all(1 - side);
+        road.receive(side, usize::MAX);
+        assert_eq!(start(&mut road.sides[side]).len(), 1);
+        road.sides[side].link_lost(Batch::default(), "nonsense", Lost::Over);
+        road.sides[1 - side].link_lost(Batch::default(), "cut", Lost::Cut);
+        let theirs = road.sides[1 - side].about(None);
+        let _ = road.sides[side].about(Some(&theirs));
+        road.sides[side].link_up(Delivery::Direct, Some(theirs));
+        road.sides[side].link_lost(Batch::default(), "cut", Lost::Cut);
+        road.reconnect();
+        road.send_all(1 - side);
+        road.receive(side, usize::MAX);
+        assert!(start(&mut road.sides[side]).is_empty(), "it ran again");
+        assert!(matches!(end(&mut road.sides[1 - side], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    }
+}
