@@ -73,7 +73,7 @@ pub(crate) async fn drive(
         stuck: None,
         pulse,
         came: false,
-        busy_poll: BusyPoll::new(id, moment, std::time::Instant::now()),
+        busy_poll: BusyPoll::new(id, moment),
     };
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;

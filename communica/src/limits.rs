@@ -21,7 +21,7 @@ use crate::wire::WireLimits;
 /// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
 /// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
 /// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came |
-/// | [`busy_poll_time`](Self::busy_poll_time) | 50 µs | the thread that looked for the next message of a link sleeps |
+/// | [`busy_poll_time`](Self::busy_poll_time) | 0 | the thread that looked for the next message of a link may sleep |
 /// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; not over a broker |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older request, or of an older throw, that a broker brings again is handled again |
@@ -103,7 +103,7 @@ impl Default for Limits {
             unacknowledged: queue,
             silence_time: Duration::from_secs(30),
             resume_time: Duration::from_secs(30),
-            busy_poll_time: Duration::from_micros(50),
+            busy_poll_time: Duration::ZERO,
         }
     }
 }
@@ -234,10 +234,12 @@ impl Limits {
         Self { resume_time: time, ..self }
     }
 
-    /// How long after a message of a peer the next one is looked for without a pause, before the thread may sleep. Other tasks
-    /// of the runtime go on meanwhile. Where processors sleep while they wait, that makes calls one after the other two or three
-    /// times as fast, for less processor time than to be woken for each; where they are busy, it would cost. So it is tried now and then,
-    /// and kept as long as messages come sooner for it. [`Duration::ZERO`] for never. Not over a broker.
+    /// How long after each message of a peer the next one is looked for without a pause, before the thread may sleep. None by default.
+    ///
+    /// Where processors sleep while they wait, 50 µs on both sides make calls one after the other twice as fast and more, for less
+    /// processor time than to be woken for each. Where other work keeps the processors busy, it takes them from the peer, and makes
+    /// calls slower; and each message that nothing follows costs this time. Other tasks of the runtime go on meanwhile. A
+    /// thread looks for one link, the one on which a message came last. Not over a broker.
     #[must_use]
     pub fn busy_poll_time(self, time: Duration) -> Self {
         Self { busy_poll_time: time, ..self }
