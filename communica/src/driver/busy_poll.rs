@@ -58,7 +58,7 @@ mod tests {
             now += TIME * 2 / 3;
             assert!(watch.goes_on(false, || now));
         }
-        now += TIME / 3;
+        now += TIME / 2;
         assert!(!watch.goes_on(false, || now), "the moment is over");
         assert!(!watch.goes_on(false, || panic!("the clock is not read any more")));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use communica::{Bytes, Limits, RouteClient, RouteServer};
 use communica_tests::in_time;
 use tokio::runtime::Builder;
+use tokio::time::sleep;
 
 use super::counted::CountedConnector;
 use super::{CALLS, Clerk, Desk, DeskClient, MIB};
@@ -82,4 +83,30 @@ fn a_mib_each_way() {
         }
     });
     assert!(reads < 40 * 7 && writes < 40 * 6, "{reads} reads, {writes} writes for 40 MiB");
+}
+
+/// After a message, for as long as was set; not at all where nothing was.
+#[test]
+fn a_link_is_looked_at_again_and_again_only_where_that_was_asked_for() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for (time, at_least, at_most) in [(0, 1, 20), (30, 100, u64::MAX)] {
+            let connector = CountedConnector::new();
+            let limits = Limits::new()
+                .silence_time(Duration::from_secs(24 * 60 * 60))
+                .busy_poll_time(Duration::from_millis(time));
+            let server = RouteServer::new(connector.clone(), Clerk.into_routes()).limits(limits.clone());
+            let _server = server.start().await.unwrap();
+            let client = RouteClient::builder(connector.clone()).limits(limits).connect().await.unwrap();
+            let desk = DeskClient::new(client);
+            sleep(Duration::from_millis(100)).await;
+            connector.calls().take_looks();
+            in_time(desk.next(1)).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+            let looks = connector.calls().take_looks();
+            assert!((at_least..=at_most).contains(&looks), "{looks} looks in {time} ms");
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(connector.calls().take_looks(), 0, "nothing comes, and it goes on");
+        }
+    });
 }

@@ -17,6 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// Of both sides together.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
+    /// For something to read, whether there is something or not.
+    looks: AtomicU64,
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -25,6 +27,11 @@ impl Calls {
     /// Reads and writes since this was asked for the last time.
     pub(super) fn take(&self) -> (u64, u64) {
         (self.reads.swap(0, Relaxed), self.writes.swap(0, Relaxed))
+    }
+
+    /// The same of looks.
+    pub(super) fn take_looks(&self) -> u64 {
+        self.looks.swap(0, Relaxed)
     }
 }
 
@@ -113,6 +120,7 @@ impl<H: AsyncRead + Unpin> AsyncRead for Counted<H> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.calls.looks.fetch_add(1, Relaxed);
         let read = ready!(Pin::new(&mut self.half).poll_read(cx, buf));
         self.calls.reads.fetch_add(1, Relaxed);
         Poll::Ready(read)
