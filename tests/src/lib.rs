@@ -9,7 +9,7 @@
 //! - [`chaos`]: numbered messages over links that are cut, and the books on what came of them
 //! - [`soak`]: a server among clients that come and go, and what its process holds
 //! - [`itself`], [`flags`]: programs that start themselves again, and what they are told
-//! - [`why_not`]: what keeps a client from connecting
+//! - [`why_not()`]: what keeps a client from connecting
 //! - [`python`]: the interpreter that has the Python library
 //!
 //! The peers themselves are `tests/src/bin/peer` and `tests/python/peer.py`.

@@ -168,12 +168,12 @@ async fn a_throw_that_outlasts_its_client_is_handled_once() {
         let (connector, gate) = (fresh("outlasts").await, Gate::shut());
         let limits = Limits::new().forget_time(FORGET);
         let (routes, mut notes) = desk(&gate);
-        let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let _server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
         let client = connect(&connector, "w1").await;
         client.throw("hold", &1).await.unwrap();
         notes.take(1).await;
         client.close().await;
-        tokio::time::sleep(3 * FORGET).await;
+        sleep(3 * FORGET).await;
         gate.open();
         let to_server = queue(&connector, "toServer.w1");
         eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;
@@ -201,7 +201,7 @@ async fn a_request_that_outlasts_its_client_is_answered_and_not_kept() {
         notes.take(1).await;
         client.close().await;
         asked.await.unwrap().unwrap_err();
-        tokio::time::sleep(3 * FORGET).await;
+        sleep(3 * FORGET).await;
         gate.open();
         let to_server = queue(&connector, "toServer.w1");
         eventually("nothing is left", async || unsettled(&to_server).await == Some(0)).await;

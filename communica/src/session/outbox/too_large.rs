@@ -26,7 +26,7 @@ impl Outbox {
         let dropped: Vec<_> = small.chain(large).filter(|message| message.size > limit).collect();
         let mut small = self.remove_parts(&dropped.iter().map(|message| message.seq).collect());
         for TooLarge { seq, size } in &dropped {
-            let metadata = small.remove(seq).or_else(|| Some(self.large.remove(*seq)?.chunks.metadata()?));
+            let metadata = small.remove(seq).or_else(|| self.large.remove(*seq)?.chunks.metadata());
             self.dropped(
                 *seq,
                 metadata,
