@@ -10,7 +10,7 @@ use crate::wire::WireLimits;
 ///
 /// | setting | default | what happens at it |
 /// |---|---|---|
-/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; one of ours that is larger than either side takes is not sent |
+/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; over a broker it is refused alone; one of ours that is larger than either side takes is not sent |
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 32 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
@@ -32,18 +32,20 @@ use crate::wire::WireLimits;
 /// |---|---|---|
 /// | hello | 64 KiB | the connection is refused |
 /// | client id | 1 KiB | the connection is refused |
-/// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; the call ends, not sent |
+/// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
-/// | cancels of requests that did not start | twice as many as wait | a handler more runs to its end |
+/// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |
+/// | handlers that compute aside while others start | 64 for a process | those behind wait for one of them to wait or end |
+/// | requests whose answers go to other servers of a broker's address | 32,768 for a connector, and as many answered | the place of the oldest is forgotten |
 /// | warnings about throws that fail | 8 for each peer, then every power of two | they are counted in silence |
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -236,7 +238,7 @@ impl Limits {
 
     /// How long after each message of a peer the next one is looked for without a pause, before the thread may sleep. None by default.
     ///
-    /// Where processors sleep while they wait, 50 µs on both sides make calls one after the other twice as fast and more, for less
+    /// Where processors sleep while they wait, 50 µs on both sides can make calls one after the other twice as fast, for less
     /// processor time than to be woken for each. Where other work keeps the processors busy, it takes them from the peer, and makes
     /// calls slower; and each message that nothing follows costs this time. Other tasks of the runtime go on meanwhile. A
     /// thread looks for one link, the one on which a message came last. Not over a broker.

@@ -61,7 +61,7 @@ impl CallOptions {
     /// responder is told, see [`Context::deadline`](crate::Context::deadline).
     ///
     /// The clock is that of the tokio runtime from which the call is made, which must have one (`enable_time`), or the call panics;
-    /// on a thread without a runtime it is that of the entity's.
+    /// on a thread without a runtime it is that of the entity's runtime.
     #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         Self { time: Some(TimeLimit::new(time)), ..self }

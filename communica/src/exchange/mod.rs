@@ -55,7 +55,7 @@ pub(crate) struct Exchange {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Of users' code only a `LinkTx` runs under these locks, and between its polls all is whole: so a panic leaves it whole.
+    // Of users' code only what ARCHITECTURE.md names runs under these locks, where all is whole: so a panic leaves it whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -120,6 +120,7 @@ mod tests {
         drop(turn);
         assert_eq!(ROOM.available_permits(), 1);
     }
+
     #[tokio::test]
     async fn where_nobody_tells_how_far_a_handler_is_nobody_looks() {
         let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());

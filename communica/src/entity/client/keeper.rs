@@ -105,6 +105,9 @@ impl Keeper {
             return Some(Reason::Replaced);
         }
         if reason == SUPERSEDED || reason == STOPPING {
+            if !was_connected {
+                self.status.send_replace(Status::Trying(Some(reason)));
+            }
             return None;
         }
         if !was_connected {

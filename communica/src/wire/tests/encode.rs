@@ -140,6 +140,16 @@ fn a_batch_is_the_same_bytes_and_the_same_messages() {
     assert_eq!(payloads, [&b"one"[..], b"two", b"three"]);
 }
 
+/// Debug text goes to logs, and what calls carry may be secret.
+#[test]
+fn a_message_of_a_batch_is_told_without_what_it_carries() {
+    let mut batch = Batch::default();
+    let frame = encoded(br#"{"id":"1","type":1,"token":"hush"}"#, b"hush");
+    batch.push(Part::new(Some(0), frame.freeze(), None));
+    let told = format!("{:?}", batch.next_item().unwrap());
+    assert!(told.starts_with("Message") && !told.contains("hush") && !told.contains("104, 117"), "{told}");
+}
+
 #[test]
 fn what_a_link_did_not_take_whole_is_left() {
     let (one, two) = (encoded(br#"{"id":"1","type":1}"#, b"one"), encoded(br#"{"id":"2","type":1}"#, b"two"));
