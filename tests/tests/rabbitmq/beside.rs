@@ -70,6 +70,27 @@ async fn a_server_that_does_not_hear_of_others_for_a_while_lets_its_clients_go()
     .await;
 }
 
+/// What a client left behind is worked off on a link that says nothing any more, but reads: it leaves the queue, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_hear_of_others_leaves_the_queues_of_clients_that_said_goodbye() {
+    within(60, async {
+        let (connector, gate) = (fresh("gone").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let _server = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        client.throw("hold", &1).await.unwrap();
+        notes.take(1).await;
+        client.close().await;
+        let to_server = queue(&connector, "toServer.w1");
+        assert_eq!(readers(&to_server).await.len(), 1, "the throw is still handled");
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.delete(&queue(&connector, "connect.server")).await;
+        eventually("nobody reads", async || readers(&to_server).await.is_empty()).await;
+        gate.open();
+    })
+    .await;
+}
+
 /// What the broker knows of those who read this queue.
 async fn readers(queue: &str) -> Vec<String> {
     let list = ["list_consumers", "queue_name", "consumer_tag", "channel_pid"];

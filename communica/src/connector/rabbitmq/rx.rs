@@ -348,10 +348,10 @@ impl LinkRx for RmqRx {
         self.shared.keep_waker(cx.waker());
         let before = into.len();
         if let Some(reason) = self.shared.ended() {
-            if let Some(error) = self.shared.broken() {
-                return Poll::Ready(Err(error.into()));
-            }
             if !is_elsewhere(reason.as_deref()) {
+                if let Some(error) = self.shared.broken() {
+                    return Poll::Ready(Err(error.into()));
+                }
                 // Answers that come by other ways may stand behind the goodbye.
                 self.take_aside(cx, into);
             }
