@@ -35,6 +35,7 @@ use crate::wire::WireLimits;
 /// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
+/// | what a local socket holds of what was sent | 512 KiB while a large message passes alone, 48 KiB while small ones overtake it, as the system counts them and as far as it allows that | the rest waits here |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; twice `queued` in bytes | they wait for room |
@@ -117,11 +118,11 @@ impl Limits {
         Self::default()
     }
 
-    /// Bytes of one message's payload, in both directions. At most 2 GiB. Errors are shortened to it, and below some hundred bytes
-    /// they say nothing.
+    /// Bytes of one message's payload, in both directions. At most 2 GiB, and 64 at least, which an error takes. Errors are shortened to
+    /// it, and below some hundred bytes they say nothing.
     #[must_use]
     pub fn message_size(self, bytes: usize) -> Self {
-        Self { message_size: bytes.min(2048 * MIB), ..self }
+        Self { message_size: bytes.clamp(64, 2048 * MIB), ..self }
     }
 
     /// A payload above this many bytes goes out in pieces, so that small messages need not wait for it: they may

@@ -3,6 +3,7 @@
 //! A connector over a stream of its own opens it, splits it and calls [`connect`], or wraps it in a
 //! [`StreamIncoming`].
 
+mod depth;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,8 @@ use crate::limits::Limits;
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::{self, Opening};
 use crate::wire::{Batch, Decoder, Message, Received as Wire};
+use depth::Depth;
+pub(crate) use depth::SetDepth;
 
 /// A buffer starts with this much room, all that an idle link keeps …
 const MIN_READ: usize = 1024;
@@ -31,20 +34,36 @@ const SMALL_READS: u32 = 8;
 const FIRST_AHEAD: usize = 256 * 1024;
 /// … and then so many times what came of it.
 const AHEAD_FACTOR: usize = 16;
-/// Bytes of large messages that are read before others get a turn, the other half of the link among them: somewhat
-/// more than a socket holds, so that a turn that is over mostly finds nothing more.
-const READ_PER_TURN: usize = 256 * 1024;
+/// Bytes of large messages that are read before others get a turn, the other half of the link among them: more than a
+/// socket mostly holds, so that a turn that is over finds nothing more.
+const READ_PER_TURN: usize = 512 * 1024;
 
 /// The client's half of the handshake over the two halves of a stream.
 ///
 /// # Errors
 /// The stream broke, the server refused, or what it sent is no hello.
 pub async fn connect<R, W>(
+    read: R,
+    write: W,
+    hello: &[u8],
+    limits: &Limits,
+    peer: impl Into<PeerInfo>,
+) -> Result<Link, LinkError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    connect_with(read, write, hello, limits, peer.into(), None).await
+}
+
+/// The same where the depth of the stream can be set.
+pub(crate) async fn connect_with<R, W>(
     mut read: R,
     mut write: W,
     hello: &[u8],
     limits: &Limits,
-    peer: impl Into<PeerInfo>,
+    peer: PeerInfo,
+    set_depth: Option<SetDepth<W>>,
 ) -> Result<Link, LinkError>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -60,7 +79,7 @@ where
         }
         other => other?,
     };
-    Ok(link(read, write, input, theirs, limits, peer.into()))
+    Ok(link(read, write, input, theirs, limits, peer, set_depth))
 }
 
 /// A stream that a listener accepted.
@@ -71,12 +90,20 @@ pub struct StreamIncoming<R, W> {
     hello: Bytes,
     limits: Limits,
     peer: PeerInfo,
+    set_depth: Option<SetDepth<W>>,
 }
 
 impl<R, W> StreamIncoming<R, W> {
     /// The two halves of the stream, and who is at the other end.
     pub fn new(read: R, write: W, limits: Limits, peer: impl Into<PeerInfo>) -> Self {
-        Self { read, write, input: BytesMut::new(), hello: Bytes::new(), limits, peer: peer.into() }
+        let (input, hello, peer) = (BytesMut::new(), Bytes::new(), peer.into());
+        Self { read, write, input, hello, limits, peer, set_depth: None }
+    }
+
+    /// The same where the depth of the stream can be set.
+    #[cfg(all(unix, feature = "local"))]
+    pub(crate) fn with_depth(self, set: SetDepth<W>) -> Self {
+        Self { set_depth: Some(set), ..self }
     }
 }
 
@@ -110,8 +137,8 @@ where
     fn accept<'a>(mut self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             send_hello(&mut self.write, hello).await?;
-            let Self { read, write, input, hello, limits, peer } = *self;
-            Ok(link(read, write, input, hello, &limits, peer))
+            let Self { read, write, input, hello, limits, peer, set_depth } = *self;
+            Ok(link(read, write, input, hello, &limits, peer, set_depth))
         })
     }
 
@@ -161,7 +188,15 @@ async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -
     }
 }
 
-fn link<R, W>(read: R, write: W, input: BytesMut, hello: Bytes, limits: &Limits, peer: PeerInfo) -> Link
+fn link<R, W>(
+    read: R,
+    write: W,
+    input: BytesMut,
+    hello: Bytes,
+    limits: &Limits,
+    peer: PeerInfo,
+    set_depth: Option<SetDepth<W>>,
+) -> Link
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -177,15 +212,17 @@ where
         had_message: false,
         delivered: false,
     };
-    Link::new(StreamTx { write }, rx, hello, peer)
+    Link::new(StreamTx { write, depth: Depth::new(set_depth) }, rx, hello, peer)
 }
 
 struct StreamTx<W> {
     write: W,
+    depth: Depth<W>,
 }
 
 impl<W: AsyncWrite + Send + Unpin> LinkTx for StreamTx<W> {
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        self.depth.suit(batch.mix(), &self.write);
         while !batch.is_empty() {
             let written = if batch.chunk().len() == batch.remaining() {
                 // One piece, as small messages mostly are, needs no list of pieces.

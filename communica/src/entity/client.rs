@@ -233,8 +233,6 @@ impl Drop for Client {
         if !waits {
             return self.end_keeper();
         }
-        // Links may need it, and this thread may have none.
-        let _runtime = self.exchange.runtime.enter();
         // It may be about to end, and the keeper with it: what the link takes at once is safe.
         self.exchange.flush_now();
         // The keeper sends the rest, on this link or on the next, within the grace time.

@@ -79,6 +79,8 @@ impl Exchange {
             Err(TryLockError::WouldBlock) => return false,
         };
         let Some(writer) = slot.as_mut() else { return false };
+        // Links may need it, and this thread may have none, or one that ends before the link does.
+        let _runtime = self.runtime.enter();
         match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
             Poll::Ready(Ok(flushed)) => flushed == Flushed::All,
             Poll::Ready(Err(error)) => {

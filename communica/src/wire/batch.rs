@@ -21,6 +21,19 @@ use crate::lean;
 pub struct Batch {
     parts: VecDeque<Part>,
     origin: Origin,
+    mix: Mix,
+}
+
+/// What passes on a link at the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Nothing large.
+    #[default]
+    Small,
+    /// A large message.
+    Large,
+    /// A large message, and small ones that overtake it.
+    Both,
 }
 
 /// What the stamps of a batch have in common.
@@ -193,6 +206,14 @@ impl Batch {
         self.origin = origin.clone();
     }
 
+    pub(crate) fn set_mix(&mut self, mix: Mix) {
+        self.mix = mix;
+    }
+
+    pub(crate) fn mix(&self) -> Mix {
+        self.mix
+    }
+
     pub(crate) fn push(&mut self, part: Part) {
         if part.len() > 0 {
             lean::push(&mut self.parts, part);
@@ -231,7 +252,7 @@ impl Batch {
     /// takes out of this batch what went out of that one.
     #[cfg(feature = "faults")]
     pub(crate) fn prefix(&self, mut len: usize) -> Self {
-        let mut prefix = Self { parts: VecDeque::new(), origin: self.origin.clone() };
+        let mut prefix = Self { parts: VecDeque::new(), origin: self.origin.clone(), mix: self.mix };
         for part in &self.parts {
             if len == 0 {
                 break;

@@ -47,6 +47,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use batch::Mix;
 pub use batch::{Batch, Item, Stamp};
 pub(crate) use batch::{Origin, Part};
 pub(crate) use chunk::Chunks;

@@ -124,13 +124,13 @@ async fn a_client_is_told_of_its_link_when_its_queue_is_read() {
 async fn a_refusal_goes_out_before_what_it_refuses_is_forgotten() {
     within(60, async {
         let connector = fresh("hand").await;
-        let mut listener = connector.listen(&Limits::new().message_size(10)).await.unwrap();
+        let mut listener = connector.listen(&Limits::new().message_size(100)).await.unwrap();
         let (connecting, incoming) = comes(&connector, &mut listener).await;
         let mut link = incoming.accept(HELLO).await.unwrap();
         let client = connecting.await.unwrap().unwrap();
         let raw = Raw::connect(&shared().await.url()).await;
         let mut publisher = Publisher { raw, queue: queue(&connector, "toServer.w1") };
-        let request = body(&json!({"id": "a", "type": 1, "route": "r"}), &json!("far more than ten bytes"));
+        let request = body(&json!({"id": "a", "type": 1, "route": "r"}), &json!("more than that".repeat(10)));
         publisher.raw.publish(&publisher.queue, typed("message").with_message_id("a".into()), &request).await;
         publisher.throw(0..1, true).await;
         // What stands before it was taken as well.

@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::super::farewell::Patience;
@@ -99,7 +101,12 @@ pub(super) async fn connect(
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
     }
     let (read, write) = stream.into_split();
-    stream::connect(read, write, hello, limits, peer).await
+    stream::connect_with(read, write, hello, limits, peer, Some(set_depth)).await
+}
+
+/// What the socket may hold of what this side sent.
+fn set_depth(write: &OwnedWriteHalf, bytes: usize) {
+    let _ = SockRef::from(AsRef::<UnixStream>::as_ref(write)).set_send_buffer_size(bytes);
 }
 
 pub(super) async fn listen(connector: &LocalConnector, limits: &Limits) -> io::Result<Box<dyn Listener>> {
@@ -134,7 +141,7 @@ impl Listener for LocalServer {
                 return Ok(Box::new(stranger) as Box<dyn Incoming>);
             }
             let (read, write) = stream.into_split();
-            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer);
+            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer).with_depth(set_depth);
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
     }

@@ -58,7 +58,7 @@ async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on()
     let source = Source { bytes: bytes.freeze() };
     let hello = Bytes::new();
     let mut link =
-        link(source, empty(), BytesMut::new(), hello, &Limits::default(), "a test".to_owned().into());
+        link(source, empty(), BytesMut::new(), hello, &Limits::default(), "a test".to_owned().into(), None);
     let (mut cx, mut messages) = (Context::from_waker(Waker::noop()), Vec::new());
     let mut polls = Vec::new();
     while messages.len() < 2 {
@@ -101,7 +101,7 @@ async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_i
     put_close(&mut bytes, Some("enough"));
     let limits = Limits::default();
     let source = Source { bytes: bytes.freeze() };
-    let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into());
+    let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into(), None);
     let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
     exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
     let end = drive(&exchange, link, None, false, || ()).await;

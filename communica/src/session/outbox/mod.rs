@@ -12,7 +12,7 @@ mod withdrawn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use large::{Large, LargeQueue};
 pub(super) use too_large::TooLarge;
 
@@ -22,7 +22,7 @@ use super::sent::{Entry, Sent};
 use crate::lean;
 use crate::limits::Quota;
 use crate::serializer::Payload;
-use crate::wire::{Batch, Chunks, Kind, Metadata, Origin, Part, put_close, put_message, put_request};
+use crate::wire::{Batch, Chunks, Kind, Metadata, Mix, Origin, Part, put_close, put_message, put_request};
 
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
@@ -30,6 +30,12 @@ const COPY_LIMIT: usize = 16 * 1024;
 const PIECE: usize = 32 * 1024;
 /// Bytes of small messages that go out between two pieces of a large one that came before them.
 const BETWEEN_PIECES: usize = 8 * PIECE;
+/// Bytes handed out at once, and the rest of a message: what is said of what came must not wait for all that waits.
+const AT_ONCE: usize = 1024 * 1024;
+/// More bytes at once are as good as a large message.
+const MUCH: usize = 128 * 1024;
+/// A small message that overtook a large one is likely to be followed by others within so many bytes.
+const COMPANY: usize = 16 * 1024 * 1024;
 /// Frame head and metadata of most messages.
 const TYPICAL_HEAD: usize = 160;
 /// Bytes of a buffer for small messages.
@@ -69,6 +75,8 @@ pub(super) struct Outbox {
     room_ahead: usize,
     next_seq: u64,
     large: LargeQueue,
+    /// Bytes filled since a small message overtook a large one.
+    since_overtaken: usize,
     chunk_size: usize,
     /// Numbers of queued messages that must not be sent any more.
     withdrawn: BTreeSet<u64>,
@@ -113,6 +121,7 @@ impl Outbox {
             room_ahead: 0,
             next_seq: 0,
             large: LargeQueue::default(),
+            since_overtaken: COMPANY,
             chunk_size,
             withdrawn: BTreeSet::new(),
             withdrawn_late: HashSet::new(),
@@ -227,6 +236,9 @@ impl Outbox {
             if is_answer {
                 self.tail_answers.add(bytes);
             }
+            if self.tail.len() >= MAX_BUFFER {
+                self.seal();
+            }
             bytes
         };
         self.queued.add(bytes);
@@ -293,7 +305,7 @@ impl Outbox {
             self.put_large_in_order();
         }
         batch.set_origin(&self.origin);
-        let mut overtook = 0;
+        let (mut filled, mut overtook) = (0, 0);
         while let Some(part) = self.parts.pop_front() {
             if self.stored {
                 self.kept.take(&part);
@@ -302,9 +314,10 @@ impl Outbox {
             }
             self.queued.take_many(part.messages, part.len());
             self.answers.take_many(part.answers.0, part.answers.1);
+            filled += part.len();
             overtook += if self.large.is_older_than(&part) { part.len() } else { 0 };
             batch.push(part);
-            if self.window_is_full() || overtook > BETWEEN_PIECES {
+            if self.window_is_full() || filled >= AT_ONCE || overtook > BETWEEN_PIECES {
                 break;
             }
         }
@@ -315,6 +328,17 @@ impl Outbox {
             self.cut_chunk(batch);
         }
         self.handed_out = !batch.is_empty();
+        self.note_mix(batch, overtook > 0);
+    }
+
+    fn note_mix(&mut self, batch: &mut Batch, overtaken: bool) {
+        let bytes = batch.remaining();
+        self.since_overtaken = if overtaken { 0 } else { self.since_overtaken.saturating_add(bytes) };
+        batch.set_mix(match self.since_overtaken < COMPANY {
+            true => Mix::Both,
+            false if bytes > MUCH || !self.large.is_empty() => Mix::Large,
+            false => Mix::Small,
+        });
     }
 
     /// The link took all of what was filled last.

@@ -1,6 +1,7 @@
 //! Messages that go out in pieces, or leave little room for others.
 
 use super::*;
+use crate::wire::Mix;
 
 #[test]
 fn a_large_message_begins_again_on_the_next_link() {
@@ -193,4 +194,59 @@ fn a_large_message_goes_on_while_the_window_is_always_full() {
         }
         deliver(&mut server, &mut client);
     }
+}
+
+/// What is said of what came goes in front of what is filled next.
+#[test]
+fn what_came_is_told_though_much_waits() {
+    const MIB: usize = 1 << 20;
+    for size in [1_000, 20_000, 1_000_000] {
+        let limits = Limits::new().queued(100_000, 64 * MIB);
+        let mut client = session("c", &limits);
+        for _ in 0..20 * MIB / size {
+            client.throw(What::default(), &mut payload(&"x".repeat(size))).unwrap();
+        }
+        let (mut all, mut batch) = (0, Batch::default());
+        while client.has_unsent() {
+            client.fill(&mut batch, true);
+            let bytes = batch.remaining();
+            assert!(bytes < 2 * MIB + 100_000, "{bytes} bytes of {size} each");
+            all += bytes;
+            batch.advance(bytes);
+            client.filled_was_sent();
+        }
+        assert!(all > 19 * MIB, "{all}");
+    }
+}
+
+#[test]
+fn a_batch_says_what_passes_with_it() {
+    let mut client = session("c", &Limits::new().queued(100_000, 1 << 30));
+    let throw = |client: &mut Pair, bytes: usize| {
+        client.throw(What::default(), &mut payload(&"x".repeat(bytes))).unwrap();
+    };
+    let mix = |client: &mut Pair| {
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        batch.advance(batch.remaining());
+        client.filled_was_sent();
+        batch.mix()
+    };
+    throw(&mut client, 100);
+    assert_eq!(mix(&mut client), Mix::Small);
+    // Not in pieces, and still a lot.
+    throw(&mut client, 300_000);
+    assert_eq!(mix(&mut client), Mix::Large);
+    throw(&mut client, 100);
+    throw(&mut client, 40 << 20);
+    assert_eq!(mix(&mut client), Mix::Large, "the small one was first");
+    throw(&mut client, 100);
+    assert_eq!(mix(&mut client), Mix::Both);
+    let pieces_with_company = (0..).take_while(|_| mix(&mut client) == Mix::Both).count();
+    assert!((500..=512).contains(&pieces_with_company), "16 MiB: {pieces_with_company}");
+    while client.has_unsent() {
+        assert_eq!(mix(&mut client), Mix::Large);
+    }
+    throw(&mut client, 100);
+    assert_eq!(mix(&mut client), Mix::Small);
 }

@@ -39,16 +39,21 @@ fn request(session: &mut Pair, text: &str) -> CallId {
 
 /// Everything that waits, as a link that carries whole messages takes it.
 fn carry(session: &mut Pair) -> Vec<Message> {
-    let mut batch = Batch::default();
-    session.fill(&mut batch, false);
     let mut messages = Vec::new();
-    while let Some(item) = batch.next_item() {
-        if let Item::Message { metadata, payload, .. } = item {
-            messages.push(Message::parse(metadata, payload).unwrap());
+    loop {
+        let mut batch = Batch::default();
+        session.fill(&mut batch, false);
+        let nothing = batch.is_empty();
+        while let Some(item) = batch.next_item() {
+            if let Item::Message { metadata, payload, .. } = item {
+                messages.push(Message::parse(metadata, payload).unwrap());
+            }
+        }
+        session.filled_was_sent();
+        if nothing {
+            return messages;
         }
     }
-    session.filled_was_sent();
-    messages
 }
 
 fn deliver(from: &mut Pair, to: &mut Pair) -> Vec<Event<&'static str>> {

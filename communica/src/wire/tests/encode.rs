@@ -173,3 +173,14 @@ fn what_a_link_did_not_take_whole_is_left() {
         assert_eq!(unsent, expected, "after {sent} of {all} bytes");
     }
 }
+
+/// The smallest limit leaves room for an error of any code: one that was too large would end the link.
+#[test]
+fn an_error_that_says_nothing_fits_into_the_smallest_limit() {
+    let smallest = crate::limits::Limits::new().message_size(0).wire().message;
+    for code in [None, Some(1), Some(i64::MIN)] {
+        let fault = Fault::new(FaultKind::Resp, "\u{1}".repeat(100_000), code);
+        let bytes = fault.to_bytes_within(smallest).len();
+        assert!(bytes <= smallest, "{bytes} bytes with the code {code:?}, {smallest} allowed");
+    }
+}

@@ -10,6 +10,8 @@ mod handshakes;
 mod limits;
 #[cfg(unix)]
 mod local;
+#[cfg(target_os = "linux")]
+mod local_depth;
 #[cfg(windows)]
 mod local_pipes;
 #[cfg(unix)]

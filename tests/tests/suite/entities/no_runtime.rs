@@ -6,8 +6,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use communica::{Error, IntoCaller, Reason, RouteClient};
+use communica::{
+    Error, FaultConnector, Faults, IntoCaller, MemoryConnector, Reason, RouteClient, RouteServer,
+};
 use communica_tests::patiently;
+use tokio::time::timeout;
 
 use crate::support::{echo, hanging, memory_server, request_in, soon, throw_in, within};
 
@@ -60,6 +63,37 @@ async fn time_limits_hold_where_there_is_no_runtime() {
             server.stop().await;
         })
         .await;
+    })
+    .await;
+}
+
+/// Whoever calls sends, if nobody else does, and links may need the runtime that the caller has not, or not for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_out_from_anywhere_over_links_that_need_a_runtime() {
+    within(30, async {
+        let road = MemoryConnector::unique();
+        let server = RouteServer::new(road.clone(), echo()).start().await.unwrap();
+        let slow = FaultConnector::new(
+            road,
+            Faults::seeded(1).delay(Duration::from_millis(1)..=Duration::from_millis(2)),
+        );
+        let client = RouteClient::connect(slow).await.unwrap();
+        let peer = (&client).into_caller();
+        let (called, peer) =
+            elsewhere(async move { (request_in(patiently(20), &peer, "echo", 1).await, peer) }).await;
+        assert_eq!(called.unwrap(), 1);
+        let peer = thread::spawn(move || {
+            let short = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let begun = async { timeout(Duration::ZERO, request_in(patiently(20), &peer, "echo", 2)).await };
+            let first = short.block_on(begun);
+            assert!(first.is_err(), "it was only begun");
+            peer
+        })
+        .join()
+        .unwrap();
+        assert_eq!(request_in(patiently(20), &peer, "echo", 3).await.unwrap(), 3);
+        client.close().await;
+        server.stop().await;
     })
     .await;
 }
