@@ -88,6 +88,7 @@ impl ClientSettings {
             grace: self.grace,
             token: self.token,
             was_turned_down: false,
+            outage: None,
         };
         let keeper = Some(tokio::spawn(keeper.run()));
         let (connector, grace) = (self.connector, self.grace);

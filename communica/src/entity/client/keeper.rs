@@ -32,6 +32,13 @@ pub(super) struct Keeper {
     pub(super) token: Option<Token>,
     /// It was told in the log, and there was no link since.
     pub(super) was_turned_down: bool,
+    /// Since the last link ended.
+    pub(super) outage: Option<Outage>,
+}
+
+pub(super) struct Outage {
+    since: Instant,
+    told: bool,
 }
 
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
@@ -139,6 +146,7 @@ impl Keeper {
         };
         let end = drive(&self.exchange, link, about, false, attached).await;
         drop(slot);
+        self.outage = Some(Outage { since: Instant::now(), told: false });
         // One that ended at once may be about to do so again.
         if since.elapsed() >= STEADY {
             self.backoff.reset();
@@ -174,6 +182,7 @@ impl Keeper {
             return self.turned_down(reason, was_connected);
         }
         if was_connected {
+            self.tell_that_calls_wait(&error);
             return None;
         }
         if matches!(*self.status.borrow(), Status::Trying(None)) {
@@ -181,5 +190,16 @@ impl Keeper {
         }
         self.status.send_replace(Status::Trying(Some(error.to_string())));
         None
+    }
+
+    /// They may do so without end, but not in silence.
+    fn tell_that_calls_wait(&mut self, error: &LinkError) {
+        let Some(outage) = self.outage.as_mut().filter(|outage| !outage.told) else { return };
+        let (without, waiting) = (outage.since.elapsed(), self.exchange.session().waiting_calls().len());
+        if waiting > 0 && without >= self.exchange.limits.resume_time {
+            outage.told = true;
+            let address = self.connector.address();
+            tracing::warn!(address, waiting, ?without, %error, "calls wait for a connection, still trying");
+        }
     }
 }

@@ -8,10 +8,12 @@ mod flood;
 mod gated;
 mod goodbyes;
 mod handlers;
+mod log;
 mod long;
 mod nested;
 mod no_runtime;
 mod order;
+mod outages;
 #[cfg(unix)]
 mod owners;
 mod peers;

@@ -1,66 +1,15 @@
 //! A token goes in, or a secret beside a call; it comes out in no log, no error and no debug text.
 
-use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
-
 use communica::{
     AnyConnector, Applicant, Bytes, CallOptions, Context, Error, LocalConnector, MemoryConnector, Message,
     RouteClient, RouteServer, SimpleClient, TcpConnector,
 };
-use tracing::field::{Field, Visit};
-use tracing::{Event, Metadata, Subscriber, span};
 
+use super::log::Log;
 use crate::support::{echo, eventually, quick, unique, within};
 
 const TOKEN: &str = "hush-4711";
 const WRONG: &str = "hush-0815";
-
-/// Everything that is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Log {
-    fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
-    }
-
-    fn add(&self, what: impl Debug) {
-        let _ = writeln!(self.0.lock().unwrap(), "{what:?}");
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        span.record(&mut Line(self));
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut Line(self));
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut Line(self));
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-struct Line<'a>(&'a Log);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.add((field.name(), format!("{value:?}")));
-    }
-}
 
 fn check(log: &Log, client: &Applicant<'_>) -> Result<(), String> {
     log.add(client);
@@ -108,9 +57,7 @@ async fn come_and_go(log: &Log, road: AnyConnector) {
 async fn a_token_is_seen_by_the_hook_alone() {
     within(60, async {
         let log = Log::default();
-        // While there is only one, tracing asks a thread that has none whether anybody listens, and believes it.
-        let _second = tracing::Dispatch::new(Log::default());
-        let _heard = tracing::subscriber::set_default(log.clone());
+        let _heard = log.hears();
         for road in [
             AnyConnector::new(MemoryConnector::unique()),
             AnyConnector::new(LocalConnector::new(unique("secrets"))),
