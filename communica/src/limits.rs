@@ -35,10 +35,11 @@ use crate::wire::WireLimits;
 /// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
-/// | what a local socket holds of what was sent | 512 KiB while a large message passes alone, 48 KiB while small ones overtake it, as the system counts them and as far as it allows that | the rest waits here |
+/// | what a local socket holds of what was sent | a MiB while a large message passes alone, 96 KiB while small ones overtake it, as far as the system allows that (on Linux) | the rest waits here |
+/// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux; elsewhere what the system likes | the rest waits here |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
-/// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 8,192 together; twice `queued` in bytes | they wait for room |
+/// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
@@ -187,7 +188,8 @@ impl Limits {
         Self { handshake_time: time, ..self }
     }
 
-    /// How long a link may take nothing of what waits to be sent before it counts as lost.
+    /// How long a link may take nothing of what waits to be sent before it counts as lost. A local socket takes more when the peer read
+    /// most of what is in it, which may be a MiB of a large message.
     #[must_use]
     pub fn stall_time(self, time: Duration) -> Self {
         Self { stall_time: time, ..self }

@@ -35,7 +35,7 @@ const FIRST_AHEAD: usize = 256 * 1024;
 /// … and then so many times what came of it.
 const AHEAD_FACTOR: usize = 16;
 /// Bytes of large messages that are read before others get a turn, the other half of the link among them: more than a
-/// socket mostly holds, so that a turn that is over finds nothing more.
+/// socket holds where nobody set it otherwise, so that a turn that is over mostly finds nothing more.
 const READ_PER_TURN: usize = 512 * 1024;
 
 /// The client's half of the handshake over the two halves of a stream.
@@ -102,8 +102,8 @@ impl<R, W> StreamIncoming<R, W> {
 
     /// The same where the depth of the stream can be set.
     #[cfg(all(unix, feature = "local"))]
-    pub(crate) fn with_depth(self, set: SetDepth<W>) -> Self {
-        Self { set_depth: Some(set), ..self }
+    pub(crate) fn with_depth(self, set_depth: Option<SetDepth<W>>) -> Self {
+        Self { set_depth, ..self }
     }
 }
 

@@ -160,10 +160,17 @@ impl TcpConnector {
     }
 }
 
-/// Small messages go at once; and a peer whose machine is gone is noticed within a minute, even by a side that only
+/// Bytes that the system takes before it could send them, of a large message above all: small ones wait behind them.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT: u32 = 128 * 1024;
+
+/// Small messages go at once, and wait for little; and a peer whose machine is gone is noticed within a minute, even by a side that only
 /// waits.
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // It may be megabytes, on a slow line for tenths of seconds.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
     // On Windows children inherit what is accepted, and keep it open when this process is gone.
     #[cfg(windows)]
     SockRef::from(stream).set_no_inherit(true)?;

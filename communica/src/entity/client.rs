@@ -18,7 +18,7 @@ use super::shutdown::Shutdown;
 use crate::clock;
 use crate::connector::Connector;
 use crate::error::{Error, Reason};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Flushed};
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
@@ -234,8 +234,8 @@ impl Drop for Client {
         if !waits {
             return self.end_keeper();
         }
-        // It may be about to end, and the keeper with it: what the link takes at once is safe.
-        self.exchange.flush_now();
+        // The runtime may be about to end, and the keeper with it: what the link takes at once is safe.
+        while self.exchange.flush_now() == Some(Flushed::Some) {}
         // The keeper sends the rest, on this link or on the next, within the grace time.
         self.exchange.end_link(Goodbye { reason: None, at_once: false });
         let Some(mut keeper) = self.keeper.take() else { return };

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::{Exchange, wake};
+use super::{Exchange, Flushed, wake};
 use crate::clock::timeout;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
@@ -69,7 +69,7 @@ impl Exchange {
         let call = requested.call;
         let mut pending = Pending { exchange: self, call: Some(call), unsent };
         wake(requested.wake);
-        if requested.alone && !self.flush_now() {
+        if requested.alone && self.flush_now() != Some(Flushed::All) {
             self.call_driver();
         }
         let end = poll_fn(|cx| match self.session().poll_call(call, || cx.waker().clone()) {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::turn::Held;
-use super::{Exchange, wake};
+use super::{Exchange, Flushed, wake};
 use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
@@ -85,7 +85,7 @@ impl Exchange {
                 // Do not hold the first answers back for the last handler of the batch.
                 if waiting_since.is_some_and(|since| clock - since > ANSWERS_WAIT) {
                     self.finish(&mut answers);
-                    if !self.flush_now() {
+                    if self.flush_now() != Some(Flushed::All) {
                         self.call_driver();
                     }
                     waiting_since = None;

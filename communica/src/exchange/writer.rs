@@ -4,6 +4,8 @@ use std::io;
 use std::sync::{Arc, MutexGuard, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
+use tokio::runtime::Handle;
+
 use super::{Exchange, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
 use crate::session::Session;
@@ -71,23 +73,27 @@ impl Exchange {
         slot.as_mut().map_or(Poll::Ready(Ok(Flushed::All)), |writer| self.poll_writer(writer, cx))
     }
 
-    /// The same without waiting for whoever is at it. False if the driver has to see to the rest.
-    pub(crate) fn flush_now(&self) -> bool {
+    /// The same without waiting for whoever is at it, or for the link. `None` if the driver has to see to the rest.
+    pub(crate) fn flush_now(&self) -> Option<Flushed> {
         let mut slot = match self.writer.try_lock() {
             Ok(slot) => slot,
             Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::WouldBlock) => return None,
         };
-        let Some(writer) = slot.as_mut() else { return false };
+        let writer = slot.as_mut()?;
+        // At the end of a thread no runtime can be entered.
+        if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
+            return None;
+        }
         // Links may need it, and this thread may have none, or one that ends before the link does.
         let _runtime = self.runtime.enter();
         match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(flushed)) => flushed == Flushed::All,
+            Poll::Ready(Ok(flushed)) => Some(flushed),
             Poll::Ready(Err(error)) => {
                 writer.failed = Some(error);
-                false
+                None
             }
-            Poll::Pending => false,
+            Poll::Pending => None,
         }
     }
 

@@ -166,8 +166,8 @@ impl Full {
     }
 }
 
-/// Throws that stand in the buffers of a link, at most: these hold some 400 KiB, and a throw has 50 bytes and more.
-const ON_THE_WAY: usize = 8192;
+/// Throws that stand in the buffers of a link, at most: these hold 1.1 MiB, and a throw has 50 bytes and more.
+const ON_THE_WAY: usize = 24 * 1024;
 
 /// What may wait where handlers have something to say. Two sides whose handlers throw back do not wait for each other if
 /// there is room for an answer to all that the other had to say when this one had no more room: what waited there, what is

@@ -32,7 +32,7 @@ pub(crate) enum Mix {
     Small,
     /// A large message.
     Large,
-    /// A large message, and small ones that overtake it.
+    /// Small messages overtook a large one lately, and are likely to do so again.
     Both,
 }
 

@@ -2,9 +2,9 @@
 
 use crate::wire::Mix;
 
-/// Bytes while large messages pass alone: the more there is room for, the less often the two sides wait for each other.
+/// Bytes while large messages pass alone (Linux holds twice as many): the more there is room for, the less often the two sides wait for each other.
 const DEEP: usize = 512 * 1024;
-/// Bytes while small ones pass as well, which wait for all that was sent before.
+/// Bytes while small ones pass as well, which wait for all that was sent before. So few that the sender goes on when all was read.
 const SHALLOW: usize = 48 * 1024;
 
 /// Has the system hold so many bytes. That it may not is no harm.

@@ -15,6 +15,8 @@ fn is_noticed_within_a_minute(stream: &TcpStream) {
     assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
     assert!(stream.nodelay().unwrap());
+    #[cfg(target_os = "linux")]
+    assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ const PIECE: usize = 32 * 1024;
 const BETWEEN_PIECES: usize = 8 * PIECE;
 /// Bytes handed out at once, and the rest of a message: what is said of what came must not wait for all that waits.
 const AT_ONCE: usize = 1024 * 1024;
-/// More bytes at once are as good as a large message.
+/// A message of more bytes is a large one for the system, though it need not go out in pieces.
 const MUCH: usize = 128 * 1024;
 /// A small message that overtook a large one is likely to be followed by others within so many bytes.
 const COMPANY: usize = 16 * 1024 * 1024;
@@ -305,7 +305,7 @@ impl Outbox {
             self.put_large_in_order();
         }
         batch.set_origin(&self.origin);
-        let (mut filled, mut overtook) = (0, 0);
+        let (mut filled, mut overtook, mut largest) = (0, 0, 0);
         while let Some(part) = self.parts.pop_front() {
             if self.stored {
                 self.kept.take(&part);
@@ -315,6 +315,7 @@ impl Outbox {
             self.queued.take_many(part.messages, part.len());
             self.answers.take_many(part.answers.0, part.answers.1);
             filled += part.len();
+            largest = part.len().max(largest);
             overtook += if self.large.is_older_than(&part) { part.len() } else { 0 };
             batch.push(part);
             if self.window_is_full() || filled >= AT_ONCE || overtook > BETWEEN_PIECES {
@@ -328,15 +329,16 @@ impl Outbox {
             self.cut_chunk(batch);
         }
         self.handed_out = !batch.is_empty();
-        self.note_mix(batch, overtook > 0);
+        let has_large = largest > MUCH || !self.large.is_empty();
+        self.note_mix(batch, has_large, overtook > 0);
     }
 
-    fn note_mix(&mut self, batch: &mut Batch, overtaken: bool) {
+    fn note_mix(&mut self, batch: &mut Batch, has_large: bool, overtaken: bool) {
         let bytes = batch.remaining();
         self.since_overtaken = if overtaken { 0 } else { self.since_overtaken.saturating_add(bytes) };
         batch.set_mix(match self.since_overtaken < COMPANY {
             true => Mix::Both,
-            false if bytes > MUCH || !self.large.is_empty() => Mix::Large,
+            false if has_large => Mix::Large,
             false => Mix::Small,
         });
     }

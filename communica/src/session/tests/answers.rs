@@ -161,7 +161,7 @@ fn handlers_that_wait_for_room_are_told_of_theirs() {
     while side.throw(from_handler, &mut payload("x")).is_ok() {
         count += 1;
     }
-    assert_eq!(count, 2 + 4 + 1 + 8192);
+    assert_eq!(count, 2 + 4 + 1 + 24 * 1024);
     assert!(matches!(side.throw(What::default(), &mut payload("x")), Err(Refused::Full)));
     assert!(side.fill(&mut Batch::default(), true), "all went out");
     assert!(side.throw(from_handler, &mut payload("x")).is_ok());

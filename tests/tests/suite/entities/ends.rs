@@ -10,6 +10,7 @@ use communica::{
     TcpConnector,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
@@ -74,6 +75,28 @@ async fn a_throw_survives_the_end_of_its_runtime() {
         });
         elsewhere.await.unwrap();
         assert_eq!(take(&mut noted, 10).await, (0..10).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// A link in memory takes a thousand messages at once, however large.
+#[tokio::test]
+async fn large_throws_that_the_link_takes_survive_the_end_of_their_runtime() {
+    within(30, async {
+        let (notes, mut noted) = mpsc::unbounded_channel();
+        let routes = RouteTable::new()
+            .route("note", move |(number, _): (i64, String)| notes.send(number).unwrap_or_default());
+        let (_server, road) = memory_server(routes).await;
+        let elsewhere = tokio::task::spawn_blocking(move || {
+            runtime().block_on(async {
+                let client = RouteClient::connect(road).await.unwrap();
+                for number in 0..50 {
+                    client.throw("note", &(number, "x".repeat(200_000))).await.unwrap();
+                }
+            });
+        });
+        elsewhere.await.unwrap();
+        assert_eq!(take(&mut noted, 50).await, (0..50).collect::<Vec<_>>());
     })
     .await;
 }
