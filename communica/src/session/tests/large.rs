@@ -196,9 +196,9 @@ fn a_large_message_goes_on_while_the_window_is_always_full() {
     }
 }
 
-/// What is said of what came goes in front of what is filled next.
+/// What is said of what came goes in front of what is filled next, so it waits for no more than that.
 #[test]
-fn what_came_is_told_though_much_waits() {
+fn a_batch_has_a_mib_and_a_message_at_most() {
     const MIB: usize = 1 << 20;
     for size in [1_000, 20_000, 1_000_000] {
         let limits = Limits::new().queued(100_000, 64 * MIB);
