@@ -64,6 +64,7 @@ impl Arrivals {
 
     /// A number for a new message; `None` if it is a copy of one that came before.
     pub(super) fn arrive(&mut self, receipt: Receipt, kind: Kind) -> Option<NonZeroU64> {
+        let receipt = receipt.arrived();
         if let Some(key) = receipt.key() {
             if self.is_settled(key) {
                 receipt.settle();

@@ -11,6 +11,7 @@ pub struct Receipt {
     key: Option<String>,
     /// `None`: the store has forgotten the message.
     settle: Option<Box<dyn FnOnce() + Send>>,
+    on_arrival: bool,
 }
 
 impl Receipt {
@@ -18,14 +19,31 @@ impl Receipt {
     /// recognised; `None` where the store cannot tell. `settle`: called at most once, from any thread. It must be quick,
     /// must not block, and must not call back into this library.
     pub fn new(key: Option<String>, settle: impl FnOnce() + Send + 'static) -> Self {
-        Self { key, settle: Some(Box::new(settle)) }
+        Self { key, settle: Some(Box::new(settle)), on_arrival: false }
+    }
+
+    /// The same of a message that is settled when it was taken in: should this process die, it is lost.
+    #[must_use]
+    pub fn settled_on_arrival(self) -> Self {
+        Self { on_arrival: true, ..self }
     }
 
     /// Of a message that its store forgot when it was brought, or will not bring again: there is nothing to settle. Copies are
     /// recognised all the same.
     #[must_use]
     pub fn forgotten(key: Option<String>) -> Self {
-        Self { key, settle: None }
+        Self { key, settle: None, on_arrival: false }
+    }
+
+    /// It was taken in.
+    pub(crate) fn arrived(self) -> Self {
+        match (self.on_arrival, self.settle) {
+            (true, Some(settle)) => {
+                settle();
+                Self::forgotten(self.key)
+            }
+            (on_arrival, settle) => Self { key: self.key, settle, on_arrival },
+        }
     }
 
     /// The store waits for the message to be settled.

@@ -13,7 +13,7 @@ use crate::over_rabbitmq::desk::{Builder, Desk};
 use crate::over_rabbitmq::raw::Raw;
 use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, address, blocking, client, connect, desk, eventually, fresh, queue, quick, serve,
-    shared, within,
+    shared, unsettled, within,
 };
 
 /// Measured: a process that is killed, until the last of its clients has its answers from another.
@@ -298,6 +298,37 @@ async fn a_server_that_stops_leaves_what_it_did_not_start_to_the_next() {
         let mut handled = at_second.take(20).await;
         handled.sort_unstable();
         assert_eq!(handled, (5..25).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// Acknowledged when it arrives is what was taken in, and not what a server that stops does not take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_acknowledges_nothing_that_it_does_not_take() {
+    within(60, async {
+        let (connector, gate) = (fresh("stopping").await.ack_on_arrival(), Gate::shut());
+        let (routes, mut at_first) = desk(&gate);
+        let first = serve(&connector, routes).await;
+        let client = connect(&connector, "w1").await;
+        let calls = Calls::start(&client, "hold", 0..1);
+        at_first.take(1).await;
+        let to_server = queue(&connector, "toServer.w1");
+        eventually("what came is acknowledged", async || unsettled(&to_server).await == Some(0)).await;
+        let stopping = tokio::spawn(async move { first.stop().await });
+        let raw = Raw::connect(&shared().await.url()).await;
+        raw.has_no_consumer(&queue(&connector, "connect.server")).await;
+        for number in 1..=20 {
+            client.throw("note", &number).await.unwrap();
+        }
+        // They come, and what is settled is acknowledged within some milliseconds.
+        sleep(Duration::from_millis(200)).await;
+        gate.open();
+        calls.are_answered().await;
+        stopping.await.unwrap();
+        assert!(at_first.is_empty(), "a server that stops started something");
+        let (routes, mut at_second) = desk(&gate);
+        let _second = serve(&connector, routes).await;
+        assert_eq!(at_second.take(20).await, (1..=20).collect::<Vec<_>>());
     })
     .await;
 }

@@ -234,13 +234,11 @@ impl RmqRx {
             (Some(_), Kind::Throw) => acks.is(tag, What::Throw),
             (Some(_), _) => {}
         }
-        into.push(message.with_receipt(if self.settings.ack_on_arrival {
-            // Copies are recognised all the same.
-            acks.settle(tag);
-            Receipt::forgotten(key)
-        } else {
-            let open = Open { acks, tag };
-            Receipt::new(key, move || open.settle())
+        let open = Open { acks, tag };
+        let receipt = Receipt::new(key, move || open.settle());
+        into.push(message.with_receipt(match self.settings.ack_on_arrival {
+            true => receipt.settled_on_arrival(),
+            false => receipt,
         }));
     }
 
