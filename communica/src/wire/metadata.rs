@@ -275,7 +275,8 @@ pub(crate) fn put_acknowledgement(count: u64, out: &mut BytesMut) {
 pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawValue>>) -> String {
     let mut more = String::new();
     if let Some(timeout) = timeout {
-        let _ = write!(more, ",\"timeout_ms\":{}", timeout.as_millis());
+        // None of it is lost: a part of a millisecond would be no time at all.
+        let _ = write!(more, ",\"timeout_ms\":{}", timeout.as_nanos().div_ceil(1_000_000));
     }
     if !values.is_empty() {
         // Keys are strings and values are JSON already.

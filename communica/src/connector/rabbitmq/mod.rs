@@ -202,7 +202,7 @@ impl RmqConnector {
     }
 
     /// Acknowledges messages when they arrive, as the Python library does: a little cheaper, and what a process had
-    /// taken is lost when it dies.
+    /// taken is lost when it dies, or when the client goes to another server.
     #[must_use]
     pub fn ack_on_arrival(self) -> Self {
         Self { ack_on_arrival: true, ..self }

@@ -184,3 +184,11 @@ fn an_error_that_says_nothing_fits_into_the_smallest_limit() {
         assert!(bytes <= smallest, "{bytes} bytes with the code {code:?}, {smallest} allowed");
     }
 }
+
+#[test]
+fn a_time_limit_is_told_in_full_milliseconds() {
+    for (micros, told) in [(0, 0), (1, 1), (900, 1), (1_000, 1), (1_001, 2), (5_000_000, 5_000)] {
+        let more = more(Some(std::time::Duration::from_micros(micros)), &Default::default());
+        assert_eq!(more, format!(",\"timeout_ms\":{told}"), "{micros} µs");
+    }
+}

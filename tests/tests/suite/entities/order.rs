@@ -33,6 +33,27 @@ async fn handlers_start_in_the_order_of_arrival_whatever_they_do() {
     .await;
 }
 
+/// What they send on to has a budget, which tokio gives to each task: many handlers share the one of their link's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_that_need_not_wait_do_all_they_do_in_the_order_of_arrival() {
+    within(60, async {
+        const THROWS: i64 = 10_000;
+        let (notes, mut noted) = mpsc::channel(THROWS as usize);
+        let routes = RouteTable::new().route("pass on", move |number: i64| {
+            let notes = notes.clone();
+            async move { notes.send(number).await.unwrap_or_default() }
+        });
+        let (_server, client) = memory_pair(routes).await;
+        for number in 0..THROWS {
+            client.throw("pass on", &number).await.unwrap();
+        }
+        for number in 0..THROWS {
+            assert_eq!(noted.recv().await, Some(number));
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn one_slow_handler_does_not_delay_the_next() {
     within(20, async {
