@@ -99,11 +99,18 @@ impl WorkDesk {
             Ok(message) => message,
             Err(unfit) => {
                 tracing::warn!(client, why = unfit.why, "dropped a message from the work queue");
-                if let Some(answer) = unfit.answer {
-                    let queue = self.house.connector.names.to_client(&client);
-                    tokio::spawn(self.line.post(Post::new(MESSAGE, &queue, answer)));
-                }
-                ticket.done();
+                let Some(answer) = unfit.answer else {
+                    ticket.done();
+                    return None;
+                };
+                let post = Post::new(MESSAGE, &self.house.connector.names.to_client(&client), answer);
+                let posting = self.line.post(post.with(|post| post.with_delivery_mode(PERSISTENT)));
+                tokio::spawn(async move {
+                    // The request is kept until its answer is.
+                    if posting.await.is_ok() {
+                        ticket.done();
+                    }
+                });
                 return None;
             }
         };
