@@ -17,7 +17,7 @@ pub use service::{CallError, NoServiceError, ServiceError};
 /// How a call, a connect or a start failed.
 ///
 /// For a call, [`outcome`](Self::outcome) says which of three things is true: it was never sent, it may have run, or
-/// the peer answered with an error.
+/// the peer answered: with an error, or with a result that could not be loaded here.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -90,7 +90,7 @@ pub enum Outcome {
     NotSent,
     /// It was sent; whether the handler ran is not known.
     MayHaveRun,
-    /// The peer answered, with an error.
+    /// The peer answered: with an error, or with a result that could not be loaded here ([`SerializerSide::Result`]).
     Answered,
 }
 

@@ -184,7 +184,7 @@ impl Caller for AnyPeer {
 }
 
 /// Every client of a server that is connected when the call is made: a call gives each one's client id and outcome.
-/// Nobody connected, no outcomes.
+/// It waits for the slowest of them, or until the [`timeout`](Self::timeout). Nobody connected, no outcomes.
 #[derive(Clone)]
 pub struct AllPeers(pub(crate) Arc<Server>);
 

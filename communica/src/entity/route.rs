@@ -93,7 +93,8 @@ impl RouteServerHandle {
         AnyPeer(self.running.server.clone())
     }
 
-    /// Every client that is connected when a call is made.
+    /// Every client that is connected when a call is made. A call gives each one's id and how it ended; it waits for the slowest
+    /// of them, so give it a time limit: [`AllPeers::timeout`].
     #[must_use]
     pub fn all_peers(&self) -> AllPeers {
         AllPeers(self.running.server.clone())

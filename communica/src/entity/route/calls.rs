@@ -164,7 +164,8 @@ calls_of_one! {
 macro_rules! calls_of_all {
     ($($who:ty, $calls:expr;)*) => {$(
         impl $who {
-            /// Sends `value` as JSON to every connected client; each one's id and how its call ended.
+            /// Sends `value` as JSON to every connected client; each one's id and how its call ended. It waits for the slowest of
+            /// them, or until the [`timeout`](Self::timeout).
             #[cfg(feature = "json")]
             pub async fn request<A, T>(&self, route: &str, value: &A) -> Vec<(String, Result<T, Error>)>
             where
