@@ -11,7 +11,7 @@ use crate::rabbitmq;
 use crate::tools::{Outcome, at, cargo, root, run, say, target_dir};
 
 /// Examples that need no partner, with the texts that they must print.
-pub(crate) const ALONE: [(&str, &[&str]); 2] = [
+pub(crate) const ALONE: [(&str, &[&str]); 3] = [
     (
         "quickstart",
         &[
@@ -23,6 +23,17 @@ pub(crate) const ALONE: [(&str, &[&str]); 2] = [
         ],
     ),
     ("parent_child", &["child: the parent says that the sum is 42", "parent: the child ended"]),
+    (
+        "workers",
+        &[
+            "6 squared is 36",
+            "3 workers are connected",
+            "worker-1 is killed; its call: MayHaveRun",
+            "7 squared is 49",
+            "2 workers are connected",
+            "goodbye",
+        ],
+    ),
 ];
 
 pub(crate) fn run_all() -> Outcome {

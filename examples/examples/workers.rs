@@ -1,0 +1,132 @@
+//! A supervisor and three workers, each a process of its own. It gives work to whichever is there, asks all of them, and goes on
+//! when one of them is killed.
+//!
+//! Run it without arguments. It starts this same program as its workers.
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use communica::{
+    AllPeers, AnyConnector, AnyPeer, CallError, LocalConnector, RouteClient, RouteServer, RouteServerHandle,
+};
+use tokio::process::{Child, Command};
+
+const IDS: [&str; 3] = ["worker-1", "worker-2", "worker-3"];
+
+#[communica::service]
+trait Worker {
+    /// Squares a number, which takes so many milliseconds.
+    async fn square(&self, number: u64, millis: u64) -> u64;
+    /// How many numbers it squared.
+    async fn done(&self) -> u64;
+}
+
+#[derive(Default)]
+struct Bench {
+    done: AtomicU64,
+}
+
+impl Worker for Bench {
+    async fn square(&self, number: u64, millis: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        self.done.fetch_add(1, Ordering::Relaxed);
+        number * number
+    }
+
+    async fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next(), arguments.next()) {
+        (Some(state), Some(id)) => work(&state, &id).await,
+        _ => tokio::time::timeout(Duration::from_secs(60), supervise()).await?,
+    }
+}
+
+async fn work(state: &str, id: &str) -> Result<(), Failure> {
+    let (connector, routes) = (AnyConnector::load_state(state)?, Bench::default().into_routes());
+    let client = RouteClient::builder(connector).client_id(id).routes(routes).connect().await?;
+    Ok(client.run().await?)
+}
+
+/// What a supervisor keeps: a stub for whichever worker is there, and one for all.
+struct Supervisor {
+    server: RouteServerHandle,
+    any: WorkerClient<AnyPeer>,
+    all: WorkerClient<AllPeers>,
+}
+
+impl Supervisor {
+    async fn start() -> Result<Self, Failure> {
+        // The name is ours alone, so that two runs do not meet.
+        let connector = LocalConnector::new(format!("workers-{}", std::process::id()));
+        let server = RouteServer::new(connector, communica::RouteTable::new()).start().await?;
+        // A call to all waits for the slowest: a limit bounds it.
+        let limit = Duration::from_secs(5);
+        let any = WorkerClient::new(server.any_peer());
+        let all = WorkerClient::new(server.all_peers()).timeout(limit);
+        Ok(Self { server, any, all })
+    }
+
+    fn start_worker(&self, id: &str) -> std::io::Result<Child> {
+        let mut worker = Command::new(std::env::current_exe()?);
+        worker.args([&self.server.dump_state(), id]).stdin(Stdio::null()).kill_on_drop(true).spawn()
+    }
+}
+
+async fn supervise() -> Result<(), Failure> {
+    let supervisor = Supervisor::start().await?;
+    let mut workers = IDS.iter().map(|id| supervisor.start_worker(id)).collect::<Result<Vec<_>, _>>()?;
+    for id in IDS {
+        supervisor.server.peer(id).await;
+        println!("{id} is there");
+    }
+
+    for number in 1..=6 {
+        println!("{number} squared is {}", supervisor.any.square(number, 1).await?);
+    }
+    tell_what_is_done(&supervisor).await;
+
+    // Work for one worker, by its id, which is killed in the middle of it.
+    let first = WorkerClient::new(supervisor.server.peer(IDS[0]).await).timeout(Duration::from_secs(5));
+    let killed = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        workers[0].kill().await
+    };
+    let (square, killed) = tokio::join!(first.square(7, 60_000), killed);
+    killed?;
+    match square {
+        Err(CallError::Failed(error)) => println!("{} is killed; its call: {:?}", IDS[0], error.outcome()),
+        other => return Err(format!("an unexpected outcome: {other:?}").into()),
+    }
+    // It may have run; to square a number twice does no harm, so another worker is asked.
+    println!("7 squared is {}", supervisor.any.square(7, 1).await?);
+    tell_what_is_done(&supervisor).await;
+
+    for worker in &mut workers {
+        worker.kill().await?;
+    }
+    supervisor.server.stop().await;
+    println!("goodbye");
+    Ok(())
+}
+
+/// A call to all gives an outcome for each worker that is connected, with its id.
+async fn tell_what_is_done(supervisor: &Supervisor) {
+    let mut outcomes: Vec<(String, Result<u64, CallError>)> = supervisor.all.done().await;
+    outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    println!("{} workers are connected", outcomes.len());
+    for (id, outcome) in outcomes {
+        match outcome {
+            Ok(done) => println!("{id} did {done}"),
+            Err(error) => println!("{id} does not tell: {error}"),
+        }
+    }
+}
