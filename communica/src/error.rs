@@ -111,13 +111,13 @@ pub enum Reason {
     #[error("this side was closed, or the runtime that it was made in ended")]
     Closed,
     /// Another connection came with the same client id and took over.
-    #[error("another connection with the same client id took over")]
+    #[error("another connection with the same client id took over: give each client an id of its own")]
     Replaced,
     /// The server turned this client away, and said why.
     #[error("the server refused the connection: {0}")]
     Refused(String),
     /// The server has not heard from this client for so long that it forgot it.
-    #[error("the client was gone for too long and was forgotten")]
+    #[error("the client was gone for too long and was forgotten: ask the server for the peer again")]
     Forgotten,
     /// The message is larger than `Limits::message_size`.
     #[error(

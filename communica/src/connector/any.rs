@@ -50,13 +50,26 @@ impl AnyConnector {
             "MemoryConnector" => super::MemoryConnector::load_state(state).map(Self::new),
             #[cfg(feature = "rabbitmq")]
             "RABBITMQ" => super::RmqConnector::load_state(state).map(Self::new),
-            other => Err(StateError::new(
-                WANTED,
-                format!(
-                    "it is that of a {other}, which this program does not have: is its Cargo feature on?"
-                ),
-            )),
+            other => {
+                let why = match feature_of(other) {
+                    Some(feature) => format!("needs communica's Cargo feature `{feature}`"),
+                    None => "this version of communica does not know".to_owned(),
+                };
+                let known_as = state::known_as(other);
+                Err(StateError::new(WANTED, format!("it is that of a {known_as}, which {why}")))
+            }
         }
+    }
+}
+
+/// What has to be on for a connector of this kind, if there is any.
+fn feature_of(kind: &str) -> Option<&'static str> {
+    match kind {
+        "LocalConnector" => Some("local"),
+        "TcpConnector" => Some("tcp"),
+        "MemoryConnector" => Some("memory"),
+        "RABBITMQ" => Some("rabbitmq"),
+        _ => None,
     }
 }
 

@@ -25,7 +25,15 @@ struct Tag {
 
 impl StateError {
     pub(super) fn new(wanted: &'static str, why: impl Into<String>) -> Self {
-        Self { wanted, why: why.into() }
+        Self { wanted: known_as(wanted), why: why.into() }
+    }
+}
+
+/// The connector's name in programs, which is not what states of RabbitMQ have.
+pub(super) fn known_as(kind: &str) -> &str {
+    match kind {
+        "RABBITMQ" => "RmqConnector",
+        other => other,
     }
 }
 
@@ -49,7 +57,7 @@ pub(super) fn dump<T: Serialize>(kind: &'static str, state: &T) -> String {
 pub(super) fn load<T: DeserializeOwned>(kind: &'static str, state: &str) -> Result<T, StateError> {
     let found = tag(kind, state)?;
     if found != kind {
-        return Err(StateError::new(kind, format!("it is that of a {found}")));
+        return Err(StateError::new(kind, format!("it is that of a {}", known_as(&found))));
     }
     serde_json::from_str(state).map_err(|error| StateError::new(kind, error.to_string()))
 }

@@ -27,7 +27,7 @@ fn states_that_are_none_are_refused_without_the_password() {
     let error = RmqConnector::load_state(bad).unwrap_err().to_string();
     assert!(error.contains("amqp://user:password@host:port/vhost") && !error.contains("s3cret"), "{error}");
     let error = RmqConnector::load_state(r#"{"type":"TcpConnector"}"#).unwrap_err().to_string();
-    assert!(error.contains("it is that of a TcpConnector"), "{error}");
+    assert!(error.contains("RmqConnector: it is that of a TcpConnector"), "{error}");
 }
 
 #[test]

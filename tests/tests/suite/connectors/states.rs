@@ -54,6 +54,8 @@ fn a_state_of_another_type_is_an_error_that_names_both() {
     assert!(LocalConnector::load_state(&memory).is_err());
     let unknown = AnyConnector::load_state(r#"{"type": "PigeonConnector"}"#).unwrap_err().to_string();
     assert!(unknown.contains("PigeonConnector"), "{unknown}");
+    let error = LocalConnector::load_state(r#"{"type": "RABBITMQ"}"#).unwrap_err().to_string();
+    assert!(error.contains("RmqConnector"), "it is told by the name that programs have: {error}");
 }
 
 #[test]
