@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
@@ -85,6 +86,25 @@ impl CallOptions {
         self
     }
 
+    /// How long the call may take from now on, where it has a limit: for a [`Caller`] that calls again, or waits for something
+    /// first.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.time.map(TimeLimit::left)
+    }
+
+    /// A value that was given to [`metadata`](Self::metadata) under this key, if there is one and it is a `T`.
+    #[must_use]
+    pub fn value<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        serde_json::from_str(self.values.as_ref()?.get(key)?.get()).ok()
+    }
+
+    /// The method may run twice without harm: it is one with `#[route(idempotent)]`.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
     /// The method may run twice without harm.
     #[doc(hidden)]
     #[must_use]
@@ -136,7 +156,10 @@ impl fmt::Debug for CallOptions {
 }
 
 /// Somebody who can be called: one peer, whichever is connected, or all. Generated stubs stand on it, and so can
-/// yours: a caller that retries, counts or imitates a service.
+/// yours: a caller that retries, counts or imitates a service. What the call was told is in its [`CallOptions`]:
+/// [`time_left`](CallOptions::time_left), [`value`](CallOptions::value), [`is_idempotent`](CallOptions::is_idempotent).
+///
+/// The trait may get more methods one day, with a default each.
 ///
 /// Dropping a future of a call gives the call up; a message that did not go out yet is not sent then.
 pub trait Caller: Clone + Send + Sync + 'static {

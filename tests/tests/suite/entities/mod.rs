@@ -2,6 +2,7 @@
 
 mod blocking;
 mod bounds;
+mod callers;
 mod ends;
 mod faults;
 mod flood;
