@@ -179,7 +179,37 @@ impl RouteTable {
         self
     }
 
-    /// This table's routes and the other's. A name that is in both is reported as in `route`.
+    /// This table's routes and the other's, for a server with more than one service. A name that is in both is reported as in
+    /// `route`.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "macros", feature = "json"))] {
+    /// use std::sync::Arc;
+    ///
+    /// #[communica::service]
+    /// trait Desk {
+    ///     async fn order(&self, what: &str) -> u32;
+    /// }
+    /// #[communica::service]
+    /// trait Log {
+    ///     async fn note(&self, line: &str);
+    /// }
+    ///
+    /// struct Host;
+    /// # impl Desk for Host {
+    /// #     async fn order(&self, _what: &str) -> u32 {
+    /// #         1
+    /// #     }
+    /// # }
+    /// # impl Log for Host {
+    /// #     async fn note(&self, _line: &str) {}
+    /// # }
+    ///
+    /// let host = Arc::new(Host);
+    /// let routes = Desk::into_routes(host.clone()).merge(Log::into_routes(host));
+    /// assert_eq!(routes.names().count(), 2);
+    /// # }
+    /// ```
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (name, route) in other.routes {
