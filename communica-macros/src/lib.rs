@@ -143,8 +143,8 @@ mod tests;
 ///
 /// # In unit tests
 ///
-/// A mock is one more implementation of the trait, and memory is one more road: no socket, and the code under test has
-/// the client that it has in production.
+/// A mock is one more implementation of the trait, and memory is one more road (communica's feature `memory`, which is not on
+/// by default): no socket, and the code under test has the client that it has in production.
 ///
 /// ```
 /// # #[communica::service]

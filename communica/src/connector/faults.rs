@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use cable::Cable;
 use plan::{Failure, Plan};
 
-/// Wraps a connector, whichever it is, and makes its links break, stall and dawdle, by chance or on command.
+/// Wraps a connector, whichever it is, and makes its links break, stall and dawdle, by chance or on command (feature `faults`).
 ///
 /// Give it to a client, to a server, or one to each: what goes wrong on one side is felt on both. All chance comes
 /// from the seed of [`Faults`], link by link: the third link of a connector with seed 7 meets the same faults at the same bytes

@@ -34,7 +34,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reaches a server in the same process by name. Nothing is copied and no system call is made.
+/// Reaches a server in the same process by name (feature `memory`). Nothing is copied and no system call is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryConnector {
     name: String,

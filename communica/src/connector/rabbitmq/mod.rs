@@ -50,7 +50,7 @@ const TYPE: &str = "RABBITMQ";
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Reaches a server through a RabbitMQ broker, by an address that both sides name.
+/// Reaches a server through a RabbitMQ broker, by an address that both sides name (feature `rabbitmq`).
 ///
 /// Those who connect need an id ([`client_id`](Self::client_id)) that stays the same over restarts: the queues are named
 /// after it, and what waits in them is for whoever comes back with it. No two clients of an address may have the same

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 pub use pem::TlsError;
 pub(super) use sides::Acceptor;
 
-/// What TLS needs: who this side is, and whom it believes. For [`TcpConnector::tls`](crate::TcpConnector::tls).
+/// What TLS needs: who this side is, and whom it believes (feature `tls`). For [`TcpConnector::tls`](crate::TcpConnector::tls).
 ///
 /// One value may serve both sides, and servers and clients may share it:
 ///
