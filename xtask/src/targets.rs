@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::apt;
+use crate::features;
 use crate::tools::{Outcome, cargo, ensure_target, output, run};
 
 /// A target, its C compiler (`ring` has C in it), and the packages of that.
@@ -15,6 +16,10 @@ const TARGETS: [(&str, &str, &[&str]); 2] = [
     ),
 ];
 
+/// Its C compiler is Apple's alone, so that what has C in it is left out.
+const MACOS: &str = "aarch64-apple-darwin";
+const WITH_C: [&str; 2] = ["tls", "rabbitmq-tls"];
+
 pub(crate) fn check_each() -> Outcome {
     let mut check = cargo();
     check.args(["check", "--all-features", "--package", "communica", "--package", "communica-tests"]);
@@ -25,5 +30,16 @@ pub(crate) fn check_each() -> Outcome {
         }
         check.args(["--target", target]);
     }
-    run(&mut check)
+    run(&mut check)?;
+    check_for_macos()
+}
+
+/// The library alone: the tests are made of all features.
+fn check_for_macos() -> Outcome {
+    ensure_target(MACOS)?;
+    let mut features = features::names()?;
+    features.retain(|name| name != "default" && name != "full" && !WITH_C.contains(&name.as_str()));
+    let mut check = cargo();
+    check.args(["check", "--package", "communica", "--target", MACOS, "--no-default-features", "--features"]);
+    run(check.arg(features.join(",")))
 }
