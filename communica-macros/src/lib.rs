@@ -27,7 +27,7 @@ mod tests;
 /// - a provided method `into_routes(self)`, which gives the table of routes that a server, or a client that serves,
 ///   carries; `Arc` of a value that implements the trait implements it too, so that one value can offer more than one
 ///   service (then say which: `Calculator::into_routes(value)`);
-/// - a client, `CalculatorClient` for a trait `Calculator`, see [below](#clients).
+/// - a stub that calls it, `CalculatorClient` for a trait `Calculator`, see [below](#stubs).
 ///
 /// ```
 /// #[communica::service]
@@ -53,7 +53,7 @@ mod tests;
 /// # Methods
 ///
 /// A method is an `async fn`, or a plain `fn`. It takes `&self`, then, if it wants to know its caller, `cx: &Context`,
-/// which is neither sent nor in the client; then any number of arguments. It may have a default body.
+/// which is neither sent nor in the stub; then any number of arguments. It may have a default body.
 ///
 /// | argument or result | what it means |
 /// |---|---|
@@ -129,7 +129,7 @@ mod tests;
 /// `Bytes`, `Vec<u8>` and `&[u8]`, and at most one argument. With a `ValidatedSerializer`, called so, several
 /// arguments keep the rules of each.
 ///
-/// # Clients
+/// # Stubs
 ///
 /// `CalculatorClient::new` takes what it calls over: a `RouteClient`, a peer, any peer, or all peers, when each call
 /// gives the outcome of each. It is cheap to clone.
@@ -144,7 +144,7 @@ mod tests;
 /// # In unit tests
 ///
 /// A mock is one more implementation of the trait, and memory is one more road (communica's feature `memory`, which is not on
-/// by default): no socket, and the code under test has the client that it has in production.
+/// by default): no socket, and the code under test has the stub that it has in production.
 ///
 /// ```
 /// # #[communica::service]

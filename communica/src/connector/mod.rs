@@ -75,7 +75,7 @@ pub(crate) fn is_elsewhere(reason: Option<&str>) -> bool {
     matches!(reason, Some(MOVED | SUCCEEDED))
 }
 
-/// A way to reach a peer. The same value serves both sides: servers listen on it, clients connect to it.
+/// A way to reach a peer: a road, in these docs. The same value serves both sides: servers listen on it, clients connect to it.
 pub trait Connector: fmt::Debug + Send + Sync + 'static {
     /// Where it leads, for logs and errors. No secrets.
     fn address(&self) -> String;
@@ -123,7 +123,7 @@ pub trait Incoming: Send {
     /// Where it comes from, for logs.
     fn address(&self) -> String;
 
-    /// Who it is, as far as the road tells. Asked after the hello came.
+    /// Who it is, as far as the connector tells. Asked after the hello came.
     fn peer(&self) -> PeerInfo;
 
     /// What becomes of the messages that its link will take, see [`LinkTx::delivery`].
@@ -161,7 +161,7 @@ pub struct Link {
     pub rx: Box<dyn LinkRx>,
     /// What the peer said in the handshake, a JSON object.
     pub hello: Bytes,
-    /// Who is at the other end, as far as the road tells.
+    /// Who is at the other end, as far as the connector tells.
     pub peer: PeerInfo,
 }
 

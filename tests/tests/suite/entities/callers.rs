@@ -1,4 +1,4 @@
-//! A caller of somebody's own, under a generated client: it sees what a call was told, and may call again.
+//! A caller of somebody's own, under a stub: it sees what a call was told, and may call again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
