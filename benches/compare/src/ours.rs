@@ -1,4 +1,4 @@
-//! The library, with default settings: a service, its generated client, and a connector.
+//! The library, with default settings: a service, its stub, and a connector.
 
 mod bytes;
 mod formats;

@@ -51,7 +51,7 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
         #(#lint)*
         #[allow(dead_code, deprecated, trivial_bounds, unused_braces, unused_lifetimes, clippy::all, clippy::pedantic)]
         impl<#caller: #krate::Caller> #client<#caller> {
-            /// A client that calls over `target`.
+            /// A stub that calls over `target`.
             #[must_use]
             #vis fn new(target: impl #krate::IntoCaller<Caller = #caller>) -> Self {
                 Self {
@@ -60,7 +60,7 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
                 }
             }
 
-            /// The same client, whose calls end with an error when no answer came within `limit`.
+            /// The same stub, whose calls end with an error when no answer came within `limit`.
             #[must_use]
             #vis fn timeout(&self, limit: ::core::time::Duration) -> Self {
                 Self {
@@ -69,7 +69,7 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
                 }
             }
 
-            /// The same client, whose calls carry `value` under `key`, beside their arguments.
+            /// The same stub, whose calls carry `value` under `key`, beside their arguments.
             #[must_use]
             #vis fn metadata(
                 &self,

@@ -6,6 +6,7 @@ mod entities;
 mod faults;
 mod processes;
 mod raw_peer;
+mod readme;
 mod serializers;
 mod support;
 mod tls;
