@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::task::coop::has_budget_remaining;
 
 use super::turn::Held;
 use super::{Exchange, Flushed, wake};
@@ -56,6 +57,16 @@ impl Exchange {
             let began = *began.get_or_insert(clock);
             batch.reverse();
             while let Some(message) = batch.pop() {
+                // They share the budget that tokio gives to this task. Without any left they would all wait, though nothing keeps
+                // them, and go on in any order.
+                if clock - began > LONG_TURN || !has_budget_remaining() {
+                    batch.push(message);
+                    answered |= !answers.is_empty();
+                    self.finish(&mut answers);
+                    self.session().give_back(batch, &mut mine);
+                    self.start_others();
+                    return answered;
+                }
                 match self.start(&handlers, message, &mut clock) {
                     Started::Answered(metadata, answer) => {
                         bytes += answer
@@ -89,13 +100,6 @@ impl Exchange {
                         self.call_driver();
                     }
                     waiting_since = None;
-                }
-                if clock - began > LONG_TURN {
-                    answered |= !answers.is_empty();
-                    self.finish(&mut answers);
-                    self.session().give_back(batch, &mut mine);
-                    self.start_others();
-                    return answered;
                 }
             }
             answered |= !answers.is_empty();

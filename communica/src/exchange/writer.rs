@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, MutexGuard, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 
 use super::{Exchange, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
@@ -81,12 +81,7 @@ impl Exchange {
             Err(TryLockError::WouldBlock) => return None,
         };
         let writer = slot.as_mut()?;
-        // At the end of a thread no runtime can be entered.
-        if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
-            return None;
-        }
-        // Links may need it, and this thread may have none, or one that ends before the link does.
-        let _runtime = self.runtime.enter();
+        let _runtime = self.enter_runtime()?;
         match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
             Poll::Ready(Ok(flushed)) => Some(flushed),
             Poll::Ready(Err(error)) => {
@@ -95,6 +90,12 @@ impl Exchange {
             }
             Poll::Pending => None,
         }
+    }
+
+    /// Links may need it, and this thread may have none, or one that ends before the link does. `None` at the end of a thread.
+    fn enter_runtime(&self) -> Option<EnterGuard<'_>> {
+        let is_over = Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
+        (!is_over).then(|| self.runtime.enter())
     }
 
     fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<Flushed>> {
@@ -194,6 +195,7 @@ impl Exchange {
 
     /// Tells a peer that would go on later that there is no later.
     pub(crate) fn say_that_it_is_over(&self, reason: &str) {
+        let Some(_runtime) = self.enter_runtime() else { return };
         if self.session().is_resumable() {
             let _ = self.poll_last_words(&mut TaskContext::from_waker(Waker::noop()), Some(reason));
         }

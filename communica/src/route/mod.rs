@@ -11,7 +11,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::panic::Location;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -67,11 +66,9 @@ impl Route {
     pub(crate) fn start(&self, context: Context, payload: Bytes) -> Ran {
         match (self.run)(context, payload) {
             done @ (Ran::Ready(_) | Ran::Blocking(_)) => done,
-            // Many async handlers never wait: a first look costs less than a task. It takes nothing of the budget of the task that
-            // looks, which is that of a link: many handlers would use it up, and the next ones wait, though nothing keeps them.
+            // Many async handlers never wait: a first look costs less than a task.
             Ran::Later(mut future) => {
-                let first_look = pin!(tokio::task::unconstrained(&mut future));
-                match first_look.poll(&mut TaskContext::from_waker(Waker::noop())) {
+                match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
                     Poll::Ready(answer) => Ran::Ready(answer),
                     Poll::Pending => Ran::Later(future),
                 }

@@ -12,7 +12,7 @@ use communica::{
 };
 use communica_tests::patiently;
 
-use crate::support::{echo, hanging, memory_server, request_in, soon, throw_in, within};
+use crate::support::{echo, eventually, hanging, memory_server, request_in, soon, throw_in, within};
 
 /// What drives a future where there is no runtime.
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -96,6 +96,23 @@ async fn calls_go_out_from_anywhere_over_links_that_need_a_runtime() {
         assert_eq!(request_in(patiently(20), &peer, "echo", 3).await.unwrap(), 3);
         client.close().await;
         server.stop().await;
+    })
+    .await;
+}
+
+/// Its last words to those who would come back need the runtime, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_ends_where_there_is_no_runtime() {
+    within(30, async {
+        let road = MemoryConnector::unique();
+        let faults = Faults::seeded(1).delay(Duration::from_millis(1)..=Duration::from_millis(2));
+        let server =
+            RouteServer::new(FaultConnector::new(road.clone(), faults), echo()).start().await.unwrap();
+        let client = RouteClient::connect(road).await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        elsewhere(async move { drop(server) }).await;
+        eventually("the client sees it end", || !client.is_connected()).await;
+        client.close().await;
     })
     .await;
 }

@@ -1,5 +1,8 @@
 //! Messages come in an order; their handlers start in that order and do not wait for each other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use communica::{Context, RouteTable};
 use tokio::sync::mpsc;
 
@@ -50,6 +53,30 @@ async fn handlers_that_need_not_wait_do_all_they_do_in_the_order_of_arrival() {
         for number in 0..THROWS {
             assert_eq!(noted.recv().await, Some(number));
         }
+    })
+    .await;
+}
+
+/// Also one that never waits for anything, as long as it asks tokio whether others want to go on.
+#[tokio::test]
+async fn a_handler_that_yields_holds_up_nobody() {
+    within(20, async {
+        let ends = Arc::new(AtomicBool::new(false));
+        let seen = ends.clone();
+        let routes = noting(RouteTable::new(), "note").0.route("spin", move |(): ()| {
+            let ends = seen.clone();
+            async move {
+                while !ends.load(Ordering::Relaxed) {
+                    tokio::task::coop::consume_budget().await;
+                }
+            }
+        });
+        let (_server, client) = memory_pair(routes).await;
+        let (spun, ()) = tokio::join!(client.request::<_, ()>("spin", &()), async {
+            client.request::<_, ()>("note", &1).await.unwrap();
+            ends.store(true, Ordering::Relaxed);
+        });
+        spun.unwrap();
     })
     .await;
 }
