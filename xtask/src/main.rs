@@ -31,7 +31,8 @@ cargo xtask <task>
   msrv         check the stated minimum Rust version with that compiler
   windows      build for Windows, and run there, under wine, what needs neither a broker nor Python; talk to Linux Python
                over TCP. Installs Rust's target, mingw and wine
-  targets      check that everything compiles for musl and for 64-bit ARM, and the library for macOS; installs Rust's targets and C compilers
+  targets      check that everything compiles for musl and for 64-bit ARM, and the library for macOS; installs Rust's targets
+               and C compilers
   chaos [--cuts 2000] [--messages 100000] [--seed N] [--road local|tcp|memory]
                cut links again and again while numbered messages go both ways between two processes; each must be
                handled once and in order
