@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
@@ -72,6 +73,7 @@ pub(crate) async fn drive(
         peer_asks: false,
         stuck: None,
         pulse,
+        link_first: false,
         came: false,
         busy_poll: BusyPoll::new(id, moment),
     };
@@ -151,6 +153,8 @@ struct Driver<'a> {
     stuck: Option<(usize, u64)>,
     /// When the peer beats too.
     pulse: Option<Pulse>,
+    /// The last turn used up the budget that tokio gives to a task, as handlers may, and left nothing for the link.
+    link_first: bool,
     /// Messages came in this turn.
     came: bool,
     busy_poll: BusyPoll,
@@ -162,6 +166,7 @@ impl Driver<'_> {
             self.room = ROOM.take();
         }
         let polled = self.poll_turn(cx);
+        self.link_first = !has_budget_remaining();
         if std::mem::take(&mut self.needs_thread) {
             cx.waker().wake_by_ref();
         }
@@ -236,7 +241,7 @@ impl Driver<'_> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        if self.exchange.session().may_start_jobs() {
+        if !self.link_first && self.exchange.session().may_start_jobs() {
             self.exchange.start_jobs(&mut self.room.jobs);
         }
         for _ in 0..BATCHES_PER_TURN {

@@ -1,10 +1,13 @@
 //! The outgoing half of a link: what is queued in, what the link did not take yet out.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, MutexGuard, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use tokio::runtime::{EnterGuard, Handle};
+use tokio::task::unconstrained;
 
 use super::{Exchange, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
@@ -82,7 +85,7 @@ impl Exchange {
         };
         let writer = slot.as_mut()?;
         let _runtime = self.enter_runtime()?;
-        match self.poll_writer(writer, &mut TaskContext::from_waker(Waker::noop())) {
+        match at_once(|cx| self.poll_writer(writer, cx)) {
             Poll::Ready(Ok(flushed)) => Some(flushed),
             Poll::Ready(Err(error)) => {
                 writer.failed = Some(error);
@@ -197,11 +200,17 @@ impl Exchange {
     pub(crate) fn say_that_it_is_over(&self, reason: &str) {
         let Some(_runtime) = self.enter_runtime() else { return };
         if self.session().is_resumable() {
-            let _ = self.poll_last_words(&mut TaskContext::from_waker(Waker::noop()), Some(reason));
+            let _ = at_once(|cx| self.poll_last_words(cx, Some(reason)));
         }
     }
 
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.tx.poll_close(cx))
     }
+}
+
+/// Looks once, and takes nothing of the budget that tokio gives to the task that looks: who has none left would be told that the
+/// link takes nothing.
+fn at_once<T>(poll: impl FnMut(&mut TaskContext<'_>) -> Poll<T>) -> Poll<T> {
+    pin!(unconstrained(poll_fn(poll))).poll(&mut TaskContext::from_waker(Waker::noop()))
 }

@@ -1,7 +1,9 @@
 //! Entities end, or the runtimes that they live in: nothing is lost, nobody waits for it, and nothing of them stays.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{self, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use communica::{
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
@@ -75,6 +78,28 @@ async fn a_throw_survives_the_end_of_its_runtime() {
         });
         elsewhere.await.unwrap();
         assert_eq!(take(&mut noted, 10).await, (0..10).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+/// Its task had used up the budget that tokio gives, as one does that takes much out of a channel.
+#[tokio::test]
+async fn a_throw_survives_the_end_of_its_runtime_where_no_budget_is_left() {
+    within(30, async {
+        let (routes, mut noted) = noting(RouteTable::new(), "note");
+        let road = LocalConnector::new(unique("ends"));
+        let _server = RouteServer::new(road.clone(), routes).start().await.unwrap();
+        let elsewhere = tokio::task::spawn_blocking(move || {
+            runtime().block_on(async {
+                let client = RouteClient::connect(road).await.unwrap();
+                client.throw("note", &7).await.unwrap();
+                while has_budget_remaining() {
+                    let _ = pin!(consume_budget()).poll(&mut task::Context::from_waker(Waker::noop()));
+                }
+            });
+        });
+        elsewhere.await.unwrap();
+        assert_eq!(take(&mut noted, 1).await, [7]);
     })
     .await;
 }

@@ -1,12 +1,15 @@
 //! Messages come in an order; their handlers start in that order and do not wait for each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use communica::{Context, RouteTable};
+use communica::{Context, LocalConnector, RouteClient, RouteServer, RouteTable};
+use tokio::runtime::Builder;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::support::{Gate, memory_pair, noting, take, within};
+use crate::support::{Gate, memory_pair, noting, take, unique, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handlers_start_in_the_order_of_arrival_whatever_they_do() {
@@ -81,6 +84,46 @@ async fn a_handler_that_yields_holds_up_nobody() {
     .await;
 }
 
+/// Handlers that use all the budget of their link's task leave it no turn to answer in, so the next turn is the link's.
+#[tokio::test]
+async fn handlers_that_use_up_every_turn_are_answered_meanwhile() {
+    within(30, async {
+        let started = Arc::new(AtomicUsize::new(0));
+        let counted = started.clone();
+        let routes = RouteTable::new().route("work", move |(): ()| {
+            let counted = counted.clone();
+            async move {
+                counted.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(2));
+                for _ in 0..200 {
+                    tokio::task::coop::consume_budget().await;
+                }
+            }
+        });
+        let road = LocalConnector::new(unique("turns"));
+        let _server = RouteServer::new(road.clone(), routes).start().await.unwrap();
+        let first = tokio::task::spawn_blocking(move || {
+            let elsewhere = Builder::new_current_thread().enable_all().build().unwrap();
+            elsewhere.block_on(async {
+                let client = RouteClient::connect(road).await.unwrap();
+                let mut calls = JoinSet::new();
+                for _ in 0..200 {
+                    let client = client.clone();
+                    calls.spawn(async move { client.request::<_, ()>("work", &()).await.unwrap() });
+                }
+                calls.join_next().await.unwrap().unwrap();
+                let first = started.load(Ordering::Relaxed);
+                calls.join_all().await;
+                client.close().await;
+                first
+            })
+        });
+        let first = first.await.unwrap();
+        assert!(first < 100, "{first} of 200 had started when the first was answered");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn one_slow_handler_does_not_delay_the_next() {
     within(20, async {
@@ -112,7 +155,7 @@ async fn a_call_given_up_before_it_was_sent_is_never_sent() {
         let (routes, mut noted) = noting(RouteTable::new(), "note");
         let (server, connector) = crate::support::memory_server(RouteTable::new()).await;
         drop(server);
-        let client = crate::support::quick(communica::RouteClient::builder(connector.clone()));
+        let client = crate::support::quick(RouteClient::builder(connector.clone()));
         let client = client.start().unwrap();
         client.throw("note", &1).await.unwrap();
         for number in [2, 3] {
@@ -125,7 +168,7 @@ async fn a_call_given_up_before_it_was_sent_is_never_sent() {
         }
         client.throw("note", &4).await.unwrap();
         let _server = loop {
-            match communica::RouteServer::new(connector.clone(), routes.clone()).start().await {
+            match RouteServer::new(connector.clone(), routes.clone()).start().await {
                 Ok(server) => break server,
                 Err(_) => tokio::task::yield_now().await,
             }
