@@ -116,6 +116,8 @@ fn what_the_readme_shows_compiles() {
     let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
     let here = without_spaces(HERE);
     let pieces = README.split("```rust,ignore").skip(1).filter_map(|rest| rest.split("```").next());
+    let pieces: Vec<&str> = pieces.collect();
+    assert_eq!(pieces.len(), 5, "pieces of programs that its doc-tests leave out");
     for piece in pieces {
         assert!(
             here.contains(&without_spaces(piece)),
