@@ -24,10 +24,11 @@ impl<W: Clone> Session<W> {
 
     /// What this side says of itself to the peer, who is this one as far as it is known already.
     pub(crate) fn about(&self, peer: Option<&About>) -> About {
-        // What an end for good took from one side, the other must not take for repeated.
-        let lost_count = self.lost_count || self.over;
-        let known = self.other.instance().filter(|_| !self.over);
-        let known = known.filter(|&known| peer.is_none_or(|peer| peer.instance == known));
+        let known = self.other.instance().filter(|&known| peer.is_none_or(|peer| peer.instance == known));
+        // What an end for good took from one side, the other must not take for repeated. Another peer lost nothing by it.
+        let over = self.over && known.is_some();
+        let known = known.filter(|_| !over);
+        let lost_count = self.lost_count || over;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let Quota { messages, bytes } = self.limits.unacknowledged;
         let heard = match (known, peer) {
@@ -71,6 +72,7 @@ impl<W: Clone> Session<W> {
         if !is_same || self.over {
             self.heard.restart();
         }
+        self.over &= is_same;
         self.lost_count |= is_another && about.is_none();
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());

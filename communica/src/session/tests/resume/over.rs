@@ -131,3 +131,33 @@ fn half_a_handshake_does_not_make_up_for_a_link_that_was_over() {
         assert!(matches!(end(&mut road.sides[1 - side], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
     }
 }
+
+/// That a link was over is between the two who had it: whoever comes next under the same name resumes from the first cut on.
+#[test]
+fn a_link_that_was_over_costs_the_next_peer_nothing() {
+    for both_shook_hands in [true, false] {
+        let mut road = Road::new(&limits());
+        road.send_all(0);
+        road.sides[1].link_lost(Batch::default(), "it said goodbye", Lost::Over);
+        road.sides[0] = fresh("next", &limits());
+        if both_shook_hands {
+            road.reconnect();
+        } else {
+            // The server gave the link up before its turn came.
+            let from_client = road.sides[0].about(None);
+            let from_server = road.sides[1].about(Some(&from_client));
+            road.sides[0].link_up(Delivery::Direct, Some(from_server));
+        }
+        let call = request(&mut road.sides[0], "x");
+        road.pipes = [Pipe::new(), Pipe::new()];
+        road.send_all(0);
+        // Nothing of it comes.
+        road.sides[0].link_lost(Batch::default(), "cut", Lost::Cut);
+        road.sides[1].link_lost(Batch::default(), "cut", Lost::Cut);
+        let [client, _] = road.reconnect();
+        assert!(client.wake.is_empty() && end(&mut road.sides[0], call).is_none());
+        road.send_all(0);
+        road.receive(1, usize::MAX);
+        assert_eq!(texts(&start(&mut road.sides[1])), ["x"]);
+    }
+}
