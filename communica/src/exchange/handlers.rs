@@ -26,6 +26,9 @@ use crate::wire::{Kind, Message, Metadata};
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run.
 const ANSWERS_WAIT: Duration = Duration::from_micros(100);
 
+/// For so long handlers start, one after the other, without a look at whether somebody still wants that.
+const STARTS_UNSEEN: Duration = Duration::from_micros(100);
+
 /// For so long one turn starts handlers, one after the other: a driver also reads answers, and says that this side lives.
 const LONG_TURN: Duration = Duration::from_millis(10);
 
@@ -54,7 +57,7 @@ impl Exchange {
                 continue;
             };
             let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
-            let began = *began.get_or_insert(clock);
+            let (began, mut looked) = (*began.get_or_insert(clock), clock);
             batch.reverse();
             while let Some(message) = batch.pop() {
                 // They share the budget that tokio gives to this task. Without any left they would all wait, though nothing keeps
@@ -63,7 +66,7 @@ impl Exchange {
                     batch.push(message);
                     answered |= !answers.is_empty();
                     self.finish(&mut answers);
-                    self.session().give_back(batch, &mut mine);
+                    self.give_back(batch, &mut mine);
                     self.start_others();
                     return answered;
                 }
@@ -101,6 +104,10 @@ impl Exchange {
                     }
                     waiting_since = None;
                 }
+                if clock - looked > STARTS_UNSEEN {
+                    looked = clock;
+                    self.session().drop_forgotten(batch);
+                }
             }
             answered |= !answers.is_empty();
             self.finish(&mut answers);
@@ -124,6 +131,18 @@ impl Exchange {
                 // There may be a link meanwhile, whose driver left this to who was at it.
                 exchange.call_driver();
             });
+        }
+    }
+
+    /// Leaves started messages, the last one first, to whoever is at it next.
+    fn give_back(&self, rest: &mut Vec<Message>, mine: &mut bool) {
+        let mut session = self.session();
+        session.give_back(rest, mine);
+        // What was forgotten does not wait.
+        let at_rest = session.no_jobs();
+        drop(session);
+        if at_rest {
+            self.changed.notify_waiters();
         }
     }
 
@@ -236,7 +255,9 @@ impl Exchange {
         self.running.spawn(id.clone(), task);
         // The word that nobody waits may have come when the handler was not yet known to run.
         if let Some(id) = id {
-            let given_up = self.session().was_cancelled(&id);
+            let mut session = self.session();
+            let given_up = session.was_cancelled(&id) || session.forgot_requests();
+            drop(session);
             if given_up {
                 self.running.stop(&id);
             }
@@ -398,5 +419,44 @@ mod tests {
         };
         timeout(Duration::from_secs(20), all).await.expect("the rest starts, too");
         assert!(ran.lock().unwrap().iter().copied().eq(0..throws));
+    }
+
+    /// What was taken to be started together is no more wanted than what waits.
+    #[tokio::test]
+    async fn what_is_forgotten_does_not_start_because_it_was_next() {
+        for (throws_too, ran_then) in [(false, vec!["0", "2", "4", "6", "8"]), (true, vec!["0"])] {
+            let ran = Arc::new(Mutex::new(Vec::new()));
+            let kept = ran.clone();
+            let forget = Arc::new(Mutex::new(None::<Arc<Exchange>>));
+            let forgets = forget.clone();
+            let table = crate::RouteTable::new().route("compute", move |text: String| {
+                if let Some(exchange) = forgets.lock().unwrap().take() {
+                    if throws_too {
+                        exchange.session().forget_jobs();
+                    } else {
+                        exchange.stop_requests();
+                    }
+                }
+                let began = Instant::now();
+                while began.elapsed() < 2 * STARTS_UNSEEN {}
+                kept.lock().unwrap().push(text);
+            });
+            let handlers = Arc::new(Handlers::Table(table));
+            let exchange = Exchange::new(
+                "w1".to_owned(),
+                Arc::downgrade(&handlers),
+                Limits::default(),
+                Handle::current(),
+            );
+            *forget.lock().unwrap() = Some(exchange.clone());
+            for number in 0..10 {
+                let metadata = format!(r#"{{"id":"{number}","type":{},"route":"compute"}}"#, 2 - number % 2);
+                let payload = Bytes::from(format!("\"{number}\""));
+                exchange.session().receive(Message::parse(metadata.into(), payload).unwrap());
+            }
+            exchange.start_jobs(&mut Vec::new());
+            assert_eq!(*ran.lock().unwrap(), ran_then);
+            assert!(exchange.session().no_jobs());
+        }
     }
 }

@@ -202,6 +202,16 @@ impl<W: Clone> Session<W> {
         self.jobs.was_cancelled(id)
     }
 
+    /// The request that is being started was forgotten before its handler could be stopped.
+    pub(crate) fn forgot_requests(&self) -> bool {
+        self.jobs.forgot_requests()
+    }
+
+    /// Takes out of these, which are being started, what was forgotten meanwhile.
+    pub(crate) fn drop_forgotten(&mut self, rest: &mut Vec<Message>) {
+        self.jobs.drop_forgotten(rest);
+    }
+
     /// A started handler was stopped, and gives no answer.
     pub(crate) fn job_stopped(&mut self, message: &Metadata) {
         self.jobs.done(1, message.size());

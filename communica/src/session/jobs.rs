@@ -28,8 +28,17 @@ pub(crate) struct Jobs {
     limit_bytes: usize,
     /// Somebody is starting handlers; a second one would mix up their order.
     starting: bool,
+    /// Of those that are being started.
+    forgotten: Forgotten,
     /// Ids of requests that were given up while something waited or was being started, perhaps they themselves.
     cancelled: HashSet<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Forgotten {
+    Nothing,
+    Requests,
+    Everything,
 }
 
 impl Jobs {
@@ -43,6 +52,7 @@ impl Jobs {
             limit,
             limit_bytes,
             starting: false,
+            forgotten: Forgotten::Nothing,
             cancelled: HashSet::new(),
         }
     }
@@ -67,6 +77,7 @@ impl Jobs {
         if self.starting && !*mine {
             return;
         }
+        self.forgotten = Forgotten::Nothing;
         let room = self.startable(calling);
         for mut message in self.waiting.drain(..room) {
             let bytes = size(&message);
@@ -116,6 +127,7 @@ impl Jobs {
 
     /// Nobody waits for answers any more; throws are still handled.
     pub(super) fn forget_requests(&mut self) {
+        self.forget_started(Forgotten::Requests);
         self.waiting.retain(|message| !is_request(message));
         self.waiting_bytes = self.waiting.iter().map(size).sum();
         self.not_awaited = self.waiting.len();
@@ -123,15 +135,43 @@ impl Jobs {
 
     /// Somebody else handles what waits here.
     pub(super) fn forget_waiting(&mut self) {
+        self.forget_started(Forgotten::Everything);
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.not_awaited = 0;
+    }
+
+    fn forget_started(&mut self, forgotten: Forgotten) {
+        if self.starting {
+            self.forgotten = self.forgotten.max(forgotten);
+        }
+    }
+
+    /// The request that is being started was forgotten meanwhile.
+    pub(super) fn forgot_requests(&self) -> bool {
+        self.forgotten >= Forgotten::Requests
+    }
+
+    /// Takes out what was forgotten since it was handed out to be started.
+    pub(super) fn drop_forgotten(&mut self, rest: &mut Vec<Message>) {
+        let forgotten = self.forgotten;
+        if forgotten == Forgotten::Nothing {
+            return;
+        }
+        rest.retain(|message| {
+            let stays = forgotten == Forgotten::Requests && !is_request(message);
+            if !stays {
+                self.done(1, message.metadata.size());
+            }
+            stays
+        });
     }
 
     /// Nothing may start; whose place it is gives it back.
     pub(super) fn start_none(&mut self, mine: &mut bool) {
         if std::mem::take(mine) {
             self.starting = false;
+            self.forgotten = Forgotten::Nothing;
         }
     }
 
@@ -231,6 +271,7 @@ impl Jobs {
 
     /// The same, and the place of who starts them is kept.
     pub(super) fn wait(&mut self, rest: &mut Vec<Message>) {
+        self.drop_forgotten(rest);
         for message in rest.drain(..) {
             self.done(1, size(&message));
             self.waiting_bytes += size(&message);

@@ -92,3 +92,25 @@ fn a_visit_to_a_server_without_a_session_does_not_have_things_handled_twice() {
     deliver(&mut server, &mut client);
     assert!(start(&mut client).is_empty());
 }
+
+/// They were taken to be started, and were not.
+#[test]
+fn what_another_process_asked_for_is_not_given_back() {
+    let (mut client, mut server) = (fresh("c", &limits()), fresh("s", &limits()));
+    shake(&mut client, &mut server);
+    request(&mut client, "asked");
+    client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
+    deliver(&mut client, &mut server);
+    let (mut mine, mut batch) = (false, Vec::new());
+    server.start_jobs(&mut mine, &mut batch);
+    assert_eq!(texts(&batch), ["asked", "thrown"]);
+    server.link_lost(Batch::default(), "cut", Lost::Cut);
+    let mut next = fresh("next", &limits());
+    shake(&mut next, &mut server);
+    batch.reverse();
+    server.give_back(&mut batch, &mut mine);
+    assert_eq!(texts(&start(&mut server)), ["thrown"]);
+    request(&mut next, "later");
+    deliver(&mut next, &mut server);
+    assert_eq!(texts(&start(&mut server)), ["later"]);
+}
