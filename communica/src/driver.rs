@@ -18,7 +18,7 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
-use crate::exchange::{Exchange, Flushed};
+use crate::exchange::{Exchange, Flushed, on_the_pool};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
@@ -303,7 +303,7 @@ impl Driver<'_> {
         self.needs_thread |= large_answer && (self.peer_asks || session.has_calls());
         drop(session);
         if !done.is_empty() {
-            tokio::task::spawn_blocking(move || drop(done));
+            on_the_pool(move || drop(done));
         }
         self.room.wakers.drain(..).for_each(Waker::wake);
         cancelled.into_iter().for_each(|id| self.exchange.cancel(id));

@@ -1,14 +1,25 @@
 //! Handlers that may block: off to the pool, an answer back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::Exchange;
+use tokio::task::JoinHandle;
+
 use super::handlers::Job;
+use super::{Exchange, lock};
+use crate::error::{Fault, FaultKind};
 use crate::route::Block;
 use crate::wire::{Kind, Metadata};
+
+const NO_THREAD: &str =
+    "the system gives this side no thread for a handler that may block, see its limit of threads";
+
+/// `None` when the system has no thread for the pool, which tokio takes for a panic. What was to run may be dropped later then.
+pub(crate) fn on_the_pool(run: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
+    catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_blocking(run))).ok()
+}
 
 impl Exchange {
     /// Runs a handler where it may block. Once it has begun nothing stops it: so it keeps its place among those that run
@@ -21,10 +32,13 @@ impl Exchange {
     ) {
         let is_request = metadata.kind() == Kind::Request;
         let id = is_request.then(|| metadata.id().into_owned());
-        let job = Job::new(self.clone(), self.handlers.upgrade(), metadata);
+        // Whoever takes it out answers.
+        let job = Arc::new(Mutex::new(Some(Job::new(self.clone(), self.handlers.upgrade(), metadata))));
+        let taken = job.clone();
         let given_up = GivesUp::default();
         let flag = given_up.0.clone();
-        let blocked = tokio::task::spawn_blocking(move || {
+        let blocked = on_the_pool(move || {
+            let Some(job) = lock(&taken).take() else { return };
             if flag.load(Ordering::Relaxed) {
                 return;
             }
@@ -33,6 +47,12 @@ impl Exchange {
                 job.finish(ended);
             }
         });
+        let Some(blocked) = blocked else {
+            if let Some(job) = { lock(&job).take() } {
+                job.finish(Ok(Err(Fault::new(FaultKind::Unknown, NO_THREAD, None))));
+            }
+            return;
+        };
         let (exchange, waited_for) = (self.clone(), id.clone());
         self.keep(id, async move {
             let _given_up = given_up;
@@ -54,5 +74,36 @@ struct GivesUp(Arc<AtomicBool>);
 impl Drop for GivesUp {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::limits::Limits;
+    use crate::route::Handlers;
+    use crate::wire::Message;
+
+    /// As where the system has no thread left, tokio panics where there is no runtime.
+    #[tokio::test]
+    async fn a_handler_that_gets_no_thread_is_answered_and_holds_up_nobody() {
+        let handlers = Arc::new(Handlers::Simple(None));
+        let exchange =
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
+        let metadata = Bytes::from_static(br#"{"id":"a","type":1,"route":"r"}"#);
+        let (mut mine, mut started) = (false, Vec::new());
+        {
+            let mut session = exchange.session();
+            session.receive(Message::parse(metadata, Bytes::new()).unwrap());
+            session.start_jobs(&mut mine, &mut started);
+        }
+        let (of_thread, request) = (exchange.clone(), started.remove(0).metadata);
+        let run = || panic!("there is no thread");
+        std::thread::spawn(move || of_thread.spawn_blocking(request, None, Box::new(run))).join().unwrap();
+        let session = exchange.session();
+        assert!(session.no_jobs() && session.has_unsent());
     }
 }

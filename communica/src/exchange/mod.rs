@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::running::Running;
 use crate::session::Session;
+pub(crate) use blocking::on_the_pool;
 pub(crate) use calls::TimeLimit;
 pub(crate) use writer::Flushed;
 use writer::Writer;
