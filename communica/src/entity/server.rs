@@ -70,6 +70,7 @@ impl ServerSettings {
             authorize: self.authorize,
             runtime: Handle::current(),
             known: Mutex::new(HashMap::new()),
+            leaving: Mutex::default(),
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
@@ -96,6 +97,8 @@ pub(crate) struct Server {
     authorize: Authorize,
     runtime: Handle,
     known: Mutex<HashMap<String, Known>>,
+    /// Clients that were forgotten, while what they threw is handled. Locked after `known`.
+    leaving: Mutex<Vec<Arc<Exchange>>>,
     /// A client came, or the server ended.
     arrived: Notify,
     /// Handshakes and links.

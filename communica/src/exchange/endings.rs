@@ -66,11 +66,13 @@ impl Exchange {
     }
 
     /// The peer is served by somebody else: calls to it end. `keeps_throws`: those that came are still handled here.
-    pub(crate) fn moved(&self, why: &str, keeps_throws: bool) {
+    pub(crate) fn moved(self: &Arc<Self>, why: &str, keeps_throws: bool) {
         let wakers = self.session().moved(why, keeps_throws);
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
+        // Throws that waited for answers to go out.
+        self.start_others();
     }
 
     /// Asks the driver to end the link.
@@ -89,11 +91,13 @@ impl Exchange {
 
     /// The peer does not come back: nobody waits here for what it asked. It may wait elsewhere: where servers share their work, a
     /// store keeps that until it is answered.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn forget(self: &Arc<Self>) {
         // First, or those that are stopped would seem to be done with.
         self.session().give_back_requests();
         self.stop_requests();
         self.close(Reason::Forgotten);
+        // Throws that waited for answers to go out.
+        self.start_others();
     }
 
     /// Nobody waits for the answers of handlers that run; those of throws run on.
@@ -155,5 +159,28 @@ mod tests {
         drop(throw);
         assert!(!is_answered.load(Ordering::Relaxed), "the store forgot what has no answer");
         assert!(is_handled.load(Ordering::Relaxed));
+    }
+
+    /// They waited for answers to go out, of which there will be none.
+    #[tokio::test]
+    async fn what_a_forgotten_peer_threw_is_handled_though_it_took_no_answers() {
+        let ran = Arc::new(AtomicBool::new(false));
+        let runs = ran.clone();
+        let table = crate::RouteTable::new()
+            .route("ask", |(): ()| "x".repeat(4096))
+            .route("tell", move |(): ()| runs.store(true, Ordering::Relaxed));
+        let handlers = Arc::new(Handlers::Table(table));
+        let limits = Limits::default().queued(1, 1024);
+        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), limits, Handle::current());
+        for metadata in [r#"{"id":"a","type":1,"route":"ask"}"#, r#"{"id":"b","type":2,"route":"tell"}"#] {
+            let message = Message::parse(Bytes::from(metadata), Bytes::from("null")).unwrap();
+            exchange.session().receive(message);
+            exchange.start_jobs(&mut Vec::new());
+        }
+        assert!(!ran.load(Ordering::Relaxed), "there was room for more answers");
+        exchange.forget();
+        let handled = exchange.wait_until(|session| session.no_jobs());
+        tokio::time::timeout(std::time::Duration::from_secs(20), handled).await.expect("it starts");
+        assert!(ran.load(Ordering::Relaxed));
     }
 }

@@ -138,6 +138,7 @@ impl Server {
                 return Err(format!("the server has its {} clients, see `Limits::peers`", self.limits.peers));
             };
             forgotten = known.remove(&id);
+            lock(&self.leaving).extend(forgotten.iter().map(|known| known.exchange.clone()));
         }
         let exchange = self.exchange(client_id.clone());
         let newcomer = Known {
@@ -152,7 +153,7 @@ impl Server {
         drop(known);
         // Its callers are woken, which is nothing to do under a lock.
         if let Some(forgotten) = forgotten {
-            forgotten.exchange.forget();
+            self.let_go(&[forgotten.exchange]);
         }
         Ok(place)
     }
@@ -176,17 +177,34 @@ impl Server {
             // Those that are over keep memory until somebody looks, and no more may come.
             while lock(&self.connections).try_join_next().is_some() {}
             let mut forgotten = Vec::new();
-            lock(&self.known).retain(|_, known| {
-                let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);
-                if !keep {
-                    forgotten.push(known.exchange.clone());
-                }
-                keep
-            });
-            for exchange in forgotten {
-                tracing::debug!(client_id = exchange.client_id(), "forgot a client");
-                exchange.forget();
+            {
+                let mut known = lock(&self.known);
+                known.retain(|_, known| {
+                    let keep = known.gone.is_none_or(|gone| gone.elapsed() < time);
+                    if !keep {
+                        forgotten.push(known.exchange.clone());
+                    }
+                    keep
+                });
+                lock(&self.leaving).extend(forgotten.iter().cloned());
             }
+            self.let_go(&forgotten);
         }
+    }
+
+    /// Ends what waits for these clients, which are leaving.
+    fn let_go(&self, forgotten: &[Arc<Exchange>]) {
+        for exchange in forgotten {
+            tracing::debug!(client_id = exchange.client_id(), "forgot a client");
+            exchange.forget();
+        }
+        let mut done = Vec::new();
+        lock(&self.leaving).retain(|exchange| {
+            let stays = !exchange.session().no_jobs();
+            if !stays {
+                done.push(exchange.clone());
+            }
+            stays
+        });
     }
 }

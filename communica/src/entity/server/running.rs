@@ -55,7 +55,8 @@ impl Running {
         let exchanges: Vec<_> = {
             let known = lock(&self.server.known);
             self.server.stopping.store(true, Ordering::Relaxed);
-            known.values().map(|known| known.exchange.clone()).collect()
+            let here = known.values().map(|known| known.exchange.clone());
+            here.chain(lock(&self.server.leaving).iter().cloned()).collect()
         };
         for exchange in &exchanges {
             exchange.session().drain();
@@ -151,10 +152,13 @@ impl Server {
         self.ended.store(true, Ordering::Relaxed);
         lock(&self.connections).abort_all();
         // Callers are woken, which is nothing to do under a lock.
-        let known = std::mem::take(&mut *lock(&self.known));
-        for known in known.into_values() {
-            known.exchange.abort_jobs();
-            known.exchange.close(Reason::Closed);
+        let (known, leaving) = {
+            let mut known = lock(&self.known);
+            (std::mem::take(&mut *known), std::mem::take(&mut *lock(&self.leaving)))
+        };
+        for exchange in known.into_values().map(|known| known.exchange).chain(leaving) {
+            exchange.abort_jobs();
+            exchange.close(Reason::Closed);
         }
         self.arrived.notify_waiters();
     }

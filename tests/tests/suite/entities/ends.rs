@@ -1,7 +1,7 @@
 //! Entities end, or the runtimes that they live in: nothing is lost, nobody waits for it, and nothing of them stays.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{self, Waker};
 use std::thread;
@@ -277,6 +277,37 @@ async fn limits_without_a_limit_are_limits() {
         let client = RouteClient::builder(road).limits(limits).connect().await.unwrap();
         assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
         server.stop().await;
+    })
+    .await;
+}
+
+/// A server that stops finishes what it accepted, of whom it has forgotten, too.
+#[tokio::test]
+async fn what_a_forgotten_client_threw_is_handled_before_the_server_stops() {
+    within(30, async {
+        let handled = Arc::new(AtomicUsize::new(0));
+        let count = handled.clone();
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let count = count.clone();
+            async move {
+                sleep(Duration::from_millis(300)).await;
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let limits = Limits::new().running(2).forget_time(Duration::from_millis(40));
+        let road = LocalConnector::new(unique("ends"));
+        let server = RouteServer::new(road.clone(), routes).limits(limits).start().await.unwrap();
+        let client = RouteClient::builder(road).client_id("w").connect().await.unwrap();
+        for _ in 0..5 {
+            client.throw("slow", &()).await.unwrap();
+        }
+        let peer = server.peer("w").await;
+        client.close().await;
+        let forgotten = peer.request::<_, i64>("back", &1).await.unwrap_err();
+        assert!(matches!(forgotten, Error::NotSent(Reason::Forgotten)), "{forgotten}");
+        assert!(handled.load(Ordering::Relaxed) < 5);
+        server.stop().await;
+        assert_eq!(handled.load(Ordering::Relaxed), 5);
     })
     .await;
 }
