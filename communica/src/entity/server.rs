@@ -79,7 +79,7 @@ impl ServerSettings {
         });
         let tasks = [
             tokio::spawn(server.clone().accept(Accepting(server.clone()), listener)),
-            tokio::spawn(server.clone().forget()),
+            tokio::spawn(server.clone().forget(Living(server.clone()))),
         ];
         Ok(Arc::new(Running::new(server, handlers, tasks, address, state, self.grace)))
     }
@@ -128,6 +128,16 @@ impl Drop for Accepting {
             tracing::warn!("a server is over: it accepts no more connections, and nobody asked it to stop");
             self.0.end();
         }
+    }
+}
+
+/// While clients are forgotten. Should that end with its runtime, after a server was asked to stop, nobody waits for clients any
+/// more.
+struct Living(Arc<Server>);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

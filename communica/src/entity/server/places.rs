@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use super::{Server, lock, takeover};
+use super::{Living, Server, lock, takeover};
 use crate::entity::client::{REPLACED, STOPPING};
 use crate::exchange::Exchange;
 
@@ -170,7 +170,7 @@ impl Server {
     }
 
     /// Forgets clients that are gone for long.
-    pub(super) async fn forget(self: Arc<Self>) {
+    pub(super) async fn forget(self: Arc<Self>, _living: Living) {
         let time = self.limits.forget_time;
         loop {
             tokio::time::sleep((time / 4).max(Duration::from_millis(10))).await;

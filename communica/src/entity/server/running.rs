@@ -26,10 +26,12 @@ pub(crate) struct Running {
     pub(crate) server: Arc<Server>,
     /// What its exchanges use.
     _handlers: Arc<Handlers>,
-    /// The one that accepts, which holds the listener, and the one that forgets.
-    tasks: [AbortHandle; 2],
-    /// The same, until they have ended.
-    not_ended: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// The one that accepts, which holds the listener; …
+    accepts: AbortHandle,
+    /// … until it has ended.
+    not_ended: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    /// The one that forgets. It lives for as long as the server does.
+    forgets: AbortHandle,
     /// Without secrets.
     pub(crate) address: String,
     pub(crate) state: String,
@@ -45,9 +47,17 @@ impl Running {
         state: String,
         grace: Duration,
     ) -> Self {
-        let aborts = tasks.each_ref().map(JoinHandle::abort_handle);
-        let not_ended = tokio::sync::Mutex::new(tasks.into());
-        Self { server, _handlers: handlers, tasks: aborts, not_ended, address, state, grace }
+        let [accepting, forgetting] = tasks;
+        Self {
+            server,
+            _handlers: handlers,
+            accepts: accepting.abort_handle(),
+            not_ended: tokio::sync::Mutex::new(Some(accepting)),
+            forgets: forgetting.abort_handle(),
+            address,
+            state,
+            grace,
+        }
     }
 
     pub(crate) async fn stop(&self) {
@@ -81,23 +91,24 @@ impl Running {
 
     /// The address is free when this is done.
     async fn accept_no_more(&self) {
-        self.abort_tasks();
+        self.abort_accepting();
         let mut not_ended = self.not_ended.lock().await;
-        while let Some(task) = not_ended.last_mut() {
+        if let Some(task) = not_ended.as_mut() {
             // It was aborted, which is what its result says.
             let _ = task.await;
-            not_ended.pop();
+            *not_ended = None;
         }
     }
 
-    fn abort_tasks(&self) {
+    fn abort_accepting(&self) {
         self.server.accepts.store(false, Ordering::Relaxed);
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.accepts.abort();
     }
 
     fn end(&self) {
-        self.abort_tasks();
+        self.abort_accepting();
         self.server.end();
+        self.forgets.abort();
     }
 
     /// Runs until the server is over or the system wants the process to end; then stops in order.

@@ -113,13 +113,20 @@ async fn large_throws_that_the_link_takes_survive_the_end_of_their_runtime() {
 
 #[test]
 fn calls_to_clients_end_with_the_runtime_of_their_server() {
+    for asked_to_stop in [false, true] {
+        calls_end_with_the_runtime_of_their_server(asked_to_stop);
+    }
+}
+
+fn calls_end_with_the_runtime_of_their_server(asked_to_stop: bool) {
     let (servers, clients) = (runtime(), Builder::new_multi_thread().enable_all().build().unwrap());
     let (routes, mut entries) = hanging(RouteTable::new(), "hang");
     let road = LocalConnector::new(unique("ends"));
-    let server = servers.block_on(RouteServer::new(road.clone(), echo()).start()).unwrap();
+    let (waits, mut waiting) = hanging(RouteTable::new(), "wait");
+    let server = servers.block_on(RouteServer::new(road.clone(), waits).start()).unwrap();
     let builder = RouteClient::builder(road).routes(routes).client_id("w1");
     let connecting = clients.spawn(builder.connect());
-    let (_client, peer) = servers.block_on(within(20, async {
+    let (client, peer) = servers.block_on(within(20, async {
         let client = connecting.await.unwrap().unwrap();
         (client, server.peer("w1").await)
     }));
@@ -127,7 +134,16 @@ fn calls_to_clients_end_with_the_runtime_of_their_server() {
         let peer = peer.clone();
         async move { peer.request::<_, ()>("hang", &1).await }
     });
-    servers.block_on(take(&mut entries, 1));
+    let keeps_it = clients.spawn(async move { client.request::<_, ()>("wait", &0).await });
+    servers.block_on(async {
+        take(&mut entries, 1).await;
+        take(&mut waiting, 1).await;
+        if asked_to_stop {
+            // It waits for that handler, and whoever asked does not wait for it.
+            let stopped = tokio::time::timeout(Duration::from_millis(50), server.stop()).await;
+            assert!(stopped.is_err());
+        }
+    });
     drop(servers);
     clients.block_on(within(20, async {
         let ended = hung.await.unwrap();
@@ -137,6 +153,7 @@ fn calls_to_clients_end_with_the_runtime_of_their_server() {
         let ended = server.any_peer().request::<_, ()>("hang", &3).await;
         assert!(matches!(ended, Err(Error::NotSent(Reason::Closed))), "{ended:?}");
     }));
+    keeps_it.abort();
 }
 
 #[tokio::test]
