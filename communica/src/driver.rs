@@ -84,8 +84,8 @@ pub(crate) async fn drive(
     tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
     let goes_on = detach.lost == Lost::Cut && exchange.session().supports(Feature::Resume);
     if let (LinkEnd::Broken(error), false) = (&end, goes_on) {
-        // Whoever wrote the other side wants to know; that they read it is more than can be asked.
-        let _ = exchange.poll_last_words(&mut Context::from_waker(Waker::noop()), Some(&error.to_string()));
+        // Whoever wrote the other side wants to know.
+        exchange.say_last_words(&error.to_string());
     }
     end
 }

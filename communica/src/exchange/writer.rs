@@ -192,7 +192,7 @@ impl Exchange {
         if let Some(count) = count {
             writer.batch.push_acknowledgement(count);
             // It goes: whether it still takes this shows on its side.
-            let _ = writer.tx.poll_send(&mut TaskContext::from_waker(Waker::noop()), &mut writer.batch);
+            let _ = at_once(|cx| writer.tx.poll_send(cx, &mut writer.batch));
         }
     }
 
@@ -200,8 +200,13 @@ impl Exchange {
     pub(crate) fn say_that_it_is_over(&self, reason: &str) {
         let Some(_runtime) = self.enter_runtime() else { return };
         if self.session().is_resumable() {
-            let _ = at_once(|cx| self.poll_last_words(cx, Some(reason)));
+            self.say_last_words(reason);
         }
+    }
+
+    /// The last words, as far as the link takes them now: that they are read is more than can be asked.
+    pub(crate) fn say_last_words(&self, reason: &str) {
+        let _ = at_once(|cx| self.poll_last_words(cx, Some(reason)));
     }
 
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
