@@ -324,8 +324,6 @@ impl Server {
         if let LinkEnd::Peer(Some(reason)) = &end {
             if is_elsewhere(Some(reason)) && exchange.session().is_newest(number) {
                 exchange.moved(reason, reason == SUCCEEDED);
-                // They begin anew there.
-                exchange.stop_requests();
             }
         }
         let process = process.filter(|_| end.is_cut() && exchange.session().has_calls());

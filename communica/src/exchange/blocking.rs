@@ -48,8 +48,11 @@ impl Exchange {
             }
         });
         let Some(blocked) = blocked else {
-            if let Some(job) = { lock(&job).take() } {
-                job.finish(Ok(Err(Fault::new(FaultKind::Unknown, NO_THREAD, None))));
+            let mine = lock(&job).take();
+            match mine {
+                Some(job) => job.finish(Ok(Err(Fault::new(FaultKind::Unknown, NO_THREAD, None)))),
+                // The pool has a thread after all, and nothing stops it.
+                None => std::mem::forget(given_up),
             }
             return;
         };

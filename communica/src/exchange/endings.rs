@@ -68,6 +68,8 @@ impl Exchange {
     /// The peer is served by somebody else: calls to it end. `keeps_throws`: those that came are still handled here.
     pub(crate) fn moved(self: &Arc<Self>, why: &str, keeps_throws: bool) {
         let wakers = self.session().moved(why, keeps_throws);
+        // They begin anew there.
+        self.running.stop_requests();
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
@@ -94,8 +96,13 @@ impl Exchange {
     pub(crate) fn forget(self: &Arc<Self>) {
         // First, or those that are stopped would seem to be done with.
         self.session().give_back_requests();
+        self.no_more_links(Reason::Forgotten);
+    }
+
+    /// The last link is gone: calls end, and nobody waits for answers. Throws that came are handled.
+    pub(crate) fn no_more_links(self: &Arc<Self>, reason: Reason) {
         self.stop_requests();
-        self.close(Reason::Forgotten);
+        self.close(reason);
         // Throws that waited for answers to go out.
         self.start_others();
     }

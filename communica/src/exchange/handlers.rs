@@ -93,6 +93,8 @@ impl Exchange {
                     self.finish(&mut answers);
                     answered = true;
                     if self.session().give_back_if_full(batch, &mut mine) {
+                        // What was forgotten does not wait.
+                        self.changed.notify_waiters();
                         return true;
                     }
                 }
@@ -279,9 +281,9 @@ impl Exchange {
         for (metadata, answer) in answers.drain(..) {
             session.answer(&metadata, answer);
         }
-        let at_rest = session.no_jobs();
+        let news = session.no_jobs() || session.is_held_up();
         drop(session);
-        if at_rest {
+        if news {
             self.changed.notify_waiters();
         }
     }

@@ -24,7 +24,10 @@ impl<W: Clone> Session<W> {
     /// Another server, or another session of this one, has all that is in the store for the peer. Calls to it end, and what was
     /// queued for it is dropped. `keeps_throws`: those that came are still handled here. Wake the returned.
     pub(crate) fn moved(&mut self, why: &str, keeps_throws: bool) -> Vec<W> {
-        if !keeps_throws {
+        if keeps_throws {
+            self.give_back_requests();
+            self.forget_requests();
+        } else {
             self.forget_jobs();
         }
         self.end_all(&Reason::Disconnected(why.to_owned()))
@@ -46,8 +49,9 @@ impl<W: Clone> Session<W> {
         self.jobs.forget_waiting();
     }
 
-    /// Nothing is accepted any more, and what waits ends. Wake the returned.
+    /// There will be no link any more: nothing is accepted, and what waits ends. Wake the returned.
     pub(crate) fn close(&mut self, reason: Reason) -> Vec<W> {
+        self.ended = true;
         let reason = self.closed.get_or_insert(reason).clone();
         self.end_all(&reason)
     }

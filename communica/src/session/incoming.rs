@@ -224,6 +224,11 @@ impl<W: Clone> Session<W> {
             && self.jobs.may_start(self.calls.waiting(), self.reads_no_answers())
     }
 
+    /// What waits to be handled does so for answers to go out, and there is no link that takes them.
+    pub(crate) fn is_held_up(&self) -> bool {
+        !self.linked && !self.jobs.nothing_waits() && self.outbox.answers_meet(self.limits.queued)
+    }
+
     /// This many of the started handlers are done.
     pub(crate) fn jobs_done(&mut self, count: usize, bytes: usize) {
         self.jobs.done(count, bytes);

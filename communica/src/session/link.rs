@@ -28,7 +28,8 @@ impl<W: Clone> Session<W> {
         // What an end for good took from one side, the other must not take for repeated. Another peer lost nothing by it.
         let over = self.over && known.is_some();
         let known = known.filter(|_| !over);
-        let lost_count = self.lost_count || over;
+        let lost = self.lost_count.as_deref();
+        let lost_count = over || peer.map_or(lost.is_some(), |peer| lost == Some(peer.instance.as_str()));
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let Quota { messages, bytes } = self.limits.unacknowledged;
         let heard = match (known, peer) {
@@ -73,7 +74,9 @@ impl<W: Clone> Session<W> {
             self.heard.restart();
         }
         self.over &= is_same;
-        self.lost_count |= is_another && about.is_none();
+        if let (true, None, Some(known)) = (is_another, &about, self.other.instance()) {
+            self.lost_count = Some(known.to_owned());
+        }
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());
         if self.stored {

@@ -50,8 +50,8 @@ pub(crate) struct Session<W> {
     instance: String,
     other: Other,
     heard: Heard,
-    /// What came of a session was counted, and the count is gone: one that speaks 0.4 came between.
-    lost_count: bool,
+    /// What came of this session of the peer was counted, and the count is gone: one that speaks 0.4 came between.
+    lost_count: Option<String>,
     /// This side ended the last link for good, and kept nothing of what it sent there. The peer may not know.
     over: bool,
     /// Requests, by their numbers, that were given up while there was no link, and that the next one may repeat.
@@ -59,6 +59,8 @@ pub(crate) struct Session<W> {
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
+    /// There will be no link any more, and nobody for whom an answer could be.
+    ended: bool,
     /// No requests and throws from the peer any more.
     draining: bool,
     /// Counts the connections that came; the newest is the one that counts.
@@ -261,7 +263,7 @@ impl<W: Clone> Session<W> {
             instance: prefix,
             other: Other::default(),
             heard: Heard::new(),
-            lost_count: false,
+            lost_count: None,
             over: false,
             given_up: Vec::new(),
             limits: Bounds {
@@ -273,6 +275,7 @@ impl<W: Clone> Session<W> {
                 silence_time: limits.silence_time,
             },
             closed: None,
+            ended: false,
             draining: false,
             newest_link: 0,
             linked: false,

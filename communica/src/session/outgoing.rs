@@ -72,6 +72,10 @@ impl<W: Clone> Session<W> {
             }
             return;
         }
+        if self.ended {
+            // What a store brought is not done with: it is for somebody else.
+            return;
+        }
         let limit = self.size_limit();
         let answer = answer.and_then(|payload| match payload.len() {
             size if size > limit => Err(Fault::new(

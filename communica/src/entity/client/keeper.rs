@@ -44,8 +44,7 @@ pub(super) struct Outage {
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.exchange.stop_requests();
-        self.exchange.close(Reason::Closed);
+        self.exchange.no_more_links(Reason::Closed);
     }
 }
 
@@ -81,7 +80,7 @@ impl Keeper {
             let (address, client_id) = (self.connector.address(), self.exchange.client_id());
             tracing::warn!(address, client_id, %reason, "a client is over");
         }
-        self.exchange.close(reason.clone());
+        self.exchange.no_more_links(reason.clone());
         self.status.send_replace(Status::Ended(reason));
     }
 

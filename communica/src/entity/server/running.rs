@@ -19,7 +19,7 @@ use crate::entity::client::GOODBYE;
 use crate::entity::shutdown::Shutdown;
 use crate::error::{Error, Reason};
 use crate::route::Handlers;
-use crate::session::Goodbye;
+use crate::session::{Goodbye, Session};
 
 /// A server while somebody holds it. Dropping the last handle ends it on the spot; `stop` ends it in order.
 pub(crate) struct Running {
@@ -73,9 +73,15 @@ impl Running {
         }
         let since = Instant::now();
         let work = exchanges.iter().map(|exchange| async {
-            exchange.wait_until(|session| session.no_jobs()).await;
             // A client whose connection is about to become a link gets what is for it, too.
             let none_to_come = || exchange.places.load(Ordering::Relaxed) == 0;
+            let is_held_up = |session: &Session<_>| session.is_held_up() && none_to_come();
+            exchange.wait_until(|session| session.no_jobs() || is_held_up(session)).await;
+            if exchange.session().is_held_up() {
+                // Nobody comes for those answers any more.
+                exchange.no_more_links(Reason::Closed);
+                exchange.wait_until(|session| session.no_jobs()).await;
+            }
             exchange.wait_until(|session| session.is_idle() || !session.is_linked() && none_to_come()).await;
         });
         let _ = timeout(self.grace, &self.server.runtime, all(work)).await;

@@ -166,3 +166,22 @@ fn handlers_that_wait_for_room_are_told_of_theirs() {
     assert!(side.fill(&mut Batch::default(), true), "all went out");
     assert!(side.throw(from_handler, &mut payload("x")).is_ok());
 }
+
+/// The answer would wait for ever, and what came behind it for room.
+#[test]
+fn what_is_answered_when_there_will_be_no_link_holds_up_nobody() {
+    let mut server = asked(1, &Limits::new().queued(1, 1 << 20));
+    let mut client = session("d", &Limits::new());
+    client.throw(What::default(), &mut payload("x")).unwrap();
+    let (mut mine, mut batch) = (false, Vec::new());
+    server.start_jobs(&mut mine, &mut batch);
+    deliver(&mut client, &mut server);
+    server.link_lost(Batch::default(), "cut", Lost::Cut);
+    server.close(Reason::Forgotten);
+    server.answer(&batch[0].metadata, Ok(vec![b'x'; 1000].into()));
+    server.jobs_done(1, batch[0].metadata.size());
+    batch.clear();
+    assert!(!server.has_output());
+    server.start_jobs(&mut mine, &mut batch);
+    assert_eq!(texts(&batch), ["x"]);
+}

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use communica::{
-    Context, Error, Limits, LocalConnector, Outcome, Peer, Reason, RouteClient, RouteServer, RouteTable,
-    TcpConnector,
+    Context, Error, FaultConnector, Faults, Limits, LocalConnector, Outcome, Peer, Reason, RouteClient,
+    RouteServer, RouteTable, TcpConnector,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -325,6 +325,44 @@ async fn what_a_forgotten_client_threw_is_handled_before_the_server_stops() {
         assert!(handled.load(Ordering::Relaxed) < 5);
         server.stop().await;
         assert_eq!(handled.load(Ordering::Relaxed), 5);
+    })
+    .await;
+}
+
+/// Answers that nobody fetches hold up what was accepted behind them; a server that stops does not wait for that.
+#[tokio::test]
+async fn what_a_client_threw_is_handled_though_it_left_before_its_answers() {
+    within(30, async {
+        let gate = Gate::shut();
+        let at_gate = gate.clone();
+        let routes = RouteTable::new().route("ask", move |(): ()| {
+            let gate = at_gate.clone();
+            async move {
+                gate.pass().await;
+                "x".repeat(4096)
+            }
+        });
+        let (routes, mut noted) = noting(routes, "note");
+        let road = LocalConnector::new(unique("ends"));
+        let limits = Limits::new().running(1).queued(1, 1024);
+        let server = RouteServer::new(road.clone(), routes).limits(limits).start().await.unwrap();
+        let road = FaultConnector::new(road, Faults::seeded(1));
+        let client = Arc::new(RouteClient::builder(road.clone()).routes(echo()).connect().await.unwrap());
+        let asks = client.clone();
+        let asking = tokio::spawn(async move { asks.request::<_, String>("ask", &()).await });
+        eventually("it runs", || gate.is_awaited()).await;
+        for number in 0..3 {
+            client.throw("note", &number).await.unwrap();
+        }
+        assert_eq!(server.any_peer().request::<_, i64>("echo", &1).await.unwrap(), 1, "all came");
+        road.unplug();
+        eventually("the client is gone", || server.peers().is_empty()).await;
+        let since = Instant::now();
+        let (opens, stops) = (async { gate.open() }, server.stop());
+        tokio::join!(stops, opens);
+        assert!(since.elapsed() < AT_ONCE, "stopped after {:?}", since.elapsed());
+        assert_eq!(take(&mut noted, 3).await, [0, 1, 2]);
+        asking.abort();
     })
     .await;
 }

@@ -161,3 +161,27 @@ fn a_link_that_was_over_costs_the_next_peer_nothing() {
         assert_eq!(texts(&start(&mut road.sides[1])), ["x"]);
     }
 }
+
+/// One that speaks 0.4 came between; whoever comes later under the same name lost no count by that.
+#[test]
+fn a_count_that_was_lost_is_that_of_one_peer() {
+    let mut road = Road::new(&limits());
+    road.cut([Batch::default(), Batch::default()]);
+    road.sides[1].link_up(Delivery::Direct, None);
+    road.sides[1].link_lost(Batch::default(), "cut", Lost::Cut);
+    let known = road.sides[0].about(None);
+    assert!(road.sides[1].about(Some(&known)).heard.is_none());
+    road.sides[0] = fresh("next", &limits());
+    let from_client = road.sides[0].about(None);
+    let from_server = road.sides[1].about(Some(&from_client));
+    // The server gave the link up before its turn came.
+    road.sides[0].link_up(Delivery::Direct, Some(from_server));
+    let call = request(&mut road.sides[0], "x");
+    road.send_all(0);
+    road.sides[0].link_lost(Batch::default(), "cut", Lost::Cut);
+    road.reconnect();
+    assert!(end(&mut road.sides[0], call).is_none());
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(texts(&start(&mut road.sides[1])), ["x"]);
+}
