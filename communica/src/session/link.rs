@@ -84,7 +84,9 @@ impl<W: Clone> Session<W> {
             self.outbox.repeat_unanswered(handed_over);
             return LinkUp { wake: self.drop_too_large(), is_another: false };
         }
-        let resumed = self.resumes && is_same && came.is_some_and(|came| self.outbox.resume(came));
+        // Who says that nothing goes on is told nothing of before, either.
+        let goes_on = self.resumes && is_same && !self.over;
+        let resumed = goes_on && came.is_some_and(|came| self.outbox.resume(came));
         let mut wake =
             if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
         wake.extend(self.drop_too_large());
