@@ -143,7 +143,7 @@ struct Driver<'a> {
     left: Option<Left>,
     /// Everything is said; the peer has to close its side.
     lingers: bool,
-    /// Runs out when the link took nothing for too long, or did not end in time.
+    /// Runs out when the link took nothing for too long, or did not take the last words in time.
     watch: Pin<Box<Sleep>>,
     /// Whoever was woken may well keep this thread, and somebody else waits: another one has to go on here.
     needs_thread: bool,
@@ -210,8 +210,8 @@ impl Driver<'_> {
             return Poll::Ready(end);
         }
         if self.lingers {
-            ready!(self.watch.as_mut().poll(cx));
-            return Poll::Ready(LinkEnd::Here);
+            self.go_on_if_there_is_room(cx);
+            return Poll::Pending;
         }
         if let Poll::Ready(end) = self.poll_write(cx) {
             return Poll::Ready(end);

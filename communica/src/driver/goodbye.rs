@@ -9,10 +9,6 @@ use crate::turns::let_others_first;
 
 /// A link that is to end at once gets so long to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// After the goodbye the peer gets so long to close its side. Closing first could destroy what is still under way to
-/// it, if it sends meanwhile (TCP answers that with a reset, RFC 9293, 3.10.7). Whoever waits for the end has a grace
-/// time of its own, and breaks the link off after it.
-const LINGER: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     /// All that was queued went out: the link ends, if it should.
@@ -26,10 +22,16 @@ impl Driver<'_> {
         }
         match self.exchange.poll_close(cx) {
             Poll::Pending => self.poll_watch(cx),
+            // What was sent and may not have come is repeated on the next link.
+            Poll::Ready(Err(error)) if self.exchange.session().is_unacknowledged() => {
+                Poll::Ready(self.broken(cx, error))
+            }
             Poll::Ready(Err(_)) => Poll::Ready(LinkEnd::Here),
             Poll::Ready(Ok(())) => {
+                // The peer closes its side. Closing first could destroy what is still under way to it, if it sends meanwhile (TCP
+                // answers that with a reset, RFC 9293, 3.10.7). Whoever waits for the end has a grace time, and breaks the link
+                // off after it.
                 self.lingers = true;
-                self.set_watch(LINGER);
                 let_others_first(cx);
                 Poll::Pending
             }
