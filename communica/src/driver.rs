@@ -18,7 +18,7 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
-use crate::exchange::{Exchange, Flushed, on_the_pool};
+use crate::exchange::{Exchange, Flushed, News, on_the_pool, wake};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
@@ -305,9 +305,9 @@ impl Driver<'_> {
         if !done.is_empty() {
             on_the_pool(move || drop(done));
         }
-        self.room.wakers.drain(..).for_each(Waker::wake);
+        wake(self.room.wakers.drain(..));
         cancelled.into_iter().for_each(|id| self.exchange.cancel(id));
-        self.exchange.tell(made_room, false);
+        self.exchange.tell(News { made_room, idle: false });
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::{Exchange, Flushed, wake};
+use super::{Exchange, Flushed, News, wake};
 use crate::clock::timeout;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
@@ -155,7 +155,7 @@ impl Drop for Pending<'_> {
             *self.unsent = Some(abandoned.unsent);
             wake(abandoned.wake);
             // It may have been the last thing that was left to send.
-            self.exchange.tell(true, abandoned.unsent);
+            self.exchange.tell(News { made_room: true, idle: abandoned.unsent });
         }
     }
 }

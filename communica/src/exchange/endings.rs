@@ -10,7 +10,7 @@ use crate::session::{Goodbye, Lost};
 impl Exchange {
     /// What the link did not take waits for the next; what it took is repeated there, if the peer can go on.
     pub(crate) fn link_lost(self: &Arc<Self>, why: &str, lost: Lost) {
-        let batch = self.detach();
+        let (tx, batch) = self.detach();
         let mut session = self.session();
         let wakers = session.link_lost(batch, why, lost);
         // What a store has is answered whenever the peer is there.
@@ -24,6 +24,8 @@ impl Exchange {
         }
         // The driver may have ended when it was asked to do that.
         self.start_others();
+        // A user's own code: whatever it does, the link is gone by now.
+        drop(tx);
     }
 
     /// Calls that were sent do not wait for ever for the link to come back.

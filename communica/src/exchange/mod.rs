@@ -10,6 +10,7 @@ mod handlers;
 mod turn;
 mod writer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -28,6 +29,15 @@ pub(crate) use blocking::on_the_pool;
 pub(crate) use calls::TimeLimit;
 pub(crate) use writer::Flushed;
 use writer::Writer;
+
+/// What somebody may wait for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct News {
+    /// There is room for more calls.
+    pub(crate) made_room: bool,
+    /// Everything that was queued is done with.
+    pub(crate) idle: bool,
+}
 
 /// Everything about one peer that outlives its links.
 pub(crate) struct Exchange {
@@ -60,8 +70,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
+/// Each of them, also when one panics, as that of a user's executor may.
+pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+            tracing::error!("the waker of a call panicked: whoever made the call may wait for ever");
+        }
+    }
 }
 
 impl Exchange {
@@ -112,8 +127,8 @@ impl Exchange {
         wake(driver);
     }
 
-    /// Wakes callers that wait for room, and whoever waits for everything to be done.
-    pub(crate) fn tell(&self, made_room: bool, idle: bool) {
+    /// Wakes callers that wait for room, and whoever waits for everything to be done. They are users' wakers: no lock is held.
+    pub(crate) fn tell(&self, News { made_room, idle }: News) {
         if made_room {
             self.room.notify_waiters();
         }
@@ -132,5 +147,90 @@ impl Exchange {
             }
             changed.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Wake};
+
+    use super::*;
+    use crate::connector::LinkTx;
+    use crate::session::What;
+    use crate::wire::Batch;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("its executor is gone");
+        }
+    }
+
+    #[derive(Default)]
+    struct Notes(AtomicBool);
+
+    impl Wake for Notes {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_is_woken_behind_one_that_panics_is_woken() {
+        let notes = Arc::new(Notes::default());
+        wake([Arc::new(Panics).into(), notes.clone().into()]);
+        assert!(notes.0.load(Ordering::Relaxed));
+    }
+
+    struct TakesAll;
+
+    impl LinkTx for TakesAll {
+        fn in_chunks(&self) -> bool {
+            false
+        }
+
+        fn poll_send(&mut self, _: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+            *batch = Batch::default();
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    struct Looks(Arc<Exchange>, AtomicBool);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            // An executor may poll in here, and what it polls may end the very link.
+            self.1.store(
+                self.0.writer.try_lock().is_ok() && self.0.session.try_lock().is_ok(),
+                Ordering::Relaxed,
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_is_woken_under_no_lock() {
+        let limits = Limits::default().queued(1, usize::MAX);
+        let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
+        let call = || exchange.throw(What::default(), Vec::new().into(), None);
+        call().await.unwrap();
+        let looks = Arc::new(Looks(exchange.clone(), AtomicBool::new(false)));
+        let waker = looks.clone().into();
+        let mut waits = Box::pin(call());
+        let mut cx = Context::from_waker(&waker);
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        exchange.attach(Box::new(TakesAll), Arc::default(), None);
+        // What the link brought about was told before: now it is about what it takes.
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        looks.1.store(false, Ordering::Relaxed);
+        assert!(matches!(exchange.poll_flush(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(_))));
+        assert!(looks.1.load(Ordering::Relaxed));
     }
 }

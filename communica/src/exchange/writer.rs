@@ -3,15 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, MutexGuard, TryLockError};
+use std::sync::{Arc, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::unconstrained;
 
-use super::{Exchange, lock, wake};
+use super::{Exchange, News, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
-use crate::session::Session;
 use crate::wire::Batch;
 use crate::wire::hello::About;
 
@@ -65,15 +64,22 @@ impl Exchange {
         }
     }
 
-    /// Takes the link's half back, with what it did not send.
-    pub(super) fn detach(&self) -> Batch {
-        lock(&self.writer).take().map(|writer| writer.batch).unwrap_or_default()
+    /// Takes the link's half back, and what it did not send.
+    pub(super) fn detach(&self) -> (Option<Box<dyn LinkTx>>, Batch) {
+        let writer = lock(&self.writer).take();
+        writer.map_or_else(Default::default, |writer| (Some(writer.tx), writer.batch))
     }
 
     /// Hands what is queued to the link, as far as it takes it, for one turn.
     pub(crate) fn poll_flush(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Flushed>> {
-        let mut slot = lock(&self.writer);
-        slot.as_mut().map_or(Poll::Ready(Ok(Flushed::All)), |writer| self.poll_writer(writer, cx))
+        let mut news = News::default();
+        let polled = {
+            let mut slot = lock(&self.writer);
+            let Some(writer) = slot.as_mut() else { return Poll::Ready(Ok(Flushed::All)) };
+            self.poll_writer(writer, &mut news, cx)
+        };
+        self.tell(news);
+        polled
     }
 
     /// The same without waiting for whoever is at it, or for the link. `None` if the driver has to see to the rest.
@@ -85,14 +91,18 @@ impl Exchange {
         };
         let writer = slot.as_mut()?;
         let _runtime = self.enter_runtime()?;
-        match at_once(|cx| self.poll_writer(writer, cx)) {
+        let mut news = News::default();
+        let flushed = match at_once(|cx| self.poll_writer(writer, &mut news, cx)) {
             Poll::Ready(Ok(flushed)) => Some(flushed),
             Poll::Ready(Err(error)) => {
                 writer.failed = Some(error);
                 None
             }
             Poll::Pending => None,
-        }
+        };
+        drop(slot);
+        self.tell(news);
+        flushed
     }
 
     /// Links may need it, and this thread may have none, or one that ends before the link does. `None` at the end of a thread.
@@ -101,47 +111,40 @@ impl Exchange {
         (!is_over).then(|| self.runtime.enter())
     }
 
-    fn poll_writer(&self, writer: &mut Writer, cx: &mut TaskContext<'_>) -> Poll<io::Result<Flushed>> {
+    /// `news`: is for when no lock is held.
+    fn poll_writer(
+        &self,
+        writer: &mut Writer,
+        news: &mut News,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<io::Result<Flushed>> {
         if let Some(error) = writer.failed.take() {
             return Poll::Ready(Err(error));
         }
         for _ in 0..BATCHES_PER_TURN {
             if !writer.owed {
                 let mut session = self.session();
-                if writer.batch.is_empty() && !session.has_unsent() {
-                    return self.nothing_is_left(session, false);
+                if !writer.batch.is_empty() || session.has_unsent() {
+                    news.made_room |= session.fill(&mut writer.batch, writer.tx.in_chunks());
                 }
-                let made_room = session.fill(&mut writer.batch, writer.tx.in_chunks());
                 if writer.batch.is_empty() {
-                    return self.nothing_is_left(session, made_room);
+                    // For now: a full window may hold something back.
+                    news.idle = session.is_idle();
+                    return Poll::Ready(Ok(Flushed::All));
                 }
                 drop(session);
-                self.tell(made_room, false);
                 writer.owed = true;
             }
             ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
             writer.owed = false;
             let mut session = self.session();
-            let made_room = session.filled_was_sent();
+            news.made_room |= session.filled_was_sent();
             if !session.has_unsent() {
-                return self.nothing_is_left(session, made_room);
+                news.idle = session.is_idle();
+                return Poll::Ready(Ok(Flushed::All));
             }
-            drop(session);
-            self.tell(made_room, false);
         }
         Poll::Ready(Ok(Flushed::Some))
-    }
-
-    /// For now: a full window may hold something back.
-    fn nothing_is_left(
-        &self,
-        session: MutexGuard<'_, Session<Waker>>,
-        made_room: bool,
-    ) -> Poll<io::Result<Flushed>> {
-        let idle = session.is_idle();
-        drop(session);
-        self.tell(made_room, idle);
-        Poll::Ready(Ok(Flushed::All))
     }
 
     /// Takes in what the link's store has. `Ready` when that was something new.
@@ -153,7 +156,8 @@ impl Exchange {
         let made_room = session.confirmed(count);
         let idle = writer.batch.is_empty() && session.is_idle();
         drop(session);
-        self.tell(made_room, idle);
+        drop(slot);
+        self.tell(News { made_room, idle });
         Poll::Ready(Ok(()))
     }
 
@@ -179,7 +183,8 @@ impl Exchange {
         ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
         if std::mem::take(&mut writer.owed) {
             let made_room = self.session().filled_was_sent();
-            self.tell(made_room, false);
+            drop(slot);
+            self.tell(News { made_room, idle: false });
         }
         Poll::Ready(Ok(()))
     }

@@ -99,10 +99,14 @@ impl Running {
     async fn accept_no_more(&self) {
         self.abort_accepting();
         let mut not_ended = self.not_ended.lock().await;
-        if let Some(task) = not_ended.as_mut() {
-            // It was aborted, which is what its result says.
-            let _ = task.await;
-            *not_ended = None;
+        let Some(task) = not_ended.as_mut() else { return };
+        // Its runtime may stand still. That it was aborted is what its result says.
+        match timeout(self.grace.max(GOODBYE), &self.server.runtime, task).await {
+            Ok(_) => *not_ended = None,
+            Err(_) => tracing::warn!(
+                address = self.address,
+                "the runtime of a server stands still: it may still listen"
+            ),
         }
     }
 

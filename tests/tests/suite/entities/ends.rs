@@ -366,3 +366,13 @@ async fn what_a_client_threw_is_handled_though_it_left_before_its_answers() {
     })
     .await;
 }
+
+/// Nobody drives it, and so nobody ends the task that accepts.
+#[test]
+fn a_server_whose_runtime_stands_still_stops_in_its_time() {
+    let (servers, others) = (runtime(), runtime());
+    let server =
+        RouteServer::new(LocalConnector::new(unique("ends")), echo()).grace(Duration::from_millis(100));
+    let server = servers.block_on(server.start()).unwrap();
+    others.block_on(within(10, server.stop()));
+}
