@@ -21,7 +21,8 @@ pub use service::{CallError, NoServiceError, ServiceError};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The message never left this process, or at least no peer got the whole of it. Calling again is safe.
+    /// The message never left this process, or at least no peer got the whole of it, or it began nothing
+    /// ([`Reason::NotBegun`]). Calling again is safe.
     #[error("not sent: {0}")]
     NotSent(Reason),
     /// The message was sent and no answer came. The handler may have run.
@@ -116,6 +117,10 @@ pub enum Reason {
     /// The server turned this client away, and said why.
     #[error("the server refused the connection: {0}")]
     Refused(String),
+    /// The peer refused the call, because it is stopping, say, and began no handler. Peers that speak 0.4 answer with a
+    /// [`RespError`](crate::RespError).
+    #[error("the peer did not begin it: {0}")]
+    NotBegun(String),
     /// The server has not heard from this client for so long that it forgot it.
     #[error("the client was gone for too long and was forgotten: ask the server for the peer again")]
     Forgotten,

@@ -2,10 +2,11 @@
 
 use super::calls::CallEnd;
 use super::{Event, Intake, NeverStart, Session};
-use crate::error::{Fault, FaultKind};
+use crate::error::{Error, Fault, FaultKind, Reason};
 use crate::wire::{Chunks, Kind, Message, Metadata, Receipt};
 
-const TOO_MANY_WAIT: &str = "too many requests wait here for calls of their own, see `Limits::running`";
+const TOO_MANY_WAIT: &str =
+    "too many requests wait at the responder for calls of their own, see `Limits::running`";
 
 impl<W: Clone> Session<W> {
     /// What comes next came together.
@@ -41,7 +42,7 @@ impl<W: Clone> Session<W> {
         }
         match message.metadata.kind() {
             Kind::Request | Kind::Throw if self.draining => {
-                self.refuse(&message.metadata, "this side is stopping and takes no more requests")
+                self.refuse(&message.metadata, "the responder is stopping and takes no more requests")
             }
             Kind::Request if self.jobs.is_overfull(&message, self.calls.waiting()) => {
                 self.refuse(&message.metadata, TOO_MANY_WAIT)
@@ -63,7 +64,7 @@ impl<W: Clone> Session<W> {
 
     fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {
         self.refusing |= request.kind() == Kind::Request;
-        self.answer(request, Err(Fault::new(FaultKind::Resp, why, None)));
+        self.answer(request, Err(Fault::not_begun(why)));
         Event::Dropped(why)
     }
 
@@ -88,7 +89,14 @@ impl<W: Clone> Session<W> {
     }
 
     fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
-        self.answered(&message.metadata, || CallEnd::Fault(Fault::from_bytes(kind, &message.payload)))
+        self.answered(&message.metadata, || {
+            let fault = Fault::from_bytes(kind, &message.payload);
+            if fault.began() {
+                CallEnd::Fault(fault)
+            } else {
+                CallEnd::Lost(Error::NotSent(Reason::NotBegun(fault.into_message())))
+            }
+        })
     }
 
     fn answered(&mut self, metadata: &Metadata, end: impl FnOnce() -> CallEnd) -> Event<W> {

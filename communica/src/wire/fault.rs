@@ -1,6 +1,7 @@
 //! Error answers ⇄ JSON. One fixed format, whatever the route's serializer: `{"code": …, "message": …}`.
 //!
-//! Beside the two keys of 0.4 stand `variant` and `data` of a typed error; 0.4 does not read them.
+//! Beside the two keys of 0.4 stand `variant` and `data` of a typed error, and `"began": false` where no handler began, and none
+//! will; 0.4 does not read them.
 
 use std::fmt;
 
@@ -54,6 +55,12 @@ struct Body {
     variant: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "began")]
+    began: bool,
+}
+
+fn began(began: &bool) -> bool {
+    *began
 }
 
 /// What a peer may send: Python does not say what a code or a message is. Texts, not trees, which may be many times as
@@ -68,10 +75,12 @@ struct Lenient<'a> {
     variant: Option<&'a RawValue>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    began: Option<&'a RawValue>,
 }
 
 impl From<Lenient<'_>> for Body {
-    fn from(Lenient { code, message, variant, data }: Lenient<'_>) -> Self {
+    fn from(Lenient { code, message, variant, data, began }: Lenient<'_>) -> Self {
         let number = code.and_then(|code| code.get().parse().ok());
         let mut text = string(message).unwrap_or_else(|| message.get().to_owned());
         if let (Some(code), None) = (code, number) {
@@ -82,6 +91,7 @@ impl From<Lenient<'_>> for Body {
             message: text,
             variant: variant.and_then(string),
             data: data.map(RawValue::to_owned),
+            began: began.is_none_or(|began| began.get() != "false"),
         }
     }
 }
@@ -94,7 +104,20 @@ impl Fault {
     /// A fault of this kind; `code` is yours to give a meaning to.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>, code: Option<i64>) -> Self {
-        Self { kind, body: Box::new(Body { code, message: message.into(), variant: None, data: None }) }
+        let body = Body { code, message: message.into(), variant: None, data: None, began: true };
+        Self { kind, body: Box::new(body) }
+    }
+
+    /// The answer to a request that is refused: no handler began, and none will.
+    pub(crate) fn not_begun(message: impl Into<String>) -> Self {
+        let mut fault = Self::new(FaultKind::Resp, message, None);
+        fault.body.began = false;
+        fault
+    }
+
+    /// A handler began, as far as the peer says.
+    pub(crate) fn began(&self) -> bool {
+        self.body.began
     }
 
     /// Whose fault it was.
@@ -152,11 +175,17 @@ impl Fault {
         if bytes.len() <= limit {
             return bytes;
         }
-        let shorter = Self::new(self.kind, excerpt(self.message()), self.code()).to_bytes();
+        let shorter = self.with_message(&excerpt(self.message())).to_bytes();
         if shorter.len() <= limit {
             return shorter;
         }
-        Self::new(self.kind, "", self.code()).to_bytes()
+        self.with_message("").to_bytes()
+    }
+
+    fn with_message(&self, message: &str) -> Self {
+        let mut other = Self::new(self.kind, message, self.code());
+        other.body.began = self.body.began;
+        other
     }
 
     /// Reads the payload of an error answer. One that cannot be read is still an error answer, so this always succeeds.

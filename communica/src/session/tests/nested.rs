@@ -38,8 +38,10 @@ fn assert_refused(client: &mut Pair, server: &mut Pair, call: CallId) {
     assert!(server.may_start_jobs(), "nobody would look");
     assert!(start(server).is_empty());
     deliver(server, client);
-    let Some(CallEnd::Fault(fault)) = end(client, call) else { panic!("it waits for ever") };
-    assert!(fault.message().contains("Limits::running"), "{fault:?}");
+    let Some(CallEnd::Lost(Error::NotSent(Reason::NotBegun(why)))) = end(client, call) else {
+        panic!("it waits for ever")
+    };
+    assert!(why.contains("Limits::running"), "{why}");
     assert!(!server.may_start_jobs());
 }
 
@@ -118,10 +120,10 @@ fn handlers_that_call_back_make_room_for_others_up_to_a_bound() {
         let started = start(&mut server).len();
         if started == 0 {
             deliver(&mut server, &mut client);
-            let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+            let Some(CallEnd::Lost(Error::NotSent(Reason::NotBegun(why)))) = end(&mut client, call) else {
                 panic!("neither started nor refused")
             };
-            assert!(fault.message().contains("Limits::running"), "{fault:?}");
+            assert!(why.contains("Limits::running"), "{why}");
             break;
         }
         running += started;
@@ -144,10 +146,10 @@ fn handlers_that_call_back_do_not_wait_for_room_that_they_hold() {
             continue;
         }
         deliver(&mut server, &mut client);
-        let Some(CallEnd::Fault(fault)) = end(&mut client, call) else {
+        let Some(CallEnd::Lost(Error::NotSent(Reason::NotBegun(why)))) = end(&mut client, call) else {
             panic!("neither started nor refused")
         };
-        assert!(fault.message().contains("Limits::running"), "{fault:?}");
+        assert!(why.contains("Limits::running"), "{why}");
         return;
     }
     panic!("both run");

@@ -103,7 +103,7 @@ async fn nothing_new_is_accepted_while_a_server_stops(road: Road) {
         }
     };
     match refused {
-        Error::Resp(error) => assert!(error.message().contains("stopping"), "{error}"),
+        Error::NotSent(Reason::NotBegun(why)) => assert!(why.contains("stopping"), "{why}"),
         other => panic!("{other:?}"),
     }
     client.throw("note", &1).await.unwrap();

@@ -21,7 +21,7 @@ async fn stops_to_accept(peer: &Peer) {
     loop {
         match within(10, peer.request::<_, i64>("echo", &2)).await {
             Ok(_) => {}
-            Err(Error::Resp(error)) if error.message().contains("stopping") => return,
+            Err(Error::NotSent(Reason::NotBegun(why))) if why.contains("stopping") => return,
             Err(other) => panic!("{other:?}"),
         }
     }
