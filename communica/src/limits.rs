@@ -38,7 +38,7 @@ use crate::wire::WireLimits;
 /// | what a local socket holds of what was sent | a MiB while a large message passes alone, 96 KiB while small ones overtake it, as far as the system allows that (on Linux) | the rest waits here |
 /// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux; elsewhere what the system likes | the rest waits here |
 /// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
-/// | handlers that wait for a peer that waits for them | 16 times `running` | the request is answered with a `RespError` |
+/// | handlers that wait for a peer that waits for them | 16 times `running` | the request is refused ([`Reason::NotBegun`](crate::Reason::NotBegun)) |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
@@ -140,7 +140,7 @@ impl Limits {
     ///
     /// While this side waits for answers of that peer, as many more may run: handlers that call their caller back
     /// must not keep those calls from being handled. At 16 times the limit, of handlers or of bytes, there is an end to that:
-    /// further requests are answered with a `RespError` that says so, and so are those that came meanwhile and have no room beside
+    /// further requests are refused ([`Reason::NotBegun`](crate::Reason::NotBegun)), and so are those that came meanwhile and have no room beside
     /// handlers that all may wait for them.
     #[must_use]
     pub fn running(self, handlers: usize) -> Self {

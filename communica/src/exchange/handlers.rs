@@ -141,9 +141,9 @@ impl Exchange {
         let mut session = self.session();
         session.give_back(rest, mine);
         // What was forgotten does not wait.
-        let at_rest = session.no_jobs();
+        let news = session.no_jobs() || session.is_held_up();
         drop(session);
-        if at_rest {
+        if news {
             self.changed.notify_waiters();
         }
     }

@@ -70,7 +70,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Each of them, also when one panics, as that of a user's executor may.
+/// Each of them, also when one panics, as that of a user's executor may. Those that wait for room or for a change are woken by
+/// tokio's `Notify`, which does not see to that.
 pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
         if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {

@@ -51,7 +51,7 @@ impl<W: Clone> Session<W> {
                 self.jobs.push(message, self.calls.waiting());
                 Event::Queued
             }
-            Kind::Result => self.answered(&message.metadata, || CallEnd::Value(message.payload.clone())),
+            Kind::Result => self.answered(&message.metadata, |_| CallEnd::Value(message.payload.clone())),
             Kind::Req => self.faulted(FaultKind::Req, &message),
             Kind::Resp => self.faulted(FaultKind::Resp, &message),
             Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
@@ -64,7 +64,10 @@ impl<W: Clone> Session<W> {
 
     fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {
         self.refusing |= request.kind() == Kind::Request;
-        self.answer(request, Err(Fault::not_begun(why)));
+        // What a store brought may have been begun by another server before.
+        let is_first = request.arrival().is_none();
+        let fault = if is_first { Fault::not_begun(why) } else { Fault::new(FaultKind::Resp, why, None) };
+        self.answer(request, Err(fault));
         Event::Dropped(why)
     }
 
@@ -89,21 +92,25 @@ impl<W: Clone> Session<W> {
     }
 
     fn faulted(&mut self, kind: FaultKind, message: &Message) -> Event<W> {
-        self.answered(&message.metadata, || {
+        self.answered(&message.metadata, |was_repeated| {
             let fault = Fault::from_bytes(kind, &message.payload);
             if fault.began() {
-                CallEnd::Fault(fault)
-            } else {
-                CallEnd::Lost(Error::NotSent(Reason::NotBegun(fault.into_message())))
+                return CallEnd::Fault(fault);
             }
+            // Whoever had it first may have begun it.
+            let error = if was_repeated { Error::MayHaveRun } else { Error::NotSent };
+            CallEnd::Lost(error(Reason::NotBegun(fault.into_message())))
         })
     }
 
-    fn answered(&mut self, metadata: &Metadata, end: impl FnOnce() -> CallEnd) -> Event<W> {
+    /// `end`: is told whether the call was repeated.
+    fn answered(&mut self, metadata: &Metadata, end: impl FnOnce(bool) -> CallEnd) -> Event<W> {
         match self.calls.find(&metadata.id()) {
             Some(call) => {
                 self.answers_came += 1;
+                let mut was_repeated = false;
                 if let Some((seq, size)) = self.calls.message(call) {
+                    was_repeated = self.outbox.was_repeated(seq);
                     self.outbox.never_repeat(seq);
                     if self.stored {
                         let was_full = self.full();
@@ -112,7 +119,7 @@ impl<W: Clone> Session<W> {
                         self.made_room |= self.full().has_room_since(was_full);
                     }
                 }
-                Event::Answered(self.calls.end(call, end()))
+                Event::Answered(self.calls.end(call, end(was_repeated)))
             }
             None => Event::Dropped("an answer came to a call that is over or was never made"),
         }
@@ -232,9 +239,10 @@ impl<W: Clone> Session<W> {
             && self.jobs.may_start(self.calls.waiting(), self.reads_no_answers())
     }
 
-    /// What waits to be handled does so for answers to go out, and there is no link that takes them.
+    /// Nothing runs, and what waits to be handled does so for answers to go out, which no link takes.
     pub(crate) fn is_held_up(&self) -> bool {
-        !self.linked && !self.jobs.nothing_waits() && self.outbox.answers_meet(self.limits.queued)
+        let idles = self.jobs.none_runs() && !self.jobs.nothing_waits();
+        !self.linked && idles && self.outbox.answers_meet(self.limits.queued)
     }
 
     /// This many of the started handlers are done.

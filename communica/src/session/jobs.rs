@@ -253,6 +253,10 @@ impl Jobs {
             || self.all_may_wait(calling) && bytes > self.limit_bytes.saturating_mul(NESTED)
     }
 
+    pub(super) fn none_runs(&self) -> bool {
+        self.running == 0
+    }
+
     pub(super) fn nothing_waits(&self) -> bool {
         self.waiting.is_empty()
     }

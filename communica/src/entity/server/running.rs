@@ -61,6 +61,7 @@ impl Running {
     }
 
     pub(crate) async fn stop(&self) {
+        let since = Instant::now();
         self.accept_no_more().await;
         let exchanges: Vec<_> = {
             let known = lock(&self.server.known);
@@ -71,20 +72,20 @@ impl Running {
         for exchange in &exchanges {
             exchange.session().drain();
         }
-        let since = Instant::now();
         let work = exchanges.iter().map(|exchange| async {
             // A client whose connection is about to become a link gets what is for it, too.
             let none_to_come = || exchange.places.load(Ordering::Relaxed) == 0;
             let is_held_up = |session: &Session<_>| session.is_held_up() && none_to_come();
             exchange.wait_until(|session| session.no_jobs() || is_held_up(session)).await;
-            if exchange.session().is_held_up() {
+            if is_held_up(&exchange.session()) {
                 // Nobody comes for those answers any more.
                 exchange.no_more_links(Reason::Closed);
                 exchange.wait_until(|session| session.no_jobs()).await;
             }
             exchange.wait_until(|session| session.is_idle() || !session.is_linked() && none_to_come()).await;
         });
-        let _ = timeout(self.grace, &self.server.runtime, all(work)).await;
+        let left = self.grace.saturating_sub(since.elapsed());
+        let _ = timeout(left, &self.server.runtime, all(work)).await;
         let goodbyes = exchanges.iter().map(|exchange| async {
             exchange.session().refuse_calls(Reason::Closed);
             exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
@@ -98,11 +99,17 @@ impl Running {
     /// The address is free when this is done.
     async fn accept_no_more(&self) {
         self.abort_accepting();
-        let mut not_ended = self.not_ended.lock().await;
-        let Some(task) = not_ended.as_mut() else { return };
-        // Its runtime may stand still. That it was aborted is what its result says.
-        match timeout(self.grace.max(GOODBYE), &self.server.runtime, task).await {
-            Ok(_) => *not_ended = None,
+        let ended = async {
+            let mut not_ended = self.not_ended.lock().await;
+            if let Some(task) = not_ended.as_mut() {
+                // It was aborted, which is what its result says.
+                let _ = task.await;
+                *not_ended = None;
+            }
+        };
+        // Its runtime may stand still.
+        match timeout(self.grace.max(GOODBYE), &self.server.runtime, ended).await {
+            Ok(()) => {}
             Err(_) => tracing::warn!(
                 address = self.address,
                 "the runtime of a server stands still: it may still listen"

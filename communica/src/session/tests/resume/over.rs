@@ -185,3 +185,24 @@ fn a_count_that_was_lost_is_that_of_one_peer() {
     road.receive(1, usize::MAX);
     assert_eq!(texts(&start(&mut road.sides[1])), ["x"]);
 }
+
+/// The one that had it first may have begun it.
+#[test]
+fn what_was_repeated_and_is_refused_may_have_run() {
+    let mut road = Road::new(&limits());
+    let what = What { route: Some("route"), idempotent: true, ..What::default() };
+    let call = road.sides[0].request(what, &mut payload("x")).unwrap().call;
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(start(&mut road.sides[1]).len(), 1);
+    road.cut([Batch::default(), Batch::default()]);
+    road.sides[1] = fresh("next", &limits());
+    road.sides[1].drain();
+    road.reconnect();
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    road.send_all(1);
+    road.receive(0, usize::MAX);
+    let ended = end(&mut road.sides[0], call);
+    assert!(matches!(ended, Some(CallEnd::Lost(Error::MayHaveRun(Reason::NotBegun(_))))));
+}
