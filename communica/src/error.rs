@@ -49,7 +49,7 @@ pub enum Error {
         /// What the last attempt said.
         reason: String,
     },
-    /// The server refused this client in the handshake.
+    /// The server refused this client in the handshake, or gave its place to another connection with its client id.
     #[error("{address} refused the connection: {reason}")]
     #[non_exhaustive]
     Refused {

@@ -143,11 +143,14 @@ impl Client {
 
     fn over(&self, reason: &Reason) -> Error {
         match reason {
-            Reason::Refused(reason) => {
-                Error::Refused { address: self.connector.address(), reason: reason.clone() }
-            }
+            Reason::Refused(reason) => self.turned_away(reason.clone()),
+            reason @ Reason::Replaced => self.turned_away(reason.to_string()),
             reason => self.failed(reason.to_string()),
         }
+    }
+
+    fn turned_away(&self, reason: String) -> Error {
+        Error::Refused { address: self.connector.address(), reason }
     }
 
     fn failed(&self, reason: String) -> Error {
@@ -185,8 +188,8 @@ impl Client {
         shutdown.or_asked_again(self.close()).await;
         self.end();
         match ended {
-            Some(reason @ Reason::Refused(_)) => Err(self.over(&reason)),
-            _ => Ok(()),
+            None | Some(Reason::Closed) => Ok(()),
+            Some(reason) => Err(self.over(&reason)),
         }
     }
 

@@ -315,7 +315,9 @@ impl<S: Serializer> SimpleClient<S> {
     /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`]; and where it began without waiting for a connection, [`Error::Refused`] if the server turned it down.
+    /// [`Error::Signals`]; and [`Error::Refused`] when another connection with its client id took over or, where it began without
+    /// waiting for a connection, the server turned it down; and [`Error::Connect`] when there was no connection for as long as
+    /// `give_up_after` of its builder says. A client that was closed is no error.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use communica::{Error, Limits, MemoryConnector, RouteClient, RouteServer, RouteTable};
+use communica::{
+    Error, Limits, MemoryConnector, Reason, RouteClient, RouteServer, RouteTable, SimpleClient, SimpleServer,
+};
 use tokio::time::sleep;
 
 use crate::support::{echo, eventually, hanging, memory_server, noting, take, within};
@@ -39,6 +41,28 @@ async fn run_tells_why_a_client_was_turned_down() {
         let ended = client.run().await;
         let Err(Error::Refused { reason, .. }) = &ended else { panic!("{ended:?}") };
         assert_eq!(reason, "not on the list");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn run_of_a_client_whose_place_another_took_says_so() {
+    within(20, async {
+        let (_server, connector) = memory_server(echo()).await;
+        let builder = || RouteClient::builder(connector.clone()).client_id("w1");
+        let older = builder().connect().await.unwrap();
+        let _newer = builder().connect().await.unwrap();
+        let ended = older.run().await;
+        let Err(Error::Refused { reason, .. }) = &ended else { panic!("{ended:?}") };
+        assert_eq!(*reason, Reason::Replaced.to_string());
+
+        let connector = MemoryConnector::unique();
+        let _server = SimpleServer::new(connector.clone(), |text: String| text).start().await.unwrap();
+        let builder = || SimpleClient::builder(connector.clone()).client_id("w1");
+        let older = builder().connect().await.unwrap();
+        let _newer = builder().connect().await.unwrap();
+        let ended = older.run().await;
+        assert!(matches!(&ended, Err(Error::Refused { .. })), "{ended:?}");
     })
     .await;
 }
