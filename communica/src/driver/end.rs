@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::connector::LinkError;
+use crate::entity::REPLACED;
 use crate::session::Lost;
 
 /// How a link ended.
@@ -28,6 +29,7 @@ impl LinkEnd {
     pub(super) fn lost(&self, for_good: bool) -> Lost {
         match self {
             Self::Here if !for_good => Lost::Cut,
+            Self::Peer(Some(reason)) if reason == REPLACED => Lost::Replaced,
             Self::Here | Self::Peer(_) => Lost::Over,
             Self::Broken(LinkError::Io(error)) => match error.kind() {
                 // Something that was sent is not accepted.

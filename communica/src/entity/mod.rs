@@ -105,8 +105,9 @@ mod simple;
 pub use applicant::Applicant;
 pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
+pub(crate) use client::REPLACED;
 #[cfg(feature = "rabbitmq")]
-pub(crate) use client::{REPLACED, STOPPING, SUPERSEDED};
+pub(crate) use client::{STOPPING, SUPERSEDED};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteCalls, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{

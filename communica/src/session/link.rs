@@ -202,13 +202,17 @@ impl<W: Clone> Session<W> {
             return self.calls.end_where(|seq| given_up == Some(seq), lost);
         }
         let given_up = self.outbox.link_lost(batch);
-        let reason = self.closed.clone().unwrap_or_else(|| Reason::Disconnected(why.to_owned()));
+        let reason = self.closed.clone().unwrap_or_else(|| match lost {
+            Lost::Replaced => Reason::Replaced,
+            _ => Reason::Disconnected(why.to_owned()),
+        });
         let may_have_run = given_up.is_some_and(|seq| self.outbox.was_repeated(seq));
         let error = if may_have_run { Error::MayHaveRun } else { Error::NotSent };
         let given_up = |seq| given_up == Some(seq);
         let mut wake = self.calls.end_where(given_up, || CallEnd::Lost(error(reason.clone())));
-        self.over |= self.resumes && lost == Lost::Over;
-        if !self.resumes || lost == Lost::Over {
+        let for_good = matches!(lost, Lost::Over | Lost::Replaced);
+        self.over |= self.resumes && for_good;
+        if !self.resumes || for_good {
             wake.extend(self.start_over(0, &reason));
         }
         wake

@@ -111,6 +111,8 @@ pub(crate) enum Lost {
     Refused,
     /// One side ended it for good: nothing that was sent is repeated.
     Over,
+    /// The same: the peer did, since another connection with this one's client id took over.
+    Replaced,
 }
 
 /// What a new link brought with it.

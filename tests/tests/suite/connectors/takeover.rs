@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use communica::{Error, Reason, RouteClient};
 
 use super::roads::{Road, over_every_road};
-use crate::support::{echo, within};
+use crate::support::{echo, hanging, take, within};
 
 over_every_road! {
     a_newer_client_takes_over_and_the_older_one_is_told,
+    calls_under_way_end_when_a_newer_client_takes_over,
     of_many_clients_with_one_id_one_remains_and_works,
 }
 
@@ -23,6 +24,21 @@ async fn a_newer_client_takes_over_and_the_older_one_is_told(road: Road) {
     assert_eq!(newer.request::<_, i64>("echo", &2).await.unwrap(), 2);
     assert_eq!(server.peer("w1").await.request::<_, i64>("echo", &3).await.unwrap(), 3);
     assert_eq!(server.peers().len(), 1);
+}
+
+async fn calls_under_way_end_when_a_newer_client_takes_over(road: Road) {
+    let (routes, mut entries) = hanging(echo(), "hang");
+    let server = road.serve(routes).await;
+    let builder = || RouteClient::builder(road.to(&server)).client_id("w1");
+    let older = builder().connect().await.unwrap();
+    let call = tokio::spawn({
+        let older = older.clone();
+        async move { older.request::<_, ()>("hang", &1).await }
+    });
+    take(&mut entries, 1).await;
+    let _newer = builder().connect().await.unwrap();
+    let ended = within(10, call).await.unwrap();
+    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::Replaced))), "{ended:?}");
 }
 
 async fn of_many_clients_with_one_id_one_remains_and_works(road: Road) {
