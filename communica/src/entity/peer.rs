@@ -134,7 +134,8 @@ impl Caller for Peer {
 }
 
 /// Whichever client of a server is connected: each call goes to one of them, by chance. While there is none, calls
-/// wait for one to come, within the time given with the call.
+/// wait for one to come, within the time given with the call; after [`Limits::resume_time`](crate::Limits::resume_time) the log says
+/// that they do.
 ///
 /// What routes a client has is not known here. Where some clients only ask and others work, call the workers by their
 /// ids, see [`RouteServerHandle::peer`](crate::RouteServerHandle::peer).

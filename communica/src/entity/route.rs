@@ -81,13 +81,15 @@ pub struct RouteServerHandle {
 
 impl RouteServerHandle {
     /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe, so a time limit can
-    /// be put around it. The peer stays good while the client is away, until the server
+    /// be put around it. When nobody came within [`Limits::resume_time`](crate::Limits::resume_time), 30 s, the log says so, once, and who
+    /// is connected. The peer stays good while the client is away, until the server
     /// forgets it ([`Limits::forget_time`](crate::Limits::forget_time)): should it come back after that, ask for it again.
     pub async fn peer(&self, client_id: &str) -> Peer {
         Peer::of(self.running.server.by_id(client_id).await)
     }
 
     /// Whichever client is connected. It is who the handle's own `request` and `throw` call; with a time limit: [`AnyPeer::timeout`].
+    /// Calls wait while there is none, and the log says so after [`Limits::resume_time`](crate::Limits::resume_time).
     #[must_use]
     pub fn any_peer(&self) -> AnyPeer {
         AnyPeer(self.running.server.clone())

@@ -25,6 +25,7 @@ use crate::connector::{
 };
 use crate::driver::{LinkEnd, drive};
 use crate::error::{Error, Reason};
+use crate::excerpt::excerpt;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
@@ -38,6 +39,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of a client id. It is kept for as long as the client is known, and stands in logs.
 const MAX_CLIENT_ID: usize = 1024;
+
+/// Client ids in the log, beside the one that somebody waits for.
+const IDS_TOLD: usize = 5;
 
 /// How a server listens, as its builder collected it.
 pub(crate) struct ServerSettings {
@@ -74,6 +78,7 @@ impl ServerSettings {
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
+            nobody_told: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -105,6 +110,8 @@ pub(crate) struct Server {
     connections: Mutex<JoinSet<()>>,
     /// It was not asked to accept no more.
     accepts: AtomicBool,
+    /// It was told in the log that nobody is connected, and nobody came since.
+    nobody_told: AtomicBool,
     /// Clients that are not known yet are not let in any more.
     stopping: AtomicBool,
     /// No client will come any more.
@@ -160,7 +167,8 @@ impl Server {
 
     /// A client by id, once it has been here. After the server ended, one that answers every call with that.
     pub(crate) async fn by_id(&self, client_id: &str) -> Arc<Exchange> {
-        let found = self.find(|| lock(&self.known).get(client_id).map(|known| known.exchange.clone())).await;
+        let look = || lock(&self.known).get(client_id).map(|known| known.exchange.clone());
+        let found = self.find_or_tell(look, || self.tell_that_one_does_not_come(client_id)).await;
         found.unwrap_or_else(|reason| {
             let exchange = self.exchange(client_id.to_owned());
             exchange.close(reason);
@@ -179,8 +187,50 @@ impl Server {
             let connected = self.connected();
             (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
         };
-        let (found, options) = options.spend(&self.runtime, self.find(choose)).await?;
+        let (found, options) =
+            options.spend(&self.runtime, self.find_or_tell(choose, || self.tell_that_nobody_comes())).await?;
         Ok((found.map_err(Error::NotSent)?, options))
+    }
+
+    /// Looks until there is something, without end, but not in silence.
+    async fn find_or_tell<T>(&self, look: impl Fn() -> Option<T>, tell: impl FnOnce()) -> Result<T, Reason> {
+        // By the server's own clock: there may be none where the caller is.
+        let found = {
+            let _entered = self.runtime.enter();
+            timeout(self.limits.resume_time, self.find(&look))
+        };
+        match found.await {
+            Ok(found) => found,
+            Err(_) => {
+                tell();
+                self.find(look).await
+            }
+        }
+    }
+
+    fn tell_that_one_does_not_come(&self, client_id: &str) {
+        let mut connected: Vec<_> =
+            self.connected().iter().map(|exchange| excerpt(exchange.client_id())).collect();
+        connected.sort_unstable();
+        let more = connected.len().saturating_sub(IDS_TOLD);
+        connected.truncate(IDS_TOLD);
+        let client_id = excerpt(client_id);
+        let waited = self.limits.resume_time;
+        tracing::warn!(
+            client_id,
+            ?connected,
+            more,
+            ?waited,
+            "nobody with this client id has come yet, still waiting: `connected` are others, and `more` that are not listed"
+        );
+    }
+
+    /// Once, until there is somebody again: there may be a thousand calls.
+    fn tell_that_nobody_comes(&self) {
+        if !self.nobody_told.swap(true, Ordering::Relaxed) {
+            let waited = self.limits.resume_time;
+            tracing::warn!(?waited, "no client is connected, calls to any wait for one");
+        }
     }
 
     /// Looks until there is something, whenever a client came.
@@ -308,6 +358,7 @@ impl Server {
             if !exchange.session().is_newest(number) {
                 exchange.end_link(takeover());
             }
+            self.nobody_told.store(false, Ordering::Relaxed);
             self.arrived.notify_waiters();
         };
         let end = drive(exchange, link, about, true, attached).await;

@@ -100,12 +100,14 @@ pub struct SimpleServerHandle<S> {
 }
 
 impl<S: Serializer> SimpleServerHandle<S> {
-    /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe.
+    /// A client by its id. Waits until it has been here, for as long as that takes; cancel safe. When nobody came within
+    /// [`Limits::resume_time`](crate::Limits::resume_time), 30 s, the log says so, once, and who is connected.
     pub async fn peer(&self, client_id: &str) -> SimplePeer<S> {
         self.as_peer(Whom::One(self.running.server.by_id(client_id).await))
     }
 
-    /// Whichever client is connected: each call goes to one of them, by chance.
+    /// Whichever client is connected: each call goes to one of them, by chance. Calls wait while there is none, and the log says so
+    /// after [`Limits::resume_time`](crate::Limits::resume_time).
     pub fn any_peer(&self) -> SimplePeer<S> {
         self.as_peer(Whom::Any(self.running.server.clone()))
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use communica::{
-    Error, FaultConnector, Faults, IntoCaller, MemoryConnector, Reason, RouteClient, RouteServer,
+    Error, FaultConnector, Faults, IntoCaller, Limits, MemoryConnector, Reason, RouteClient, RouteServer,
 };
 use communica_tests::patiently;
 
@@ -63,6 +63,40 @@ async fn time_limits_hold_where_there_is_no_runtime() {
             server.stop().await;
         })
         .await;
+    })
+    .await;
+}
+
+/// The server's clock says when it is to be told that nobody came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_client_needs_no_runtime() {
+    const SHORT: Duration = Duration::from_millis(50);
+    within(30, async {
+        let road = MemoryConnector::unique();
+        let server = RouteServer::new(road.clone(), echo()).limits(Limits::new().resume_time(SHORT));
+        let server = server.start().await.unwrap();
+        let wait = {
+            let server = server.clone();
+            tokio::spawn(elsewhere(async move {
+                let any = server.any_peer().request::<_, i64>("echo", &1).await;
+                (server.peer("w1").await.client_id().to_owned(), any)
+            }))
+        };
+        // Without a clock of its own, too.
+        let timeless = {
+            let server = server.clone();
+            thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async { server.peer("w1").await.client_id().to_owned() })
+            })
+        };
+        tokio::time::sleep(4 * SHORT).await;
+        let client = RouteClient::builder(road).client_id("w1").routes(echo()).connect().await.unwrap();
+        let (found, called) = wait.await.unwrap();
+        assert_eq!((found.as_str(), called.unwrap()), ("w1", 1));
+        assert_eq!(tokio::task::spawn_blocking(|| timeless.join().unwrap()).await.unwrap(), "w1");
+        client.close().await;
+        server.stop().await;
     })
     .await;
 }
