@@ -201,7 +201,9 @@ impl<S: Serializer> SimpleServerHandle<S> {
     }
 
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
-    /// time; then tells the clients and closes. The address is free again when it returns. A handler that waits for
+    /// time; then tells the clients and closes. It does not wait for clients that are away: there may be many, who may never come
+    /// back, and nobody is let in any more; what waits for them is dropped, and the log says how many throws were. (`close` of a client
+    /// waits the grace time for a server that is away: there is one, and it tries to reach it.) The address is free again when it returns. A handler that waits for
     /// it waits for itself: let it tell another task to stop. Dropped before its end, it leaves a server that lets nobody in:
     /// stop it again, or drop it.
     pub async fn stop(&self) {
@@ -305,8 +307,8 @@ impl<S: Serializer> SimpleClient<S> {
             .await
     }
 
-    /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time; then the
-    /// server is told. Calls that still wait end with an error, and so do later ones. A handler that waits for it
+    /// Ends it in order: running handlers finish and what was accepted is sent, within the grace time, for which it tries to reach a
+    /// server that is away; then the server is told. Should throws be left of which nobody knows whether they came, the log says how many. Calls that still wait end with an error, and so do later ones. A handler that waits for it
     /// waits for itself: let it tell another task to close. Dropped before its end, it leaves a client that serves no more: close it
     /// again, or drop it.
     pub async fn close(&self) {

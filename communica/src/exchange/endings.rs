@@ -116,9 +116,20 @@ impl Exchange {
         self.running.stop_requests();
     }
 
-    /// Ends every call and accepts no more.
+    /// Ends every call and accepts no more. Callers learn what became of their calls; of throws the log tells.
     pub(crate) fn close(&self, reason: Reason) {
-        let wakers = self.session().close(reason);
+        let (throws, wakers) = {
+            let mut session = self.session();
+            (session.throws_without_word(), session.close(reason))
+        };
+        if throws > 0 {
+            let client_id = self.client_id();
+            tracing::warn!(
+                client_id,
+                throws,
+                "throws were accepted, and it is not known whether the peer has them"
+            );
+        }
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();

@@ -56,6 +56,11 @@ impl<W: Clone> Session<W> {
         self.end_all(&reason)
     }
 
+    /// How many throws wait to be sent, or were sent and are not known to have come.
+    pub(crate) fn throws_without_word(&mut self) -> usize {
+        std::mem::take(&mut self.throws_lost) + self.outbox.throws()
+    }
+
     /// Drops what is queued, and ends every call.
     fn end_all(&mut self, reason: &Reason) -> Vec<W> {
         let unsent = self.outbox.clear();

@@ -91,6 +91,11 @@ impl Kept {
         taken.into_values().collect()
     }
 
+    /// What the store is not known to have.
+    pub(super) fn unconfirmed(&self) -> impl Iterator<Item = &Part> {
+        self.unconfirmed.iter()
+    }
+
     pub(super) fn amount(&self) -> Amount {
         self.amount
     }

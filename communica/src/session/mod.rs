@@ -59,6 +59,8 @@ pub(crate) struct Session<W> {
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
+    /// Throws that the last link took before this side was closed, and that are not known to have come.
+    throws_lost: usize,
     /// There will be no link any more, and nobody for whom an answer could be.
     ended: bool,
     /// No requests and throws from the peer any more.
@@ -277,6 +279,7 @@ impl<W: Clone> Session<W> {
                 silence_time: limits.silence_time,
             },
             closed: None,
+            throws_lost: 0,
             ended: false,
             draining: false,
             newest_link: 0,

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use super::amount::Amount;
 use crate::lean;
 use crate::limits::Quota;
-use crate::wire::{Chunks, Part};
+use crate::wire::{Chunks, Metadata, Part};
 
 #[derive(Default)]
 pub(super) struct Sent {
@@ -140,6 +140,14 @@ impl Sent {
 
     pub(super) fn restart(&mut self, came: u64) {
         *self = Self { came, ..Self::default() };
+    }
+
+    /// What those say of themselves that may have to be repeated.
+    pub(super) fn metadata(&self) -> impl Iterator<Item = Metadata> {
+        self.entries.iter().cloned().flat_map(Entry::split).filter_map(|entry| match entry {
+            Entry::Part(part) => part.metadata(),
+            Entry::Large(_, chunks) => chunks.metadata(),
+        })
     }
 
     pub(super) fn came_so_far(&self) -> u64 {

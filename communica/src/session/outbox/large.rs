@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use super::Outbox;
 use crate::session::amount::Amount;
 use crate::session::sent::Entry;
-use crate::wire::{Batch, Chunks, FRAME_HEAD, Part, put_message};
+use crate::wire::{Batch, Chunks, FRAME_HEAD, Metadata, Part, put_message};
 
 pub(super) struct Large {
     pub(super) seq: u64,
@@ -53,6 +53,14 @@ impl LargeQueue {
     /// Numbers of those that are not with a link whole.
     pub(super) fn unsent(&self) -> impl Iterator<Item = u64> {
         self.messages.iter().filter(|large| !large.chunks.is_done()).map(|large| large.seq)
+    }
+
+    /// What they say of themselves, those that are not with a link whole.
+    pub(super) fn unsent_metadata(&self) -> impl Iterator<Item = Metadata> {
+        self.messages
+            .iter()
+            .filter(|large| !large.chunks.is_done())
+            .filter_map(|large| large.chunks.metadata())
     }
 
     /// Their numbers, and the bytes of their payloads.

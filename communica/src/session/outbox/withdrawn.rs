@@ -6,7 +6,7 @@ use super::Outbox;
 use super::large::LargeQueue;
 use super::lost::with_answers;
 use crate::session::amount::Amount;
-use crate::wire::Part;
+use crate::wire::{Kind, Part};
 
 impl Outbox {
     /// Takes a message of so many bytes back. False when a link has it already; if that gives it back, it is not
@@ -54,6 +54,22 @@ impl Outbox {
         let messages = std::mem::take(&mut self.parts).into_iter().flat_map(Part::split);
         let kept = messages.filter(|part| part.seq.is_none_or(|seq| !withdrawn.contains(&seq)));
         self.parts = kept.map(with_answers).collect();
+    }
+
+    /// Throws that no peer and no store is known to have.
+    pub(in crate::session) fn throws(&mut self) -> usize {
+        self.seal();
+        let queued = self.parts.iter().flat_map(|part| part.clone().split());
+        let waiting = queued.chain(self.kept.unconfirmed().cloned());
+        // One that is with the link whole, but for its last piece, stands in both places.
+        let large = self.large.unsent_metadata();
+        let metadata = waiting.filter_map(|part| part.metadata()).chain(large);
+        metadata.filter(|metadata| metadata.kind() == Kind::Throw).count() + self.sent_throws()
+    }
+
+    /// Those of them that a link took.
+    pub(in crate::session) fn sent_throws(&self) -> usize {
+        self.sent.metadata().filter(|metadata| metadata.kind() == Kind::Throw).count()
     }
 
     /// Drops everything. Returns the numbers of what was dropped.

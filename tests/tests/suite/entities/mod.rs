@@ -11,6 +11,7 @@ mod goodbyes;
 mod handlers;
 mod log;
 mod long;
+mod lost_throws;
 mod nested;
 mod no_runtime;
 mod order;

@@ -206,3 +206,24 @@ fn what_was_repeated_and_is_refused_may_have_run() {
     let ended = end(&mut road.sides[0], call);
     assert!(matches!(ended, Some(CallEnd::Lost(Error::MayHaveRun(Reason::NotBegun(_))))));
 }
+
+/// Nobody but the log tells of throws.
+#[test]
+fn throws_that_are_not_known_to_have_come_are_counted_when_a_session_is_closed() {
+    for lost in [Lost::Cut, Lost::Over] {
+        let mut road = Road::new(&limits());
+        let client = &mut road.sides[0];
+        for text in ["a", "b", &"c".repeat(5000)] {
+            client.throw(What::default(), &mut payload(text)).unwrap();
+        }
+        request(client, "a caller is told");
+        road.send_all(0);
+        let client = &mut road.sides[0];
+        client.throw(What::default(), &mut payload("unsent")).unwrap();
+        client.refuse_calls(Reason::Closed);
+        client.link_lost(Batch::default(), "it ended", lost);
+        assert_eq!(client.throws_without_word(), 4, "{lost:?}");
+        client.close(Reason::Closed);
+        assert_eq!(client.throws_without_word(), 0, "{lost:?}");
+    }
+}
