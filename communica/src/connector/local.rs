@@ -62,7 +62,7 @@ struct State {
 
 impl LocalConnector {
     /// A name for the server: any characters but `/` and, on Windows, `\`; there it must not end in a dot or a space
-    /// either. Upper case counts as lower case.
+    /// either. Upper case counts as lower case. With a name that the system cannot have, servers and clients do not start.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self { name: name.as_ref().to_lowercase(), allowed: Default::default() }
@@ -90,6 +90,11 @@ impl Connector for LocalConnector {
 
     fn dump_state(&self) -> String {
         self.dump_state()
+    }
+
+    fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        system::check(self).map_err(|error| error.to_string())?;
+        Ok(chosen.map(str::to_owned))
     }
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {

@@ -36,7 +36,7 @@ const PORTS_TRIED: u32 = 16;
 /// machine is gone is noticed within a minute (keepalive).
 ///
 /// A server listens on every address the host name stands for, as the Python library does; with port 0 the system
-/// chooses one, and the server handle's `dump_state` tells it. A client tries them in the system's order, and the next one when
+/// chooses one, and the server handle's `dump_state` tells it; a client needs that one. A client tries them in the system's order, and the next one when
 /// one said no, or nothing for a quarter of a second.
 ///
 /// Whoever can reach the port may connect, and whoever can see the packets may read them, unless the connector has
@@ -192,6 +192,11 @@ impl Connector for TcpConnector {
     }
 
     fn client_id(&self, chosen: Option<&str>) -> Result<Option<String>, String> {
+        if self.port == 0 {
+            let what = "port 0 has the system choose one for a server, and nobody can be reached there: take the port that it \
+                        chose, or load the state that the server's handle dumps";
+            return Err(what.to_owned());
+        }
         self.tls.as_ref().map_or(Ok(()), |tls| tls.check_client(&self.host))?;
         Ok(chosen.map(str::to_owned))
     }

@@ -165,7 +165,8 @@ impl RouteClient {
     /// Connects, with the defaults of [`builder`](Self::builder).
     ///
     /// # Errors
-    /// [`Error::Connect`] after 30 s without a connection, [`Error::Refused`] when the server turns it away.
+    /// [`Error::Connect`] after 30 s without a connection, and at once over a connector that can never work; [`Error::Refused`] when the
+    /// server turns it away.
     pub async fn connect(connector: impl Connector) -> Result<Self, Error> {
         Self::builder(connector).connect().await
     }

@@ -68,6 +68,11 @@ pub(super) fn address(name: &str) -> String {
     folder::path().join(format!("{name}.sock")).display().to_string()
 }
 
+/// Whether there can be a socket of this name.
+pub(super) fn check(connector: &LocalConnector) -> io::Result<()> {
+    connector.path().map(drop)
+}
+
 /// The folder that a socket lies in.
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))

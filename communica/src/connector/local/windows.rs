@@ -52,6 +52,11 @@ fn path(name: &str) -> io::Result<String> {
     }
 }
 
+/// Whether there can be a pipe of this name.
+pub(super) fn check(connector: &LocalConnector) -> io::Result<()> {
+    path(&connector.name).map(drop)
+}
+
 pub(super) async fn connect(
     connector: &LocalConnector,
     hello: &[u8],
