@@ -40,7 +40,7 @@ pub enum Error {
     /// A value could not be dumped or loaded; [`SerializerError::side`] says where.
     #[error(transparent)]
     Serializer(SerializerError),
-    /// No connection within the time that was given, or the connector cannot be used.
+    /// No connection within the time that was given, be it the first or another after one that ended, or the connector cannot be used.
     #[error("could not connect to {address}: {reason}")]
     #[non_exhaustive]
     Connect {

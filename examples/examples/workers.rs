@@ -52,7 +52,9 @@ async fn main() -> Result<(), Failure> {
 
 async fn work(state: &str, id: &str) -> Result<(), Failure> {
     let (connector, routes) = (AnyConnector::load_state(state)?, Bench::default().into_routes());
-    let client = RouteClient::builder(connector).client_id(id).routes(routes).connect().await?;
+    // Should the supervisor be killed, nobody stops its workers.
+    let client = RouteClient::builder(connector).client_id(id).routes(routes);
+    let client = client.give_up_after(Duration::from_secs(3)).connect().await?;
     Ok(client.run().await?)
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct ClientSettings {
     pub(crate) limits: Limits,
     pub(crate) backoff: Backoff,
     pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) give_up_after: Option<Duration>,
     pub(crate) grace: Duration,
     pub(crate) token: Option<Token>,
     /// What is wrong with how it was set up: it never connects then.
@@ -60,6 +61,7 @@ impl ClientSettings {
             limits: Limits::default(),
             backoff: Backoff::default(),
             connect_timeout: Some(Duration::from_secs(30)),
+            give_up_after: None,
             grace: Duration::from_secs(10),
             token: None,
             mistake: None,
@@ -87,6 +89,7 @@ impl ClientSettings {
             status,
             grace: self.grace,
             token: self.token,
+            give_up_after: self.give_up_after,
             was_turned_down: false,
             outage: None,
         };

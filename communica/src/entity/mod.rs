@@ -18,6 +18,14 @@ macro_rules! client_settings {
                 self
             }
 
+            /// A client that was connected and had no connection for so long is over: its calls end, and so does `run`, with an
+            /// [`Error::Connect`](crate::Error::Connect) that says what the last attempt ran into. For workers that should not outlive
+            /// whom they work for, however that ended. `None` to try for ever. Default: for ever.
+            pub fn give_up_after(mut self, time: impl Into<Option<Duration>>) -> Self {
+                self.settings.give_up_after = time.into();
+                self
+            }
+
             /// Waits between attempts to connect. Default: see [`Backoff`].
             pub fn backoff(mut self, backoff: Backoff) -> Self {
                 self.settings.backoff = backoff;

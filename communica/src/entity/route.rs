@@ -230,8 +230,8 @@ impl RouteClient {
         self.client.run().await
     }
 
-    /// Waits until the client is over: closed, pushed out by another connection with its id, or turned down by the server
-    /// before it was connected once. Cancel safe.
+    /// Waits until the client is over: closed, pushed out by another connection with its id, turned down by the server
+    /// before it was connected once, or given up, see `give_up_after` of its builder. Cancel safe.
     pub async fn closed(&self) {
         let _ = self.client.ended().await;
     }

@@ -20,6 +20,10 @@ use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
 
+fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Opens one link after the other.
 pub(super) struct Keeper {
     pub(super) exchange: Arc<Exchange>,
@@ -30,6 +34,8 @@ pub(super) struct Keeper {
     pub(super) status: watch::Sender<Status>,
     pub(super) grace: Duration,
     pub(super) token: Option<Token>,
+    /// It is over when there was no link for so long after one; `None` for never.
+    pub(super) give_up_after: Option<Duration>,
     /// It was told in the log, and there was no link since.
     pub(super) was_turned_down: bool,
     /// Since the last link ended.
@@ -39,6 +45,8 @@ pub(super) struct Keeper {
 pub(super) struct Outage {
     since: Instant,
     told: bool,
+    /// What the last attempt said.
+    last: Option<String>,
 }
 
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
@@ -74,7 +82,11 @@ impl Keeper {
                     }
                 }
             }
-            tokio::time::sleep(self.backoff.next()).await;
+            let pause = self.backoff.next().min(self.time_left());
+            tokio::time::sleep(pause).await;
+            if self.time_left().is_zero() {
+                break self.given_up();
+            }
         };
         if !matches!(reason, Reason::Closed) {
             let (address, client_id) = (self.connector.address(), self.exchange.client_id());
@@ -82,6 +94,25 @@ impl Keeper {
         }
         self.exchange.no_more_links(reason.clone());
         self.status.send_replace(Status::Ended(reason));
+    }
+
+    /// How long it still tries: without end, unless it is to give up. One that was closed has its grace time for that.
+    fn time_left(&self) -> Duration {
+        match (self.give_up_after, &self.outage) {
+            (Some(time), Some(outage)) if self.exchange.session().closed().is_none() => {
+                whole_millis(time.saturating_sub(outage.since.elapsed()))
+            }
+            _ => Duration::MAX,
+        }
+    }
+
+    fn given_up(&self) -> Reason {
+        let last = self.outage.as_ref().and_then(|outage| outage.last.as_deref());
+        let last = last
+            .map_or("no attempt came to an end".to_owned(), |last| format!("the last attempt said: {last}"));
+        let without =
+            self.outage.as_ref().map_or(Duration::ZERO, |outage| whole_millis(outage.since.elapsed()));
+        Reason::Disconnected(format!("there was no other for {without:?} (`give_up_after`); {last}"))
     }
 
     /// A link, and what the server said of itself.
@@ -92,9 +123,10 @@ impl Keeper {
         let client_id = self.exchange.client_id().to_owned();
         let hello = ClientHello { client_id, communica: Some(about) };
         let hello = hello::text(&hello)?;
-        let opened = timeout(limits.handshake_time, self.connector.connect(&hello, limits)).await;
+        let time = limits.handshake_time.min(self.time_left());
+        let opened = timeout(time, self.connector.connect(&hello, limits)).await;
         let link = opened.unwrap_or_else(|_| {
-            let what = format!("no handshake within {:?}", limits.handshake_time);
+            let what = format!("no handshake within {time:?}");
             Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
         })?;
         let theirs = hello::decode::<ServerHello>(&link.hello)?;
@@ -145,16 +177,23 @@ impl Keeper {
         };
         let end = drive(&self.exchange, link, about, false, attached).await;
         drop(slot);
-        self.outage = Some(Outage { since: Instant::now(), told: false });
+        // Of one that was turned down after it was greeted nobody had anything.
+        let outage = self.outage.take().filter(|_| since.elapsed() < STEADY);
+        let new = Outage { since: Instant::now(), told: false, last: None };
         // One that ended at once may be about to do so again.
         if since.elapsed() >= STEADY {
             self.backoff.reset();
         }
         let end = match end {
             // It was greeted, and then looked at.
-            LinkEnd::Broken(LinkError::Refused(reason)) => return self.turned_down(reason, was_connected),
+            LinkEnd::Broken(LinkError::Refused(reason)) => {
+                let last = Some(reason.clone());
+                self.outage = Some(Outage { last, ..outage.unwrap_or(new) });
+                return self.turned_down(reason, was_connected);
+            }
             end => end,
         };
+        self.outage = Some(new);
         self.was_turned_down = false;
         match end {
             LinkEnd::Here => return Some(Reason::Closed),
@@ -172,6 +211,9 @@ impl Keeper {
     /// Keeps the error for who waits. `Some` when there is no point in going on.
     fn note(&mut self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
+        if let Some(outage) = &mut self.outage {
+            outage.last = Some(error.to_string());
+        }
         if let LinkError::NobodyThere(error) = &error {
             // Whoever comes next is another process.
             self.exchange.peer_is_gone(&Reason::Disconnected(format!("the server is gone: {error}")));
