@@ -328,6 +328,11 @@ impl Server {
     ) -> Result<(Place<'_>, Option<About>), String> {
         let ClientHello { client_id, communica: mut about } =
             hello::decode(hello).map_err(|error| error.to_string())?;
+        if client_id.is_empty() {
+            // All that have none would push each other out.
+            return Err("the client id is empty: give each client one of its own, or none to have it chosen"
+                .to_owned());
+        }
         if client_id.len() > MAX_CLIENT_ID {
             let len = client_id.len();
             return Err(format!(
