@@ -313,7 +313,8 @@ impl Server {
             }
             Err(reason) => reason,
         };
-        tracing::warn!(address, reason = refused, "refused a connection");
+        let (client_id, pid) = (claimed_id(&hello), incoming.peer().pid);
+        tracing::warn!(address, client_id, pid, reason = refused, "refused a connection");
         incoming.refuse(&refused).await;
         Ok(None)
     }
@@ -390,6 +391,11 @@ impl Server {
             super::death::noticed(&process, &exchange, number).await;
         }
     }
+}
+
+/// The client id in a hello, if there is one; of one that is too long, the beginning and the end.
+fn claimed_id(hello: &Bytes) -> Option<String> {
+    Some(excerpt(hello::decode::<ClientHello>(hello).ok()?.client_id))
 }
 
 /// What an earlier link of a client is told.

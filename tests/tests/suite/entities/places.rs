@@ -10,6 +10,7 @@ use communica::{
 use tokio::task::JoinHandle;
 
 use super::gated::{GatedConnector, Step};
+use super::log::Log;
 use crate::raw_peer::peer::RawPeer;
 use crate::support::{Gate, echo, eventually, noting, quick, request_in, soon, take, unique, within};
 
@@ -31,6 +32,49 @@ async fn one_client_more_than_may_be_is_refused_with_the_reason() {
             }
             other => panic!("{other:?}"),
         }
+    })
+    .await;
+}
+
+/// All that have none would push each other out.
+#[tokio::test]
+async fn an_empty_client_id_is_refused() {
+    within(20, async {
+        let log = Log::default();
+        let _heard = log.hears();
+        let connector = MemoryConnector::unique();
+        let _server = serve(connector.clone(), Limits::new()).await;
+        match RouteClient::builder(connector).client_id("").connect().await {
+            Err(Error::Refused { reason, .. }) => {
+                assert!(reason.contains("the client id is empty"), "{reason}")
+            }
+            other => panic!("{other:?}"),
+        }
+        eventually("it is told", || log.text().contains("refused a connection")).await;
+    })
+    .await;
+}
+
+/// On one thread, so that all of it is heard.
+#[tokio::test]
+async fn the_log_says_who_was_refused() {
+    within(20, async {
+        let log = Log::default();
+        let _heard = log.hears();
+        let road = LocalConnector::new(unique("places"));
+        let server = RouteServer::new(road.clone(), echo()).authorize(|_| Err("not on the list".to_owned()));
+        let _server = server.start().await.unwrap();
+        for (id, told) in [("w1".to_owned(), "w1".to_owned()), ("x".repeat(2000), "x […] x".to_owned())] {
+            let ended = RouteClient::builder(road.clone()).client_id(id).connect().await;
+            assert!(matches!(ended, Err(Error::Refused { .. })), "{ended:?}");
+            eventually("it is told", || log.text().contains(&told)).await;
+        }
+        let text = log.text();
+        for part in ["refused a connection", "not on the list", r#"("client_id", "\"w1\"")"#] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let pid = format!("(\"pid\", \"{}\")", std::process::id());
+        assert!(!cfg!(target_os = "linux") || text.contains(&pid), "{pid} is not in {text}");
     })
     .await;
 }
