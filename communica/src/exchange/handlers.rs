@@ -188,8 +188,8 @@ impl Exchange {
         let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
         let began = std::mem::replace(clock, Instant::now());
         // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
-        if !matches!(ran, Ok(Ran::Blocking(_))) {
-            route.took(*clock - began);
+        if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(*clock - began) {
+            held_up(&metadata, *clock - began);
         }
         match ran {
             Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
@@ -365,6 +365,16 @@ impl Drop for Job {
         self.exchange.changed.notify_waiters();
         self.exchange.start_others();
     }
+}
+
+#[cold]
+fn held_up(metadata: &Metadata, time: Duration) {
+    tracing::warn!(
+        route = metadata.route().as_deref(),
+        ?time,
+        "a handler held up its connection: what blocks or computes for so long belongs into `#[route(blocking)]` or tokio's \
+         `spawn_blocking` (told once for each route)"
+    );
 }
 
 fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {

@@ -81,9 +81,10 @@ impl Route {
         self.pace.is_long() && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
     }
 
-    /// The last one that started in place computed for so long.
-    pub(crate) fn took(&self, time: Duration) {
-        self.pace.took_in_place(time);
+    /// The last one that started in place computed for so long. True if that is to be told.
+    #[must_use]
+    pub(crate) fn took(&self, time: Duration) -> bool {
+        self.pace.took_in_place(time)
     }
 
     /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `begins`: is told how
@@ -115,7 +116,7 @@ impl Route {
 }
 
 /// Handlers by exact name, each with a format of its own. For both sides: servers answer clients with it, and
-/// clients answer their server.
+/// clients answer their server. Of what implements a trait with `#[communica::service]`, `.into_routes()` makes a table.
 ///
 /// ```
 /// # #[cfg(feature = "json")] {
