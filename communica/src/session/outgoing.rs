@@ -1,5 +1,7 @@
 //! What this side says: calls, throws and answers in, batches for the link out.
 
+use std::cmp::Ordering;
+
 use super::calls::{CallEnd, CallId, Waiting};
 use super::{Abandoned, Answer, Full, Refused, Requested, Sender, Session, What};
 use crate::error::{Fault, FaultKind, Reason};
@@ -62,6 +64,17 @@ impl<W: Clone> Session<W> {
         self.limits.message_size.min(self.other.message_size())
     }
 
+    /// Who allows no more than `size_limit`, and what to do about it.
+    fn whose_limit(&self) -> String {
+        let (mine, others) = (self.limits.message_size, self.other.message_size());
+        let (who, limit) = match mine.cmp(&others) {
+            Ordering::Less => ("the responder sends", mine),
+            Ordering::Equal => ("the responder sends and the caller takes", mine),
+            Ordering::Greater => ("the caller takes", others),
+        };
+        format!("{who} {limit}: raise `Limits::message_size` on both sides")
+    }
+
     /// Queues the answer to a request; does nothing for a throw, and logs what went wrong there. Whoever answered
     /// flushes, or wakes the driver.
     pub(crate) fn answer(&mut self, request: &Metadata, answer: Answer) {
@@ -80,7 +93,7 @@ impl<W: Clone> Session<W> {
         let answer = answer.and_then(|payload| match payload.len() {
             size if size > limit => Err(Fault::new(
                 FaultKind::Resp,
-                format!("the result has {size} bytes where the responder may send {limit}"),
+                format!("the result has {size} bytes where {}", self.whose_limit()),
                 None,
             )),
             _ => Ok(payload),
