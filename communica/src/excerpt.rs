@@ -1,4 +1,6 @@
-//! A text of any length → its beginning and its end.
+//! A text of any length → its beginning and its end, or its beginning.
+
+use std::borrow::Cow;
 
 /// Characters at each end, so that a sentence about what a peer sent says what is wrong however much it quotes.
 const BEGINNING: usize = 700;
@@ -19,9 +21,23 @@ pub(crate) fn excerpt(text: impl Into<String>) -> String {
     format!("{} […] {}", &text[..beginning], &text[end..])
 }
 
+/// The same text if it has no more characters than that, else so many of them, and `…`.
+pub(crate) fn beginning(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::excerpt;
+    use super::{beginning, excerpt};
+
+    #[test]
+    fn what_is_cut_between_characters_says_so() {
+        assert_eq!(beginning("short", 5), "short");
+        assert_eq!(beginning(&"ü".repeat(1000), 100), format!("{}…", "ü".repeat(100)));
+    }
 
     #[test]
     fn what_is_long_keeps_both_ends() {

@@ -237,6 +237,23 @@ mod tests {
     }
 
     #[test]
+    fn the_log_has_the_variant_whose_fields_have_no_json_form() {
+        let log = Log::default();
+        // As below.
+        let _second = tracing::Dispatch::new(Log::default());
+        tracing::subscriber::with_default(log.clone(), || {
+            let by_place = std::collections::BTreeMap::from([((1, 2), 3)]);
+            let fault = Fault::new(FaultKind::Req, "full", None).with_variant("Full", &by_place);
+            assert_eq!((fault.variant(), fault.data::<()>()), (Some("Full"), None));
+            drop(Fault::new(FaultKind::Req, "none", None).with_variant("Empty", &()));
+        });
+        let lines = log.0.lock().unwrap().clone();
+        let [(level, line)] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(*level, Level::ERROR);
+        assert!(line.contains("variant=\"Full\"") && line.contains("key must be a string"), "{line}");
+    }
+
+    #[test]
     fn the_log_has_the_words_and_for_debugging_all_of_it() {
         let log = Log::default();
         // While there is only one, tracing asks a thread that has none whether anybody listens, and believes it.

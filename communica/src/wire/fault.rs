@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Kind;
-use crate::excerpt::excerpt;
+use crate::excerpt::{beginning, excerpt};
 
 /// Whose fault a failed call was; each is a message type of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,11 +150,24 @@ impl Fault {
         serde_json::from_str(self.body.data.as_ref()?.get()).ok()
     }
 
-    /// The same fault with the name and the fields of a variant. Fields without a JSON form are left out.
+    /// The same fault with the name and the fields of a variant. Fields without a JSON form, as a map whose keys are tuples, are
+    /// left out, which the log says as an error: then the caller gets the message, and not the variant.
     #[must_use]
     pub fn with_variant<D: Serialize + ?Sized>(mut self, variant: impl Into<String>, data: &D) -> Self {
-        self.body.variant = Some(variant.into());
-        self.body.data = serde_json::value::to_raw_value(data).ok().filter(|data| data.get() != "null");
+        let variant = variant.into();
+        self.body.data = match serde_json::value::to_raw_value(data) {
+            Ok(data) => Some(data).filter(|data| data.get() != "null"),
+            Err(error) => {
+                let error = error.to_string();
+                tracing::error!(
+                    variant,
+                    error,
+                    "the fields of an error have no JSON form: its caller gets no variant"
+                );
+                None
+            }
+        };
+        self.body.variant = Some(variant);
         self
     }
 
@@ -193,7 +206,8 @@ impl Fault {
         match serde_json::from_slice::<Lenient<'_>>(payload) {
             Ok(body) => Self { kind, body: Box::new(body.into()) },
             Err(_) => {
-                let text: String = String::from_utf8_lossy(payload).chars().take(200).collect();
+                let text = String::from_utf8_lossy(payload);
+                let text = beginning(&text, 200);
                 Self::new(
                     kind,
                     format!("the peer answered with an error that could not be read: {text}"),
