@@ -392,3 +392,25 @@ fn a_message_that_the_peer_does_not_accept_is_not_sent() {
     let refused = client.request(What::default(), &mut payload(&"x".repeat(101))).unwrap_err();
     assert_eq!(refused, Refused::For(Reason::TooLarge { size: 101, limit: 100 }));
 }
+
+#[test]
+fn a_result_that_is_too_large_says_whose_limit_it_met() {
+    for (callers, responders, whose) in [
+        (1_000, 2_000, "the caller takes 1000"),
+        (2_000, 1_000, "the responder sends 1000"),
+        (1_000, 1_000, "the responder sends and the caller takes 1000"),
+    ] {
+        let limits = |size| Limits::new().message_size(size);
+        let (mut client, mut server) = (fresh("c", &limits(callers)), fresh("s", &limits(responders)));
+        shake(&mut client, &mut server);
+        let call = request(&mut client, "x");
+        deliver(&mut client, &mut server);
+        let job = start(&mut server).remove(0);
+        server.answer(&job.metadata, Ok(vec![0; 1_001].into()));
+        deliver(&mut server, &mut client);
+        let Some(CallEnd::Fault(fault)) = end(&mut client, call) else { panic!("no fault") };
+        let told =
+            format!("the result has 1001 bytes where {whose}: raise `Limits::message_size` on both sides");
+        assert_eq!(fault.message(), told);
+    }
+}
