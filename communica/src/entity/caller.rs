@@ -197,7 +197,7 @@ pub trait Caller: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called",
     label = "not a client, peer or server handle",
-    note = "give a `RouteClient`, or `server.peer(id).await`, `server.any_peer()`, `server.all_peers()`"
+    note = "give a `RouteClient`, or `server.peer(id).await`, `server.any_peer()`, `server.all_peers()`; in a handler `cx.peer()`"
 )]
 pub trait IntoCaller {
     /// Who is called in the end.
