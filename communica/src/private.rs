@@ -279,6 +279,17 @@ pub fn fault<D: serde::Serialize + ?Sized>(
     Fault::new(kind(responder), message, code).with_variant(variant, data)
 }
 
+/// A field of a variant that travels.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel to the caller: it is not both `Serialize` and `Deserialize`",
+    label = "a field of an error that comes back as the variant it was",
+    note = "derive both for it; or let the variant stand for what does not travel: with `#[service_error(unknown)]` its fields may be of any type, and the caller gets its words"
+)]
+pub trait Travels: serde::Serialize + serde::de::DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::Serialize + serde::de::DeserializeOwned> Travels for T {}
+
 /// The message of an error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what its caller is told: it has no `Display`",

@@ -112,7 +112,7 @@ fn dump_arm(model: &ErrorType<'_>, variant: &Variant<'_>) -> TokenStream {
     quote! {
         #path { #(#members: #values),* } => {
             #definition
-            fn __communica_fault<#(#parameters: #krate::__private::serde::Serialize),*>(
+            fn __communica_fault<#(#parameters: #krate::__private::Travels),*>(
                 message: ::std::string::String,
                 data: #held,
             ) -> #krate::Fault {
@@ -173,7 +173,7 @@ fn load_arm(model: &ErrorType<'_>, variant: &Variant<'_>) -> TokenStream {
     quote! {
         ::core::option::Option::Some(#name) => {
             #definition
-            fn __communica_data<#(#parameters: #krate::__private::serde::de::DeserializeOwned),*>(
+            fn __communica_data<#(#parameters: #krate::__private::Travels),*>(
                 fault: &#krate::Fault,
             ) -> ::core::option::Option<#held> {
                 #krate::Fault::__data(fault)
