@@ -45,6 +45,10 @@ impl RouteServer {
     ///
     /// # Errors
     /// [`Error::Listen`] and [`Error::DuplicateRoute`].
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime, or one without the I/O that sockets need. Without time a task of the server's panics, and it
+    /// does not listen. `enable_all` of the runtime's builder gives both.
     pub async fn start(self) -> Result<RouteServerHandle, Error> {
         let handlers = Handlers::checked(self.routes)?;
         Ok(RouteServerHandle { running: self.settings.start(handlers).await? })
@@ -167,6 +171,10 @@ impl RouteClient {
     /// # Errors
     /// [`Error::Connect`] after 30 s without a connection, and at once over a connector that can never work; [`Error::Refused`] when the
     /// server turns it away.
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime, or one without time. Without the I/O that sockets need a task of the client's panics, and it fails
+    /// with [`Error::Connect`]. `enable_all` of the runtime's builder gives both.
     pub async fn connect(connector: impl Connector) -> Result<Self, Error> {
         Self::builder(connector).connect().await
     }
@@ -261,6 +269,9 @@ impl RouteClientBuilder {
     ///
     /// # Errors
     /// As [`RouteClient::connect`]; and [`Error::DuplicateRoute`].
+    ///
+    /// # Panics
+    /// As [`RouteClient::connect`].
     pub async fn connect(self) -> Result<RouteClient, Error> {
         let handlers = Handlers::checked(self.routes)?;
         Ok(RouteClient::of(self.settings.connect(handlers).await?))
@@ -272,7 +283,8 @@ impl RouteClientBuilder {
     /// [`Error::DuplicateRoute`]; and [`Error::Connect`] if it is set up in a way that can never connect.
     ///
     /// # Panics
-    /// Where there is no tokio runtime.
+    /// Where there is no tokio runtime. In one without time, or without the I/O that sockets need, a task of the client's panics, and its
+    /// calls end with [`Reason::Closed`](crate::Reason::Closed). `enable_all` of the runtime's builder gives both.
     pub fn start(self) -> Result<RouteClient, Error> {
         let handlers = Handlers::checked(self.routes)?;
         Ok(RouteClient::of(self.settings.start(handlers)?))

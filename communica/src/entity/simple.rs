@@ -67,6 +67,10 @@ impl<S: Serializer> SimpleServer<S> {
     ///
     /// # Errors
     /// [`Error::Listen`].
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime, or one without the I/O that sockets need. Without time a task of the server's panics, and it
+    /// does not listen. `enable_all` of the runtime's builder gives both.
     pub async fn start(self) -> Result<SimpleServerHandle<S>, Error> {
         let running = self.settings.start(Handlers::Simple(Some(self.handler))).await?;
         Ok(SimpleServerHandle { running, serializer: self.serializer })
@@ -236,6 +240,10 @@ impl SimpleClient<JsonSerializer> {
     /// # Errors
     /// [`Error::Connect`] after 30 s without a connection, and at once over a connector that can never work; [`Error::Refused`] when the
     /// server turns it away.
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime, or one without time. Without the I/O that sockets need a task of the client's panics, and it fails
+    /// with [`Error::Connect`]. `enable_all` of the runtime's builder gives both.
     pub async fn connect(connector: impl Connector) -> Result<Self, Error> {
         Self::builder(connector).connect().await
     }
@@ -374,6 +382,10 @@ impl<S: Serializer> SimpleClientBuilder<S> {
     ///
     /// # Errors
     /// [`Error::Connect`] and [`Error::Refused`].
+    ///
+    /// # Panics
+    /// Where there is no tokio runtime, or one without time. Without the I/O that sockets need a task of the client's panics, and it fails
+    /// with [`Error::Connect`]. `enable_all` of the runtime's builder gives both.
     pub async fn connect(self) -> Result<SimpleClient<S>, Error> {
         let client = self.settings.connect(Handlers::Simple(self.handler)).await?;
         Ok(SimpleClient { client, serializer: self.serializer, options: CallOptions::new() })
@@ -385,7 +397,8 @@ impl<S: Serializer> SimpleClientBuilder<S> {
     /// [`Error::Connect`] if it is set up in a way that can never connect.
     ///
     /// # Panics
-    /// Where there is no tokio runtime.
+    /// Where there is no tokio runtime. In one without time, or without the I/O that sockets need, a task of the client's panics, and its
+    /// calls end with [`Reason::Closed`](crate::Reason::Closed). `enable_all` of the runtime's builder gives both.
     pub fn start(self) -> Result<SimpleClient<S>, Error> {
         let client = self.settings.start(Handlers::Simple(self.handler))?;
         Ok(SimpleClient { client, serializer: self.serializer, options: CallOptions::new() })
