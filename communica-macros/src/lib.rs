@@ -138,7 +138,7 @@ mod tests;
 /// |---|---|
 /// | `add(…)` | calls `add` and waits for its outcome |
 /// | `throw_add(…)` | sends the call, and there is no answer |
-/// | `timeout(limit)` | a copy whose calls end with an error when no answer came in time |
+/// | `timeout(limit)` | a copy whose calls end with an error when no answer came in time; a throw does not expire once it was accepted |
 /// | `metadata(key, value)` | a copy whose calls carry a value beside their arguments, for `Context::value` |
 ///
 /// # In unit tests

@@ -60,7 +60,8 @@ pub(super) fn implementation(service: &Service, stubs: TokenStream) -> TokenStre
                 }
             }
 
-            /// The same stub, whose calls end with an error when no answer came within `limit`.
+            /// The same stub, whose calls end with an error when no answer came within `limit`. A throw does not expire once it
+            /// was accepted.
             #[must_use]
             #vis fn timeout(&self, limit: ::core::time::Duration) -> Self {
                 Self {

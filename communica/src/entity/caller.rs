@@ -59,7 +59,9 @@ impl CallOptions {
 
     /// How long to wait for the answer, the time in the queue included. After it the call ends with
     /// [`Error::NotSent`] if its message did not go out (and never will), else with [`Error::MayHaveRun`]. The
-    /// responder is told, see [`Context::deadline`](crate::Context::deadline).
+    /// responder is told, see [`Context::deadline`](crate::Context::deadline). Default: no limit.
+    ///
+    /// Of a throw it limits the wait until it is accepted: after that it does not expire, and is handled however late it comes.
     ///
     /// The clock is that of the tokio runtime from which the call is made, which must have one (`enable_time`), or the call panics;
     /// on a thread without a runtime it is that of the entity's runtime.

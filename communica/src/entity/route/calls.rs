@@ -47,7 +47,8 @@ impl<C: Clone> RouteCalls<C> {
         Self { caller: caller.clone(), options: CallOptions::new() }
     }
 
-    /// The same, whose calls end with an error when no answer came within `limit`: see [`CallOptions::timeout`].
+    /// The same, whose calls end with an error when no answer came within `limit`: see [`CallOptions::timeout`]. A throw does not
+    /// expire once it was accepted.
     pub fn timeout(&self, limit: Duration) -> Self {
         Self { options: self.options.clone().timeout(limit), ..self.clone() }
     }
@@ -63,7 +64,7 @@ macro_rules! options_of_calls {
     ($($who:ty => $caller:ty, $calls:expr;)*) => {$(
         impl $who {
             /// Its calls, which end with an error when no answer came within `limit`: see [`CallOptions::timeout`]. Default: they have
-            /// as much time as they take.
+            /// as much time as they take. A throw does not expire once it was accepted.
             pub fn timeout(&self, limit: Duration) -> RouteCalls<$caller> {
                 $calls(self).timeout(limit)
             }

@@ -18,7 +18,8 @@ use crate::wire::Feature;
 macro_rules! options_of_calls {
     ($who:ident) => {
         impl<S: Serializer> $who<S> {
-            /// The same, whose calls end with an error when no answer came within `limit`: see [`CallOptions::timeout`].
+            /// The same, whose calls end with an error when no answer came within `limit`: see [`CallOptions::timeout`]. A throw
+            /// does not expire once it was accepted.
             #[must_use = "the limit is that of the copy"]
             pub fn timeout(&self, limit: Duration) -> Self {
                 Self { options: self.options.clone().timeout(limit), ..self.clone() }
