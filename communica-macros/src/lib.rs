@@ -65,6 +65,10 @@ mod tests;
 /// | `-> Result<T, E>` | `E` derives `ServiceError` and comes back as the variant it was |
 /// | `-> Result<T, AnyError>` | `?` works on any error, and its message is what comes back, see [below](#errors-without-a-variant) |
 /// | plain `fn` | runs where its message was read: let it be done in microseconds, or make it `blocking` |
+/// | `async fn` | runs there, too, until it first waits: what blocks belongs into tokio's `spawn_blocking` |
+///
+/// What blocks where messages are read holds up its connection; of a second and more the log tells. Handlers begin in the order in which their
+/// messages came, and run side by side: who waits lets the next one begin.
 ///
 /// A `Result` is known by that name: `Result<T>`, or `Result` alone, may be an alias of yours, and the compiler finds what it
 /// stands for. An alias of another name is a value, and sent whole, whether it is `Ok` or `Err`.
@@ -74,7 +78,8 @@ mod tests;
 /// A method that has nothing to tell by type returns `communica::AnyError`, which `?` makes of any error, `anyhow`'s
 /// included; an enum that derives `ServiceError` has a variant with `#[service_error(unknown)]` for the rest. The
 /// caller gets `CallError::Failed(Error::Unknown(…))` with the words of the error and of its sources: so what must not
-/// leave the process belongs behind a variant, or in the log.
+/// leave the process belongs behind a variant, or in the log. A handler that panics is answered for in the same way, with the text of its
+/// panic, of which 1,000 characters are told.
 ///
 /// ```
 /// use communica::AnyError;
@@ -196,7 +201,8 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes an enum or a struct an error that crosses to the caller and comes back as the variant it was.
 ///
 /// The message on the wire is what `Display` says. The fields travel too: an object for named ones, an array for
-/// others, so each has to be a serde type. `From` into `Fault` is written along, so that a closure can return the error.
+/// others, so each has to be a serde type, with a JSON form: one without, as a map whose keys are tuples, is an error in the responder's log,
+/// and the caller gets `CallError::Failed` with code and message. `From` into `Fault` is written along, so that a closure can return the error.
 ///
 /// `#[service_error(…)]` takes
 ///
