@@ -13,8 +13,8 @@ use crate::session::Answer;
 
 /// What can handle requests: a function or closure, plain or async, of one value or of a [`Context`] and one value.
 ///
-/// A plain one runs where messages are read, so it should be done within microseconds; let anything that computes or
-/// blocks for longer be async (and use `tokio::task::spawn_blocking` inside).
+/// A plain one, and an async one until it first waits, runs where messages are read: let that be done within microseconds. What
+/// computes or blocks for longer belongs into `tokio::task::spawn_blocking`, inside an async one.
 ///
 /// A `Result` is an answer or an error where its error is `Into<Fault>`: [`AnyError`](crate::AnyError),
 /// [`ReqError`](crate::ReqError), an enum with `#[derive(ServiceError)]`. Any other `Result` is a value like all others: the
