@@ -277,15 +277,24 @@ impl Server {
     }
 
     async fn connection(&self, incoming: Box<dyn Incoming>, order: u64, permit: OwnedSemaphorePermit) {
+        // Nothing of the handshake is kept for as long as the link lives.
+        let Some(guest) = self.welcome(incoming, order, permit).await else { return };
+        self.serve(guest).await;
+    }
+
+    async fn welcome(
+        &self,
+        incoming: Box<dyn Incoming>,
+        order: u64,
+        _permit: OwnedSemaphorePermit,
+    ) -> Option<Guest<'_>> {
         let address = incoming.address();
-        let shaken = timeout(self.limits.handshake_time, self.handshake(incoming, order)).await;
-        drop(permit);
-        match shaken {
-            Ok(Ok(Some(guest))) => self.serve(guest).await,
-            Ok(Ok(None)) => {}
+        match timeout(self.limits.handshake_time, self.handshake(incoming, order)).await {
+            Ok(Ok(guest)) => return guest,
             Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
             Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
         }
+        None
     }
 
     async fn handshake(
