@@ -118,7 +118,7 @@ pub enum Reason {
     #[error("the server refused the connection: {0}")]
     Refused(String),
     /// The peer refused the call, because it is stopping, say, and began no handler. Peers that speak 0.4 answer with a
-    /// [`RespError`](crate::RespError).
+    /// [`RespError`].
     #[error("the peer did not begin it: {0}")]
     NotBegun(String),
     /// The server has not heard from this client for so long that it forgot it.
