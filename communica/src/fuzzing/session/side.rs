@@ -237,8 +237,9 @@ impl Side {
                 if !self.owed {
                     return;
                 }
-                // One message may be beyond the bound, and so may a chunk and acknowledgements.
-                let most = 2 * QUEUED_BYTES + 4 * LARGE;
+                // What callers queued, answers, and what an earlier link took and may not have brought. One message may be beyond
+                // each bound, and so may a chunk and acknowledgements.
+                let most = 3 * QUEUED_BYTES + 4 * LARGE;
                 assert!(self.batch.remaining() <= most, "{} bytes go out at once", self.batch.remaining());
             }
             let taken = count.min(self.batch.remaining());
