@@ -26,6 +26,24 @@ impl Exchange {
         self.start_others();
         // A user's own code: whatever it does, the link is gone by now.
         drop(tx);
+        self.tell_of_lost_throws();
+    }
+
+    /// Callers learn what became of their calls; of throws the log tells.
+    pub(super) fn tell_of_lost_throws(&self) {
+        let lost = self.session().take_lost_throws();
+        self.tell_of_throws(lost);
+    }
+
+    fn tell_of_throws(&self, throws: usize) {
+        if throws > 0 {
+            let client_id = self.client_id();
+            tracing::warn!(
+                client_id,
+                throws,
+                "throws were accepted, and it is not known whether the peer has them"
+            );
+        }
     }
 
     /// Calls that were sent do not wait for ever for the link to come back.
@@ -65,6 +83,7 @@ impl Exchange {
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
+        self.tell_of_lost_throws();
     }
 
     /// The peer is served by somebody else: calls to it end. `keeps_throws`: those that came are still handled here.
@@ -77,6 +96,7 @@ impl Exchange {
         self.changed.notify_waiters();
         // Throws that waited for answers to go out.
         self.start_others();
+        self.tell_of_lost_throws();
     }
 
     /// Asks the driver to end the link.
@@ -116,20 +136,13 @@ impl Exchange {
         self.running.stop_requests();
     }
 
-    /// Ends every call and accepts no more. Callers learn what became of their calls; of throws the log tells.
+    /// Ends every call and accepts no more.
     pub(crate) fn close(&self, reason: Reason) {
         let (throws, wakers) = {
             let mut session = self.session();
             (session.throws_without_word(), session.close(reason))
         };
-        if throws > 0 {
-            let client_id = self.client_id();
-            tracing::warn!(
-                client_id,
-                throws,
-                "throws were accepted, and it is not known whether the peer has them"
-            );
-        }
+        self.tell_of_throws(throws);
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();

@@ -62,6 +62,7 @@ impl Exchange {
         if up.is_another {
             self.running.stop_requests();
         }
+        self.tell_of_lost_throws();
     }
 
     /// Takes the link's half back, and what it did not send.

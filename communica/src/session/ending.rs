@@ -30,6 +30,7 @@ impl<W: Clone> Session<W> {
         } else {
             self.forget_jobs();
         }
+        self.throws_lost += self.outbox.throws();
         self.end_all(&Reason::Disconnected(why.to_owned()))
     }
 
@@ -58,7 +59,12 @@ impl<W: Clone> Session<W> {
 
     /// How many throws wait to be sent, or were sent and are not known to have come.
     pub(crate) fn throws_without_word(&mut self) -> usize {
-        std::mem::take(&mut self.throws_lost) + self.outbox.throws()
+        self.take_lost_throws() + self.outbox.throws()
+    }
+
+    /// Those of them that are dropped already.
+    pub(crate) fn take_lost_throws(&mut self) -> usize {
+        std::mem::take(&mut self.throws_lost)
     }
 
     /// Drops what is queued, and ends every call.

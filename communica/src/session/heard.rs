@@ -48,6 +48,11 @@ impl Heard {
         self.now = true;
     }
 
+    /// The link ends: tell what it does not know yet.
+    pub(super) fn tell_rest(&mut self) {
+        self.now |= self.count > self.told;
+    }
+
     pub(super) fn must_tell(&self) -> bool {
         self.now
     }

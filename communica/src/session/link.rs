@@ -123,6 +123,7 @@ impl<W: Clone> Session<W> {
 
     /// What was sent is not repeated: its calls end.
     fn start_over(&mut self, came: u64, reason: &Reason) -> Vec<W> {
+        self.throws_lost += self.outbox.sent_throws();
         self.outbox.start_over(came);
         self.given_up.clear();
         self.end_sent(reason)
@@ -212,10 +213,6 @@ impl<W: Clone> Session<W> {
         let mut wake = self.calls.end_where(given_up, || CallEnd::Lost(error(reason.clone())));
         let for_good = matches!(lost, Lost::Over | Lost::Replaced);
         self.over |= self.resumes && for_good;
-        if for_good && self.closed.is_some() {
-            // There is no next link, which would tell.
-            self.throws_lost += self.outbox.sent_throws();
-        }
         if !self.resumes || for_good {
             wake.extend(self.start_over(0, &reason));
         }

@@ -59,7 +59,7 @@ pub(crate) struct Session<W> {
     limits: Bounds,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
-    /// Throws that the last link took before this side was closed, and that are not known to have come.
+    /// Throws that were dropped, are not known to have come, and are to be told of.
     throws_lost: usize,
     /// There will be no link any more, and nobody for whom an answer could be.
     ended: bool,

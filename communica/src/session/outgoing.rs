@@ -190,8 +190,11 @@ impl<W: Clone> Session<W> {
         self.full().has_room_since(was_full)
     }
 
-    /// Queues a close notify as the last thing to send on this link.
+    /// Queues a close notify as the last thing to send on this link. What came over it is told before.
     pub(crate) fn push_close(&mut self, reason: Option<&str>) {
+        if self.resumes {
+            self.heard.tell_rest();
+        }
         self.outbox.push_close(reason);
     }
 

@@ -227,3 +227,47 @@ fn throws_that_are_not_known_to_have_come_are_counted_when_a_session_is_closed()
         assert_eq!(client.throws_without_word(), 0, "{lost:?}");
     }
 }
+
+/// However its link ended, and whoever came after it.
+#[test]
+fn throws_that_an_earlier_link_took_are_counted_until_they_are_told_of() {
+    for case in ["over", "replaced", "restarted", "gone"] {
+        let mut road = Road::new(&limits());
+        for number in 0..3 {
+            let mut text = payload(&number.to_string());
+            road.sides[0].throw(What::default(), &mut text).unwrap();
+        }
+        road.send_all(0);
+        let client = &mut road.sides[0];
+        let lost = match case {
+            "over" => Lost::Over,
+            "replaced" => Lost::Replaced,
+            _ => Lost::Cut,
+        };
+        client.link_lost(Batch::default(), "it ended", lost);
+        match case {
+            "restarted" => {
+                shake(client, &mut fresh("next", &limits()));
+            }
+            "gone" => {
+                client.peer_is_gone(&Reason::Disconnected("nobody is there".to_owned()));
+            }
+            _ => {}
+        }
+        assert_eq!(client.throws_without_word(), 3, "{case}");
+        client.close(Reason::Closed);
+        assert_eq!(client.throws_without_word(), 0, "{case}");
+    }
+}
+
+/// Who ends a link says what came over it.
+#[test]
+fn a_goodbye_says_what_came() {
+    let mut road = Road::new(&limits());
+    road.sides[0].throw(What::default(), &mut payload("x")).unwrap();
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    road.sides[1].push_close(Some("it stops"));
+    let kinds: Vec<_> = carry(&mut road.sides[1]).iter().map(|message| message.metadata.kind()).collect();
+    assert_eq!(kinds, [Kind::Acknowledge]);
+}
