@@ -40,13 +40,14 @@ pub enum Error {
     /// A value could not be dumped or loaded; [`SerializerError::side`] says where.
     #[error(transparent)]
     Serializer(SerializerError),
-    /// No connection within the time that was given, be it the first or another after one that ended, or the connector cannot be used.
+    /// There was no connection within the time that was given, to connect first or, with `give_up_after`, to connect again; or the
+    /// connector cannot be used.
     #[error("could not connect to {address}: {reason}")]
     #[non_exhaustive]
     Connect {
         /// Where to.
         address: String,
-        /// What the last attempt said.
+        /// What the last attempt ran into, or what is wrong with the connector.
         reason: String,
     },
     /// The server refused this client in the handshake, or gave its place to another connection with its client id.

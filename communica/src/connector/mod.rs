@@ -18,6 +18,7 @@ mod peer_info;
 mod process;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+mod reasons;
 #[cfg_attr(
     not(any(feature = "local", feature = "tcp", feature = "memory", feature = "rabbitmq")),
     allow(dead_code)
@@ -41,6 +42,7 @@ pub use peer_info::PeerInfo;
 pub(crate) use process::Process;
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::RmqConnector;
+pub(crate) use reasons::*;
 pub use state::StateError;
 #[cfg(feature = "tcp")]
 pub use tcp::TcpConnector;
@@ -60,20 +62,6 @@ use crate::wire::{Batch, Message, WireError};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Why a link ends whose peer is served by another process now.
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
-pub(crate) const MOVED: &str = "the client is served by another server now";
-
-/// Why a link ends whose queues another session of this server reads now: a process of the Python library has an id of its own,
-/// and its successor another.
-#[cfg_attr(not(feature = "rabbitmq"), allow(dead_code))]
-pub(crate) const SUCCEEDED: &str = "another process of the client has its queues now";
-
-/// Whether what the store has for the peer is somebody else's after a link that ended for this reason.
-pub(crate) fn is_elsewhere(reason: Option<&str>) -> bool {
-    matches!(reason, Some(MOVED | SUCCEEDED))
-}
 
 /// A way to reach a peer: a road, in these docs. The same value serves both sides: servers listen on it, clients connect to it.
 pub trait Connector: fmt::Debug + Send + Sync + 'static {

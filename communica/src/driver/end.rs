@@ -2,8 +2,7 @@
 
 use std::io::ErrorKind;
 
-use crate::connector::LinkError;
-use crate::entity::REPLACED;
+use crate::connector::{LinkError, REPLACED};
 use crate::session::Lost;
 
 /// How a link ended.

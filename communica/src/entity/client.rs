@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::EMPTY_CLIENT_ID;
 use super::backoff::Backoff;
 use super::shutdown::Shutdown;
 use crate::clock;
@@ -24,17 +25,6 @@ use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::wire::hello::Token;
 use keeper::Keeper;
-
-/// What a server says to a connection whose client id came again; the client does not come back then, or the two
-/// would push each other out for ever.
-pub(crate) const REPLACED: &str = "another connection with the same client id took over";
-
-/// What a server says to a connection that waited for its turn when a newer one with its client id came, which may be
-/// this client's own, as with a broker's work: so it tries again, and learns then if its place was taken.
-pub(crate) const SUPERSEDED: &str = "a newer connection with the same client id came first";
-
-/// What a server says to newcomers while it stops. Another one may take its place.
-pub(crate) const STOPPING: &str = "the server is stopping";
 
 /// The server gets so long to take the goodbye, if handlers used up the grace time.
 pub(super) const GOODBYE: Duration = Duration::from_secs(1);
@@ -71,9 +61,10 @@ impl ClientSettings {
     /// Starts to connect and does not wait for it.
     pub(crate) fn start(self, handlers: Handlers) -> Result<Arc<Client>, Error> {
         let client_id = self.connector.client_id(self.client_id.as_deref());
-        let client_id = match self.mistake {
-            Some(mistake) => Err(mistake),
-            None => client_id,
+        let client_id = match (self.mistake, client_id) {
+            (Some(mistake), _) => Err(mistake),
+            (None, Ok(Some(id))) if id.is_empty() => Err(EMPTY_CLIENT_ID.to_owned()),
+            (None, client_id) => client_id,
         };
         let client_id =
             client_id.map_err(|reason| Error::Connect { address: self.connector.address(), reason })?;
@@ -223,6 +214,7 @@ impl Client {
     }
 
     fn end(&self) {
+        self.exchange.session().refuse_calls(Reason::Closed);
         self.end_keeper();
         self.exchange.abort_jobs();
         self.exchange.close(Reason::Closed);

@@ -18,9 +18,10 @@ macro_rules! client_settings {
                 self
             }
 
-            /// A client that was connected and had no connection for so long is over: its calls end, and so does `run`, with an
-            /// [`Error::Connect`](crate::Error::Connect) that says what the last attempt ran into. For workers that should not outlive
-            /// whom they work for, however that ended. `None` to try for ever. Default: for ever.
+            /// Ends a client that was connected before, and that had no connection for so long since. A last attempt is made when
+            /// the time is over, and may take up to a second. Then its calls end, and `run` does, with an
+            /// [`Error::Connect`](crate::Error::Connect) that says what that attempt ran into. For workers that should not outlive
+            /// the process they work for. `None` to try for ever. Default: `None`.
             pub fn give_up_after(mut self, time: impl Into<Option<Duration>>) -> Self {
                 self.settings.give_up_after = time.into();
                 self
@@ -110,12 +111,13 @@ mod server;
 mod shutdown;
 mod simple;
 
+/// What both sides say to a client that is to have none.
+const EMPTY_CLIENT_ID: &str =
+    "the client id is empty: give each client one of its own, or none to have it chosen";
+
 pub use applicant::Applicant;
 pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
-pub(crate) use client::REPLACED;
-#[cfg(feature = "rabbitmq")]
-pub(crate) use client::{STOPPING, SUPERSEDED};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteCalls, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
 pub use simple::{

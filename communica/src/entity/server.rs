@@ -1,11 +1,11 @@
 //! The listening side: connections become peers, by client id.
 
+mod finding;
 mod places;
 mod running;
 
 use std::collections::HashMap;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -16,21 +16,21 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::EMPTY_CLIENT_ID;
 use super::applicant::{Applicant, Authorize};
-use super::caller::CallOptions;
-use super::client::{REPLACED, SUPERSEDED};
-use super::peer::Inflight;
 use crate::connector::{
-    Connector, Delivery, Incoming, Link, LinkError, Listener, PeerInfo, Process, SUCCEEDED, is_elsewhere,
+    Connector, Delivery, Incoming, Link, LinkError, Listener, PeerInfo, Process, REPLACED, SUCCEEDED,
+    SUPERSEDED, is_elsewhere,
 };
 use crate::driver::{LinkEnd, drive};
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use crate::excerpt::excerpt;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::wire::hello::{self, About, ClientHello, ServerHello};
+use finding::Missing;
 use places::{Known, Place, Turn};
 pub(crate) use running::Running;
 
@@ -39,9 +39,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of a client id. It is kept for as long as the client is known, and stands in logs.
 const MAX_CLIENT_ID: usize = 1024;
-
-/// Client ids in the log, beside the one that somebody waits for.
-const IDS_TOLD: usize = 5;
 
 /// How a server listens, as its builder collected it.
 pub(crate) struct ServerSettings {
@@ -78,7 +75,7 @@ impl ServerSettings {
             arrived: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
-            nobody_told: AtomicBool::new(false),
+            missing: Mutex::default(),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -110,8 +107,8 @@ pub(crate) struct Server {
     connections: Mutex<JoinSet<()>>,
     /// It was not asked to accept no more.
     accepts: AtomicBool,
-    /// It was told in the log that nobody is connected, and nobody came since.
-    nobody_told: AtomicBool,
+    /// Who is waited for.
+    missing: Mutex<Missing>,
     /// Clients that are not known yet are not let in any more.
     stopping: AtomicBool,
     /// No client will come any more.
@@ -149,106 +146,10 @@ impl Drop for Living {
 }
 
 impl Server {
-    // Finding peers ---------------------------------------------------------------------------------------------
-
-    /// Calls to all clients, whether they are connected or not.
-    pub(crate) fn inflight(&self) -> Vec<Inflight> {
-        let known: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
-        let mut calls: Vec<_> = known.iter().flat_map(|exchange| exchange.inflight()).collect();
-        calls.sort_by_key(|call| std::cmp::Reverse(call.age));
-        calls
-    }
-
-    pub(crate) fn connected(&self) -> Vec<Arc<Exchange>> {
-        let known = lock(&self.known);
-        let here = known.values().filter(|known| known.exchange.session().is_linked());
-        here.map(|known| known.exchange.clone()).collect()
-    }
-
-    /// A client by id, once it has been here. After the server ended, one that answers every call with that.
-    pub(crate) async fn by_id(&self, client_id: &str) -> Arc<Exchange> {
-        let look = || lock(&self.known).get(client_id).map(|known| known.exchange.clone());
-        let found = self.find_or_tell(look, || self.tell_that_one_does_not_come(client_id)).await;
-        found.unwrap_or_else(|reason| {
-            let exchange = self.exchange(client_id.to_owned());
-            exchange.close(reason);
-            exchange
-        })
-    }
-
     /// For one more client.
     fn exchange(&self, client_id: String) -> Arc<Exchange> {
         Exchange::new(client_id, self.handlers.clone(), self.limits.clone(), self.runtime.clone())
     }
-
-    /// A connected client, by chance; and what is left of the call's time.
-    pub(crate) async fn any(&self, options: &CallOptions) -> Result<(Arc<Exchange>, CallOptions), Error> {
-        let choose = || {
-            let connected = self.connected();
-            (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
-        };
-        let (found, options) =
-            options.spend(&self.runtime, self.find_or_tell(choose, || self.tell_that_nobody_comes())).await?;
-        Ok((found.map_err(Error::NotSent)?, options))
-    }
-
-    /// Looks until there is something, without end, but not in silence.
-    async fn find_or_tell<T>(&self, look: impl Fn() -> Option<T>, tell: impl FnOnce()) -> Result<T, Reason> {
-        // By the server's own clock: there may be none where the caller is.
-        let found = {
-            let _entered = self.runtime.enter();
-            timeout(self.limits.resume_time, self.find(&look))
-        };
-        match found.await {
-            Ok(found) => found,
-            Err(_) => {
-                tell();
-                self.find(look).await
-            }
-        }
-    }
-
-    fn tell_that_one_does_not_come(&self, client_id: &str) {
-        let mut connected: Vec<_> =
-            self.connected().iter().map(|exchange| excerpt(exchange.client_id())).collect();
-        connected.sort_unstable();
-        let more = connected.len().saturating_sub(IDS_TOLD);
-        connected.truncate(IDS_TOLD);
-        let client_id = excerpt(client_id);
-        let waited = self.limits.resume_time;
-        tracing::warn!(
-            client_id,
-            ?connected,
-            more,
-            ?waited,
-            "nobody with this client id has come yet, still waiting: `connected` are others, and `more` that are not listed"
-        );
-    }
-
-    /// Once, until there is somebody again: there may be a thousand calls.
-    fn tell_that_nobody_comes(&self) {
-        if !self.nobody_told.swap(true, Ordering::Relaxed) {
-            let waited = self.limits.resume_time;
-            tracing::warn!(?waited, "no client is connected, calls to any wait for one");
-        }
-    }
-
-    /// Looks until there is something, whenever a client came.
-    async fn find<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, Reason> {
-        loop {
-            let mut arrived = pin!(self.arrived.notified());
-            arrived.as_mut().enable();
-            if let Some(found) = look() {
-                return Ok(found);
-            }
-            if self.ended.load(Ordering::Relaxed) {
-                return Err(Reason::Closed);
-            }
-            arrived.await;
-        }
-    }
-
-    // Letting them in -------------------------------------------------------------------------------------------
 
     async fn accept(self: Arc<Self>, _accepting: Accepting, mut listener: Box<dyn Listener>) {
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
@@ -340,8 +241,7 @@ impl Server {
             hello::decode(hello).map_err(|error| error.to_string())?;
         if client_id.is_empty() {
             // All that have none would push each other out.
-            return Err("the client id is empty: give each client one of its own, or none to have it chosen"
-                .to_owned());
+            return Err(EMPTY_CLIENT_ID.to_owned());
         }
         if client_id.len() > MAX_CLIENT_ID {
             let len = client_id.len();
@@ -373,8 +273,7 @@ impl Server {
             if !exchange.session().is_newest(number) {
                 exchange.end_link(takeover());
             }
-            self.nobody_told.store(false, Ordering::Relaxed);
-            self.arrived.notify_waiters();
+            self.somebody_came(exchange.client_id());
         };
         let end = drive(exchange, link, about, true, attached).await;
         match &end {

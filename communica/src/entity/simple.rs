@@ -205,11 +205,11 @@ impl<S: Serializer> SimpleServerHandle<S> {
     }
 
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
-    /// time; then tells the clients and closes. It does not wait for clients that are away: there may be many, who may never come
-    /// back, and nobody is let in any more; what waits for them is dropped, and the log says how many throws were. (`close` of a client
-    /// waits the grace time for a server that is away: there is one, and it tries to reach it.) The address is free again when it returns. A handler that waits for
-    /// it waits for itself: let it tell another task to stop. Dropped before its end, it leaves a server that lets nobody in:
-    /// stop it again, or drop it.
+    /// time; then tells the clients and closes. The address is free again when it returns.
+    ///
+    /// Clients that are away are not waited for (`close` of a client does wait for its server): what is queued for them is dropped, and
+    /// the log says how many throws were. A handler must not wait for this, since it would wait for itself: let it tell another task to
+    /// stop. Dropped before its end, this leaves a server that lets nobody in: stop it again, or drop it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -328,9 +328,12 @@ impl<S: Serializer> SimpleClient<S> {
     /// meanwhile, it ends at once.
     ///
     /// # Errors
-    /// [`Error::Signals`]; and [`Error::Refused`] when another connection with its client id took over or, where it began without
-    /// waiting for a connection, the server turned it down; and [`Error::Connect`] when there was no connection for as long as
-    /// `give_up_after` of its builder says. A client that was closed is no error.
+    /// A client that was closed is no error. Otherwise
+    ///
+    /// - [`Error::Signals`]: the signals cannot be listened to.
+    /// - [`Error::Refused`]: another connection with its client id took over; or the server turned it down, where it began without
+    ///   waiting for a connection.
+    /// - [`Error::Connect`]: there was no connection for as long as `give_up_after` of its builder says; or its connector panicked.
     pub async fn run(&self) -> Result<(), Error> {
         self.client.run().await
     }

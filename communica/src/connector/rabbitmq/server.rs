@@ -27,8 +27,8 @@ use super::links::{Displaced, Links};
 use super::names::{CLOSE, MINE, REASON};
 use super::tx::headers;
 use super::work::WorkDesk;
-use crate::connector::{BoxFuture, Incoming, Listener};
-use crate::entity::{Backoff, REPLACED};
+use crate::connector::{BoxFuture, Incoming, Listener, REPLACED};
+use crate::entity::Backoff;
 use crate::limits::Limits;
 
 pub(super) struct RmqListener {

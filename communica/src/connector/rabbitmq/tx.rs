@@ -19,8 +19,7 @@ use super::bundle::{self, Bundle, Posted};
 use super::line::{Post, Posting};
 use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
-use crate::connector::{BoxFuture, Delivery, LinkTx};
-use crate::entity::REPLACED;
+use crate::connector::{BoxFuture, Delivery, LinkTx, REPLACED};
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
 
 /// `delivery_mode`: the broker writes the message to disk.

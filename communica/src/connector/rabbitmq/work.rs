@@ -21,8 +21,7 @@ use super::rx::{RmqRx, Windows};
 use super::server::{House, poll_next};
 use super::shared::Shared;
 use super::tx::{Check, Destination, PERSISTENT, RmqTx, Signs};
-use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo};
-use crate::entity::{STOPPING, SUPERSEDED};
+use crate::connector::{self, BoxFuture, Incoming, Link, LinkError, PeerInfo, STOPPING, SUPERSEDED};
 use crate::wire::hello::{self, ClientHello};
 use crate::wire::{Kind, Message, Receipt};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{REPLACED, STOPPING, SUPERSEDED, Status};
-use crate::connector::{Connector, Link, LinkError};
+use super::Status;
+use crate::connector::{Connector, Link, LinkError, REPLACED, STOPPING, SUPERSEDED};
 use crate::driver::{LinkEnd, drive};
 use crate::entity::backoff::Backoff;
 use crate::error::Reason;
@@ -19,6 +19,9 @@ use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
+
+/// Before a client gives up, its last attempt gets so long, or its handshake time if that is less.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 fn whole_millis(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
@@ -52,7 +55,12 @@ pub(super) struct Outage {
 /// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.exchange.no_more_links(Reason::Closed);
+        let was_asked = self.exchange.session().closed().is_some();
+        if was_asked {
+            return self.exchange.no_more_links(Reason::Closed);
+        }
+        let why = "the task that keeps the connection ended, by a panic or with its runtime";
+        self.end(Reason::Disconnected(why.to_owned()));
     }
 }
 
@@ -70,6 +78,8 @@ impl Keeper {
                     break reason;
                 }
             }
+            // The last attempt comes when the time is over: who is back by then is found.
+            let is_last = self.time_left().is_zero();
             match self.open().await {
                 Ok((link, about)) => {
                     if let Some(reason) = self.keep(link, about).await {
@@ -82,12 +92,15 @@ impl Keeper {
                     }
                 }
             }
-            let pause = self.backoff.next().min(self.time_left());
-            tokio::time::sleep(pause).await;
-            if self.time_left().is_zero() {
+            if is_last && self.time_left().is_zero() {
                 break self.given_up();
             }
+            tokio::time::sleep(self.backoff.next().min(self.time_left())).await;
         };
+        self.end(reason);
+    }
+
+    fn end(&self, reason: Reason) {
         if !matches!(reason, Reason::Closed) {
             let (address, client_id) = (self.connector.address(), self.exchange.client_id());
             tracing::warn!(address, client_id, %reason, "a client is over");
@@ -99,7 +112,9 @@ impl Keeper {
     /// How long it still tries: without end, unless it is to give up. One that was closed has its grace time for that.
     fn time_left(&self) -> Duration {
         match (self.give_up_after, &self.outage) {
-            (Some(time), Some(outage)) if self.exchange.session().closed().is_none() => {
+            (Some(time), Some(outage))
+                if self.was_connected() && self.exchange.session().closed().is_none() =>
+            {
                 whole_millis(time.saturating_sub(outage.since.elapsed()))
             }
             _ => Duration::MAX,
@@ -123,7 +138,7 @@ impl Keeper {
         let client_id = self.exchange.client_id().to_owned();
         let hello = ClientHello { client_id, communica: Some(about) };
         let hello = hello::text(&hello)?;
-        let time = limits.handshake_time.min(self.time_left());
+        let time = limits.handshake_time.min(self.time_left().max(LAST_ATTEMPT));
         let opened = timeout(time, self.connector.connect(&hello, limits)).await;
         let link = opened.unwrap_or_else(|_| {
             let what = format!("no handshake within {time:?}");

@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::{Living, Server, lock, takeover};
-use crate::entity::client::{REPLACED, STOPPING};
+use crate::connector::{REPLACED, STOPPING};
 use crate::exchange::Exchange;
 
 /// So many sessions whose place was taken are remembered for each client id.

@@ -194,7 +194,7 @@ impl Server {
     /// Waits until nobody is let in any more, and says so at once when that is so already.
     async fn ended(&self) {
         let never = || None::<Infallible>;
-        let _ = self.find(never).await;
+        let _ = self.come(&never).await;
     }
 
     /// It ended and was not asked to.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use communica::{
-    Error, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer, SimpleClient,
+    Backoff, Error, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer, SimpleClient,
     SimpleServer,
 };
 use tokio::time::sleep;
@@ -46,7 +46,7 @@ async fn calls_that_wait_for_a_connection_are_told_of_once_for_each_outage() {
 /// On one thread, so that all of it is heard.
 #[tokio::test]
 async fn who_waits_for_a_client_that_does_not_come_is_told_who_is_there() {
-    const TOLD: &str = "nobody with this client id has come yet";
+    const TOLD: &str = "nobody with this client id is known here";
     within(30, async {
         let log = Log::default();
         let _heard = log.hears();
@@ -54,10 +54,11 @@ async fn who_waits_for_a_client_that_does_not_come_is_told_who_is_there() {
         let limits = Limits::new().resume_time(Duration::from_millis(100));
         let server = RouteServer::new(road.clone(), echo()).limits(limits).start().await.unwrap();
         let other = RouteClient::builder(road.clone()).client_id("w2").connect().await.unwrap();
-        let waiting = tokio::spawn({
+        let call = || {
             let server = server.clone();
-            async move { server.peer("w1").await.request::<_, i64>("echo", &1).await }
-        });
+            tokio::spawn(async move { server.peer("w1").await.request::<_, i64>("echo", &1).await })
+        };
+        let waiting = [call(), call()];
         eventually("it is told", || log.text().contains(TOLD)).await;
         let text = log.text();
         for part in [r#"("client_id", "\"w1\"")"#, r#"[\"w2\"]"#] {
@@ -67,7 +68,9 @@ async fn who_waits_for_a_client_that_does_not_come_is_told_who_is_there() {
         assert_eq!(log.text().matches(TOLD).count(), 1, "it is told again and again");
         // It waits on.
         let client = RouteClient::builder(road).client_id("w1").routes(echo()).connect().await.unwrap();
-        assert_eq!(waiting.await.unwrap().unwrap(), 1);
+        for call in waiting {
+            assert_eq!(call.await.unwrap().unwrap(), 1);
+        }
         client.close().await;
         other.close().await;
         server.stop().await;
@@ -150,6 +153,25 @@ async fn a_client_that_finds_a_connection_in_time_does_not_give_up() {
         }
         client.close().await;
         client.run().await.expect("it was closed");
+    })
+    .await;
+}
+
+/// Its pauses between attempts may be longer than the time it has.
+#[tokio::test]
+async fn a_server_that_is_back_within_the_last_pause_is_found() {
+    within(30, async {
+        let road = LocalConnector::new(unique("outages"));
+        let serve = || SimpleServer::new(road.clone(), |number: i64| number).start();
+        let server = serve().await.unwrap();
+        let hour = Duration::from_secs(3600);
+        let client = SimpleClient::builder(road.clone()).backoff(Backoff::new(hour, hour));
+        let client = client.give_up_after(Duration::from_secs(1)).connect().await.unwrap();
+        server.stop().await;
+        eventually("the client sees it go", || !client.is_connected()).await;
+        // It is in the pause, or about to be.
+        let _server = serve().await.unwrap();
+        assert_eq!(client.request::<_, i64>(&7).await.unwrap(), 7);
     })
     .await;
 }

@@ -40,16 +40,20 @@ async fn one_client_more_than_may_be_is_refused_with_the_reason() {
 #[tokio::test]
 async fn an_empty_client_id_is_refused() {
     within(20, async {
+        const WHY: &str = "the client id is empty";
         let log = Log::default();
         let _heard = log.hears();
-        let connector = MemoryConnector::unique();
-        let _server = serve(connector.clone(), Limits::new()).await;
-        match RouteClient::builder(connector).client_id("").connect().await {
-            Err(Error::Refused { reason, .. }) => {
-                assert!(reason.contains("the client id is empty"), "{reason}")
-            }
+        let name = unique("places");
+        let road = LocalConnector::new(&name);
+        let _server = serve(road.clone(), Limits::new()).await;
+        match RouteClient::builder(road).client_id("").start() {
+            Err(Error::Connect { reason, .. }) => assert!(reason.contains(WHY), "{reason}"),
             other => panic!("{other:?}"),
         }
+        let mut peer = RawPeer::local(&name).await;
+        peer.send_hello("").await;
+        let said = peer.expect_end().await;
+        assert!(String::from_utf8_lossy(&said).contains(WHY), "{said:?}");
         eventually("it is told", || log.text().contains("refused a connection")).await;
     })
     .await;

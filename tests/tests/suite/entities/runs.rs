@@ -55,6 +55,19 @@ impl Listener for Faulty {
 }
 
 #[tokio::test]
+async fn run_of_a_client_whose_connector_panics_fails() {
+    within(30, async {
+        let client = RouteClient::builder(Faulty).start().unwrap();
+        let ran = client.run().await;
+        let Err(Error::Connect { address, reason, .. }) = &ran else { panic!("{ran:?}") };
+        assert!(address == "nowhere" && reason.contains("panic"), "{ran:?}");
+        let connected = RouteClient::builder(Faulty).connect().await;
+        assert!(matches!(&connected, Err(Error::Connect { .. })), "{connected:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn run_of_a_server_that_cannot_accept_any_more_fails() {
     within(30, async {
         let ran = RouteServer::new(Faulty, echo()).run().await;

@@ -1,0 +1,144 @@
+//! Who is to be called → the clients that are there, or whoever comes; and a word in the log when nobody does.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::timeout;
+
+use super::{Server, lock};
+use crate::entity::caller::CallOptions;
+use crate::entity::peer::Inflight;
+use crate::error::{Error, Reason};
+use crate::excerpt::excerpt;
+use crate::exchange::Exchange;
+
+/// Client ids in the log, beside the one that somebody waits for.
+const IDS_TOLD: usize = 5;
+
+/// So many client ids that are waited for are told of. Whoever waits for more of them has read it by then.
+const MISSING_TOLD: usize = 100;
+
+/// Who was told of in the log to be missing, and did not come since.
+#[derive(Default)]
+pub(super) struct Missing {
+    anybody: bool,
+    ids: HashSet<String>,
+}
+
+impl Server {
+    /// Calls to all clients, whether they are connected or not.
+    pub(crate) fn inflight(&self) -> Vec<Inflight> {
+        let known: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
+        let mut calls: Vec<_> = known.iter().flat_map(|exchange| exchange.inflight()).collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(call.age));
+        calls
+    }
+
+    pub(crate) fn connected(&self) -> Vec<Arc<Exchange>> {
+        let known = lock(&self.known);
+        let here = known.values().filter(|known| known.exchange.session().is_linked());
+        here.map(|known| known.exchange.clone()).collect()
+    }
+
+    /// A client by id, once it has been here. After the server ended, one that answers every call with that.
+    pub(crate) async fn by_id(&self, client_id: &str) -> Arc<Exchange> {
+        let look = || lock(&self.known).get(client_id).map(|known| known.exchange.clone());
+        let found = self.find(look, || self.tell_that_one_does_not_come(client_id)).await;
+        found.unwrap_or_else(|reason| {
+            let exchange = self.exchange(client_id.to_owned());
+            exchange.close(reason);
+            exchange
+        })
+    }
+
+    /// A connected client, by chance; and what is left of the call's time.
+    pub(crate) async fn any(&self, options: &CallOptions) -> Result<(Arc<Exchange>, CallOptions), Error> {
+        let choose = || {
+            let connected = self.connected();
+            (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
+        };
+        let (found, options) =
+            options.spend(&self.runtime, self.find(choose, || self.tell_that_nobody_comes())).await?;
+        Ok((found.map_err(Error::NotSent)?, options))
+    }
+
+    /// A client is connected from now on: whoever waits looks again.
+    pub(super) fn somebody_came(&self, client_id: &str) {
+        {
+            let mut missing = lock(&self.missing);
+            missing.anybody = false;
+            missing.ids.remove(client_id);
+        }
+        self.arrived.notify_waiters();
+    }
+
+    /// Looks until there is something, without end, but not in silence.
+    async fn find<T>(&self, look: impl Fn() -> Option<T>, tell: impl FnOnce()) -> Result<T, Reason> {
+        if let Some(found) = self.found(&look) {
+            return found;
+        }
+        // By the server's own clock: there may be none where the caller is.
+        let soon = {
+            let _entered = self.runtime.enter();
+            timeout(self.limits.resume_time, self.come(&look))
+        };
+        match soon.await {
+            Ok(found) => found,
+            Err(_) => {
+                tell();
+                self.come(&look).await
+            }
+        }
+    }
+
+    /// Looks until there is something, whenever a client came.
+    pub(super) async fn come<T>(&self, look: &impl Fn() -> Option<T>) -> Result<T, Reason> {
+        loop {
+            let mut arrived = pin!(self.arrived.notified());
+            arrived.as_mut().enable();
+            if let Some(found) = self.found(look) {
+                return found;
+            }
+            arrived.await;
+        }
+    }
+
+    /// What is there now, or that nothing will be.
+    fn found<T>(&self, look: &impl Fn() -> Option<T>) -> Option<Result<T, Reason>> {
+        let ended = || self.ended.load(Ordering::Relaxed).then_some(Err(Reason::Closed));
+        look().map(Ok).or_else(ended)
+    }
+
+    /// Once for each, until it comes: there may be a thousand who wait for it, or one who does so again and again.
+    fn tell_that_one_does_not_come(&self, client_id: &str) {
+        {
+            let mut missing = lock(&self.missing);
+            if missing.ids.len() >= MISSING_TOLD || !missing.ids.insert(client_id.to_owned()) {
+                return;
+            }
+        }
+        let mut connected: Vec<_> =
+            self.connected().iter().map(|exchange| excerpt(exchange.client_id())).collect();
+        connected.sort_unstable();
+        let more = connected.len().saturating_sub(IDS_TOLD);
+        connected.truncate(IDS_TOLD);
+        let client_id = excerpt(client_id);
+        let waited = self.limits.resume_time;
+        tracing::warn!(
+            client_id,
+            ?connected,
+            more,
+            ?waited,
+            "nobody with this client id is known here, still waiting: `connected` are others, and `more` that are not listed"
+        );
+    }
+
+    fn tell_that_nobody_comes(&self) {
+        if !std::mem::replace(&mut lock(&self.missing).anybody, true) {
+            let waited = self.limits.resume_time;
+            tracing::warn!(?waited, "no client is connected, calls to any wait for one");
+        }
+    }
+}

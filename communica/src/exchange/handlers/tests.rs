@@ -1,0 +1,80 @@
+//! Handlers in a row, and what is forgotten meanwhile.
+
+use std::sync::Mutex;
+
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::limits::Limits;
+
+/// Others have to have their turn between them: a driver says that this side lives, and reads answers.
+#[tokio::test]
+async fn handlers_in_a_row_take_their_turns() {
+    for (time, throws) in [(Duration::from_micros(200), 200), (Duration::from_millis(4), 20)] {
+        handlers_take_their_turns(time, throws).await;
+    }
+}
+
+async fn handlers_take_their_turns(time: Duration, throws: usize) {
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let kept = ran.clone();
+    let table = crate::RouteTable::new().route("compute", move |number: usize| {
+        let began = Instant::now();
+        while began.elapsed() < time {}
+        kept.lock().unwrap().push(number);
+    });
+    let handlers = Arc::new(Handlers::Table(table));
+    let exchange =
+        Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
+    for number in 0..throws {
+        let message = Message::parse(
+            Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#),
+            Bytes::from(number.to_string()),
+        );
+        exchange.session().receive(message.unwrap());
+    }
+    exchange.start_jobs(&mut Vec::new());
+    assert!(ran.lock().unwrap().len() < throws, "all of them ran in one turn");
+    let all = async {
+        while ran.lock().unwrap().len() < throws {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), all).await.expect("the rest starts, too");
+    assert!(ran.lock().unwrap().iter().copied().eq(0..throws));
+}
+
+/// What was taken to be started together is no more wanted than what waits.
+#[tokio::test]
+async fn what_is_forgotten_does_not_start_because_it_was_next() {
+    for (throws_too, ran_then) in [(false, vec!["0", "2", "4", "6", "8"]), (true, vec!["0"])] {
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let kept = ran.clone();
+        let forget = Arc::new(Mutex::new(None::<Arc<Exchange>>));
+        let forgets = forget.clone();
+        let table = crate::RouteTable::new().route("compute", move |text: String| {
+            if let Some(exchange) = forgets.lock().unwrap().take() {
+                if throws_too {
+                    exchange.session().forget_jobs();
+                } else {
+                    exchange.stop_requests();
+                }
+            }
+            let began = Instant::now();
+            while began.elapsed() < 2 * STARTS_UNSEEN {}
+            kept.lock().unwrap().push(text);
+        });
+        let handlers = Arc::new(Handlers::Table(table));
+        let exchange =
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
+        *forget.lock().unwrap() = Some(exchange.clone());
+        for number in 0..10 {
+            let metadata = format!(r#"{{"id":"{number}","type":{},"route":"compute"}}"#, 2 - number % 2);
+            let payload = Bytes::from(format!("\"{number}\""));
+            exchange.session().receive(Message::parse(metadata.into(), payload).unwrap());
+        }
+        exchange.start_jobs(&mut Vec::new());
+        assert_eq!(*ran.lock().unwrap(), ran_then);
+        assert!(exchange.session().no_jobs());
+    }
+}
