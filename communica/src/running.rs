@@ -63,14 +63,17 @@ impl Running {
         requests.values().for_each(AbortHandle::abort);
     }
 
-    /// Stops every handler, and lets no other begin.
-    pub(crate) fn stop_all(&self) {
-        let all = {
+    /// Stops every handler, and lets no other begin. Returns how many were those of throws.
+    pub(crate) fn stop_all(&self) -> usize {
+        let (all, requests) = {
             let mut tasks = self.tasks();
             tasks.over = true;
-            std::mem::take(&mut tasks.all)
+            while tasks.all.try_join_next().is_some() {}
+            (std::mem::take(&mut tasks.all), std::mem::take(&mut tasks.requests))
         };
+        let throws = all.len().saturating_sub(requests.len());
         drop(all);
+        throws
     }
 
     /// Does something after a time, unless that is called off before.

@@ -1,4 +1,4 @@
-//! A client whose link was cut → its calls end now, if its process did.
+//! A client whose link was cut → its calls end now, and lost throws are told of, if its process did.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 /// Milliseconds after which the process is looked for again: one that ends closes its sockets first.
 const LOOKS: [u64; 5] = [1, 10, 100, 500, 1000];
 
-/// What the process was asked and did not answer is not answered any more. `number` is that of the link that was cut: after a
+/// What the process had of the session is lost, and what it was asked and did not answer is not answered any more. `number` is that of the link that was cut: after a
 /// newer one it is that one's process that counts.
 pub(super) async fn noticed(process: &Process, exchange: &Exchange, number: u64) {
     for wait in LOOKS {
@@ -20,7 +20,7 @@ pub(super) async fn noticed(process: &Process, exchange: &Exchange, number: u64)
             return;
         }
         if process.is_gone() {
-            exchange.end_sent(&Reason::Disconnected("the client's process ended".to_owned()));
+            exchange.peer_is_gone(&Reason::Disconnected("the client's process ended".to_owned()));
             return;
         }
     }

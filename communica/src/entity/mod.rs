@@ -19,7 +19,8 @@ macro_rules! client_settings {
             }
 
             /// Ends a client that was connected before, and that had no connection for so long since. A last attempt is made when
-            /// the time is over, and may take up to a second. Then its calls end, and `run` does, with an
+            /// the time is over, and may take as long again (a second at least, [`Limits::handshake_time`] at most). Then its calls
+            /// end, and `run` does, with an
             /// [`Error::Connect`](crate::Error::Connect) that says what that attempt ran into. For workers that should not outlive
             /// the process they work for. `None` to try for ever. Default: `None`.
             pub fn give_up_after(mut self, time: impl Into<Option<Duration>>) -> Self {

@@ -286,8 +286,8 @@ impl RouteClientBuilder {
     /// [`Error::DuplicateRoute`]; and [`Error::Connect`] if it is set up in a way that can never connect.
     ///
     /// # Panics
-    /// Where there is no tokio runtime. In one without time, or without the I/O that sockets need, a task of the client's panics, and its
-    /// calls end with [`Reason::Closed`](crate::Reason::Closed). `enable_all` of the runtime's builder gives both.
+    /// Where there is no tokio runtime. In one without time, or without the I/O that sockets need, the client's task panics: the client
+    /// is over, and its calls and `run` say so. `enable_all` of the runtime's builder gives both.
     pub fn start(self) -> Result<RouteClient, Error> {
         let handlers = Handlers::checked(self.routes)?;
         Ok(RouteClient::of(self.settings.start(handlers)?))

@@ -291,7 +291,10 @@ impl Server {
                 exchange.moved(reason, reason == SUCCEEDED);
             }
         }
-        let process = process.filter(|_| end.is_cut() && exchange.session().has_calls());
+        let process = process.filter(|_| {
+            let session = exchange.session();
+            end.is_cut() && (session.has_calls() || session.is_unacknowledged())
+        });
         if let Some(process) = process {
             let exchange = exchange.clone();
             // It may come back meanwhile.

@@ -66,15 +66,6 @@ impl Exchange {
         self.changed.notify_waiters();
     }
 
-    /// The peer will not come back: calls that were sent to it end.
-    pub(crate) fn end_sent(&self, reason: &Reason) {
-        let mut session = self.session();
-        let wakers = if session.is_linked() { Vec::new() } else { session.end_sent(reason) };
-        drop(session);
-        wake(wakers);
-        self.changed.notify_waiters();
-    }
-
     /// The peer's process is gone: what was sent to it is not repeated, and calls that were end.
     pub(crate) fn peer_is_gone(&self, reason: &Reason) {
         let mut session = self.session();

@@ -169,7 +169,7 @@ impl Exchange {
         (stuck, self.session().came())
     }
 
-    /// Sends a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
+    /// Sends what came and a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
     /// says; `None` to go on with what was begun.
     pub(crate) fn poll_last_words(
         &self,
@@ -179,6 +179,9 @@ impl Exchange {
         let mut slot = lock(&self.writer);
         let Some(writer) = slot.as_mut() else { return Poll::Ready(Ok(())) };
         if reason.is_some() {
+            if let Some(count) = self.session().heard_to_tell() {
+                writer.batch.push_acknowledgement(count);
+            }
             writer.batch.push_close(reason);
         }
         ready!(writer.tx.poll_send(cx, &mut writer.batch))?;

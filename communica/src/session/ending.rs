@@ -6,7 +6,7 @@ use crate::error::{Error, Reason};
 
 impl<W: Clone> Session<W> {
     /// Calls that were sent, and that must not be repeated, end.
-    pub(crate) fn end_sent(&mut self, reason: &Reason) -> Vec<W> {
+    pub(super) fn end_sent(&mut self, reason: &Reason) -> Vec<W> {
         let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
         let is_sent = |seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq);
         self.calls.end_where(is_sent, || CallEnd::Lost(Error::MayHaveRun(reason.clone())))
@@ -57,6 +57,11 @@ impl<W: Clone> Session<W> {
         self.end_all(&reason)
     }
 
+    /// How many throws wait to be handled; `None` where a store gives them to somebody else.
+    pub(crate) fn throws_to_handle(&self) -> Option<usize> {
+        (!self.stored).then(|| self.jobs.throws_waiting())
+    }
+
     /// How many throws wait to be sent, or were sent and are not known to have come.
     pub(crate) fn throws_without_word(&mut self) -> usize {
         self.take_lost_throws() + self.outbox.throws()
@@ -84,6 +89,11 @@ impl<W: Clone> Session<W> {
     /// Accepts no more calls from here; what is queued is still sent.
     pub(crate) fn refuse_calls(&mut self, reason: Reason) {
         self.closed.get_or_insert(reason);
+    }
+
+    /// It was asked to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
     }
 
     pub(crate) fn closed(&self) -> Option<&Reason> {

@@ -133,6 +133,10 @@ impl Jobs {
         self.not_awaited = self.waiting.len();
     }
 
+    pub(super) fn throws_waiting(&self) -> usize {
+        self.waiting.iter().filter(|message| !is_request(message)).count()
+    }
+
     /// Somebody else handles what waits here.
     pub(super) fn forget_waiting(&mut self) {
         self.forget_started(Forgotten::Everything);

@@ -216,6 +216,13 @@ impl<W: Clone> Session<W> {
         if !self.resumes || for_good {
             wake.extend(self.start_over(0, &reason));
         }
+        if self.ended {
+            // There is no other link for what this one did not take.
+            let left = self.outbox.throws();
+            // What may have to be repeated was counted when the session ended.
+            self.throws_lost += if self.resumes { 0 } else { left };
+            self.outbox.clear();
+        }
         wake
     }
 }

@@ -1,6 +1,10 @@
 //! A client that is to be connected → one link after the other, until there is no point in going on.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -20,8 +24,8 @@ use crate::wire::hello::{self, About, ClientHello, ServerHello, Token};
 /// A link that was open for so long counts as a good one: after it, attempts to connect begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(2);
 
-/// Before a client gives up, its last attempt gets so long, or its handshake time if that is less.
-const LAST_ATTEMPT: Duration = Duration::from_secs(1);
+/// The last attempt of a client that gives up gets so long at least, or its handshake time if that is less.
+const MIN_LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 fn whole_millis(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
@@ -52,55 +56,27 @@ pub(super) struct Outage {
     last: Option<String>,
 }
 
-/// Whatever ends the keeper (an abort, a panic, the end of its runtime): nobody waits for it any more.
+/// Whatever ends the keeper (an abort, the end of its runtime): nobody waits for it any more.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        let was_asked = self.exchange.session().closed().is_some();
-        if was_asked {
-            return self.exchange.no_more_links(Reason::Closed);
-        }
-        let why = "the task that keeps the connection ended, by a panic or with its runtime";
-        self.end(Reason::Disconnected(why.to_owned()));
+        self.exchange.no_more_links(Reason::Closed);
     }
 }
 
 impl Keeper {
     pub(super) async fn run(mut self) {
-        let mut leaving = None;
-        let reason = loop {
-            let (closed, has_output) = {
-                let session = self.exchange.session();
-                (session.closed().cloned(), session.has_output())
-            };
-            if let Some(reason) = closed {
-                let since: Instant = *leaving.get_or_insert_with(Instant::now);
-                if since.elapsed() >= self.grace || !has_output {
-                    break reason;
+        let reason = {
+            let mut kept = pin!(self.keep_connected());
+            // A connector may be a user's own.
+            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| kept.as_mut().poll(cx))) {
+                Ok(polled) => polled,
+                Err(_) => {
+                    let why = "the task that keeps the connection panicked";
+                    Poll::Ready(Reason::Disconnected(why.to_owned()))
                 }
-            }
-            // The last attempt comes when the time is over: who is back by then is found.
-            let is_last = self.time_left().is_zero();
-            match self.open().await {
-                Ok((link, about)) => {
-                    if let Some(reason) = self.keep(link, about).await {
-                        break reason;
-                    }
-                }
-                Err(error) => {
-                    if let Some(reason) = self.note(error) {
-                        break reason;
-                    }
-                }
-            }
-            if is_last && self.time_left().is_zero() {
-                break self.given_up();
-            }
-            tokio::time::sleep(self.backoff.next().min(self.time_left())).await;
+            })
+            .await
         };
-        self.end(reason);
-    }
-
-    fn end(&self, reason: Reason) {
         if !matches!(reason, Reason::Closed) {
             let (address, client_id) = (self.connector.address(), self.exchange.client_id());
             tracing::warn!(address, client_id, %reason, "a client is over");
@@ -109,16 +85,54 @@ impl Keeper {
         self.status.send_replace(Status::Ended(reason));
     }
 
+    /// Until there is no point in going on, and why.
+    async fn keep_connected(&mut self) -> Reason {
+        let mut leaving = None;
+        loop {
+            let (closed, has_output) = {
+                let session = self.exchange.session();
+                (session.closed().cloned(), session.has_output())
+            };
+            if let Some(reason) = closed {
+                let since: Instant = *leaving.get_or_insert_with(Instant::now);
+                if since.elapsed() >= self.grace || !has_output {
+                    return reason;
+                }
+            }
+            // The last attempt comes when the time is over: who is back by then is found.
+            let (is_last, outage) = (self.time_left().is_zero(), self.outage_since());
+            let ended = match self.open(is_last).await {
+                Ok((link, about)) => self.keep(link, about).await,
+                Err(error) => self.note(error),
+            };
+            if let Some(reason) = ended {
+                return reason;
+            }
+            // After a link that was a good one, the time begins anew.
+            if is_last && outage == self.outage_since() && self.time_left().is_zero() {
+                return self.given_up();
+            }
+            tokio::time::sleep(self.backoff.next().min(self.time_left())).await;
+        }
+    }
+
+    fn outage_since(&self) -> Option<Instant> {
+        self.outage.as_ref().map(|outage| outage.since)
+    }
+
     /// How long it still tries: without end, unless it is to give up. One that was closed has its grace time for that.
     fn time_left(&self) -> Duration {
         match (self.give_up_after, &self.outage) {
-            (Some(time), Some(outage))
-                if self.was_connected() && self.exchange.session().closed().is_none() =>
-            {
+            (Some(time), Some(outage)) if self.was_connected() && !self.exchange.session().is_draining() => {
                 whole_millis(time.saturating_sub(outage.since.elapsed()))
             }
             _ => Duration::MAX,
         }
+    }
+
+    /// As long again as all of them before it.
+    fn last_attempt(&self) -> Duration {
+        self.give_up_after.unwrap_or_default().max(MIN_LAST_ATTEMPT)
     }
 
     fn given_up(&self) -> Reason {
@@ -130,15 +144,16 @@ impl Keeper {
         Reason::Disconnected(format!("there was no other for {without:?} (`give_up_after`); {last}"))
     }
 
-    /// A link, and what the server said of itself.
-    async fn open(&self) -> Result<(Link, Option<About>), LinkError> {
+    /// A link, and what the server said of itself. `is_last`: it gives up if there is none.
+    async fn open(&self, is_last: bool) -> Result<(Link, Option<About>), LinkError> {
         let limits = &self.exchange.limits;
         let about = About { token: self.token.clone(), ..self.exchange.session().about(None) };
         let instance = about.instance.clone();
         let client_id = self.exchange.client_id().to_owned();
         let hello = ClientHello { client_id, communica: Some(about) };
         let hello = hello::text(&hello)?;
-        let time = limits.handshake_time.min(self.time_left().max(LAST_ATTEMPT));
+        let left = if is_last { self.last_attempt() } else { self.time_left() };
+        let time = limits.handshake_time.min(left);
         let opened = timeout(time, self.connector.connect(&hello, limits)).await;
         let link = opened.unwrap_or_else(|_| {
             let what = format!("no handshake within {time:?}");

@@ -1,6 +1,6 @@
 //! Who is to be called → the clients that are there, or whoever comes; and a word in the log when nobody does.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,14 +17,15 @@ use crate::exchange::Exchange;
 /// Client ids in the log, beside the one that somebody waits for.
 const IDS_TOLD: usize = 5;
 
-/// So many client ids that are waited for are told of. Whoever waits for more of them has read it by then.
+/// Of so many client ids it is known that they were told of.
 const MISSING_TOLD: usize = 100;
 
 /// Who was told of in the log to be missing, and did not come since.
 #[derive(Default)]
 pub(super) struct Missing {
     anybody: bool,
-    ids: HashSet<String>,
+    /// The one told of last stands last.
+    ids: VecDeque<String>,
 }
 
 impl Server {
@@ -69,7 +70,7 @@ impl Server {
         {
             let mut missing = lock(&self.missing);
             missing.anybody = false;
-            missing.ids.remove(client_id);
+            missing.ids.retain(|id| id != client_id);
         }
         self.arrived.notify_waiters();
     }
@@ -87,6 +88,9 @@ impl Server {
         match soon.await {
             Ok(found) => found,
             Err(_) => {
+                if let Some(found) = self.found(&look) {
+                    return found;
+                }
                 tell();
                 self.come(&look).await
             }
@@ -114,10 +118,13 @@ impl Server {
     /// Once for each, until it comes: there may be a thousand who wait for it, or one who does so again and again.
     fn tell_that_one_does_not_come(&self, client_id: &str) {
         {
-            let mut missing = lock(&self.missing);
-            if missing.ids.len() >= MISSING_TOLD || !missing.ids.insert(client_id.to_owned()) {
+            let ids = &mut lock(&self.missing).ids;
+            if ids.iter().any(|id| id == client_id) {
                 return;
             }
+            let too_many = (ids.len() + 1).saturating_sub(MISSING_TOLD);
+            ids.drain(..too_many);
+            ids.push_back(client_id.to_owned());
         }
         let mut connected: Vec<_> =
             self.connected().iter().map(|exchange| excerpt(exchange.client_id())).collect();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use communica::{LocalConnector, RouteClient, RouteServer};
+use communica::{Limits, LocalConnector, RouteClient, RouteServer};
 
 use super::log::Log;
-use crate::support::{echo, eventually, memory_server, noting, take, unique, within};
+use crate::support::{echo, eventually, hanging, memory_server, noting, take, unique, within};
 
 const TOLD: &str = "throws were accepted, and it is not known";
 
@@ -138,6 +138,55 @@ async fn throws_that_a_server_handled_before_it_stopped_are_no_reason_for_a_warn
         }
         take(&mut noted, 10).await;
         server.stop().await;
+        eventually("the client sees it go", || !client.is_connected()).await;
+        client.close().await;
+        assert!(!log.text().contains(TOLD), "{}", log.text());
+    })
+    .await;
+}
+
+/// Those that came and whose handlers did not end are its receiver's to tell of.
+#[tokio::test]
+async fn throws_that_a_stop_cuts_off_are_told_of() {
+    within(30, async {
+        let log = Log::default();
+        let _heard = log.hears();
+        let (routes, mut entries) = hanging(echo(), "hang");
+        let road = LocalConnector::new(unique("throws"));
+        let server = RouteServer::new(road.clone(), routes).limits(Limits::new().running(2));
+        let server = server.grace(Duration::from_millis(100)).start().await.unwrap();
+        let client = RouteClient::builder(road).client_id("w1").connect().await.unwrap();
+        for number in 0..5 {
+            client.throw("hang", &number).await.unwrap();
+        }
+        take(&mut entries, 2).await;
+        server.stop().await;
+        let text = log.text();
+        for part in [r#"("waiting", "3")"#, r#"("stopped", "2")"#, r#"("client_id", "\"w1\"")"#] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        eventually("the client sees it go", || !client.is_connected()).await;
+        client.close().await;
+        assert!(!log.text().contains(TOLD), "{}", log.text());
+    })
+    .await;
+}
+
+/// Without `stop`, and so without time for more than a word.
+#[tokio::test]
+async fn throws_that_a_server_handled_before_it_was_dropped_are_no_reason_for_a_warning() {
+    within(30, async {
+        let log = Log::default();
+        let _heard = log.hears();
+        let (routes, mut noted) = noting(echo(), "note");
+        let road = LocalConnector::new(unique("throws"));
+        let server = RouteServer::new(road.clone(), routes).start().await.unwrap();
+        let client = RouteClient::builder(road).grace(Duration::from_millis(100)).connect().await.unwrap();
+        for number in 0..10 {
+            client.throw("note", &number).await.unwrap();
+        }
+        take(&mut noted, 10).await;
+        drop(server);
         eventually("the client sees it go", || !client.is_connected()).await;
         client.close().await;
         assert!(!log.text().contains(TOLD), "{}", log.text());

@@ -260,6 +260,31 @@ fn throws_that_an_earlier_link_took_are_counted_until_they_are_told_of() {
     }
 }
 
+/// A link may outlive its session by a moment, and then give back what it did not take.
+#[test]
+fn throws_that_a_link_has_when_its_session_ends_are_counted_once() {
+    for resumes in [true, false] {
+        let mut road = Road::new(&limits());
+        let client = &mut road.sides[0];
+        if !resumes {
+            let _ = client.link_lost(Batch::default(), "it was cut", Lost::Cut);
+            let _ = client.link_up(Delivery::Direct, None);
+        }
+        for number in 0..3 {
+            client.throw(What::default(), &mut payload(&number.to_string())).unwrap();
+        }
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        client.throw(What::default(), &mut payload("3")).unwrap();
+        let at_its_end = client.throws_without_word();
+        let _ = client.close(Reason::Closed);
+        let _ = client.link_lost(batch, "it was broken off", Lost::Cut);
+        assert_eq!(at_its_end + client.throws_without_word(), 4, "{resumes}");
+        let _ = client.close(Reason::Closed);
+        assert_eq!(client.throws_without_word(), 0, "{resumes}");
+    }
+}
+
 /// Who ends a link says what came over it.
 #[test]
 fn a_goodbye_says_what_came() {
