@@ -311,12 +311,14 @@ impl Driver<'_> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        if std::mem::take(&mut self.let_others_first)
-            && self.stuck.is_none()
-            && self.exchange.session().has_unsent()
-        {
-            let_others_first(cx);
-            return Poll::Pending;
+        if std::mem::take(&mut self.let_others_first) && self.stuck.is_none() {
+            let mut session = self.exchange.session();
+            if session.has_unsent() {
+                session.driver_waits_for_others(self.exchange.now());
+                drop(session);
+                let_others_first(cx);
+                return Poll::Pending;
+            }
         }
         match self.exchange.poll_flush(cx) {
             Poll::Pending => {

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use super::{Exchange, Flushed, News, wake};
@@ -62,19 +62,31 @@ impl Exchange {
     /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
     async fn request_untimed(&self, what: What<'_>, payload: Payload, unsent: &mut Option<bool>) -> CallEnd {
         let mut payload = Some(payload);
-        let requested = match self.accepted(|session| session.request(what, &mut payload)).await {
+        let accepted = self.accepted(|session, cx| {
+            let requested = session.request(what, &mut payload)?;
+            // Noted under the same lock. It cannot have ended yet.
+            let _ = session.poll_call(requested.call, || cx.waker().clone());
+            Ok(requested)
+        });
+        let requested = match accepted.await {
             Ok(requested) => requested,
             Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
         };
-        let call = requested.call;
+        let (call, mut is_noted) = (requested.call, true);
         let mut pending = Pending { exchange: self, call: Some(call), unsent };
         wake(requested.wake);
         if requested.alone && self.flush_now() != Some(Flushed::All) {
             self.call_driver();
         }
-        let end = poll_fn(|cx| match self.session().poll_call(call, || cx.waker().clone()) {
-            Some(end) => Poll::Ready(end),
-            None => Poll::Pending,
+        let end = poll_fn(|cx| {
+            // In this very turn: should the call have ended since, this waker was woken.
+            if std::mem::take(&mut is_noted) {
+                return Poll::Pending;
+            }
+            match self.session().poll_call(call, || cx.waker().clone()) {
+                Some(end) => Poll::Ready(end),
+                None => Poll::Pending,
+            }
         })
         .await;
         pending.call = None;
@@ -89,7 +101,7 @@ impl Exchange {
         time: Option<TimeLimit>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|session| session.throw(what, &mut payload));
+        let accepted = self.accepted(|session, _| session.throw(what, &mut payload));
         let accepted = match time {
             None => accepted.await,
             Some(time) => {
@@ -103,11 +115,11 @@ impl Exchange {
     /// Tries until there is room.
     async fn accepted<T>(
         &self,
-        mut send: impl FnMut(&mut Session<Waker>) -> Result<T, Refused>,
+        mut send: impl FnMut(&mut Session<Waker>, &TaskContext<'_>) -> Result<T, Refused>,
     ) -> Result<T, Reason> {
+        let mut send = |cx: &mut TaskContext<'_>| Poll::Ready(send(&mut self.session(), cx));
         loop {
-            let first = send(&mut self.session());
-            match first {
+            match poll_fn(&mut send).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::For(reason)) => return Err(reason),
                 Err(Refused::Full) => {}
@@ -115,8 +127,7 @@ impl Exchange {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
             // Room may have come between the two looks; then nobody would say so again.
-            let second = send(&mut self.session());
-            match second {
+            match poll_fn(&mut send).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::For(reason)) => return Err(reason),
                 Err(Refused::Full) => room.await,

@@ -119,12 +119,13 @@ impl Exchange {
     }
 
     /// The time by this exchange's clock.
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.born.elapsed()
     }
 
     fn call_driver(&self) {
-        let driver = self.session().call_driver();
+        let now = self.now();
+        let driver = self.session().call_driver_to_send(now);
         wake(driver);
     }
 

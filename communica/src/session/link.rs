@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::calls::CallEnd;
 use super::other::{BEATS, Beat};
 use super::outbox::TooLarge;
-use super::{Goodbye, LinkUp, Lost, Session};
+use super::{Goodbye, LinkUp, Lost, NextLook, Session};
 use crate::connector::Delivery;
 use crate::error::{Error, Reason};
 use crate::limits::{MIN_SILENCE_TIME, Quota};
@@ -18,7 +18,7 @@ impl<W: Clone> Session<W> {
     /// link, if it should.
     pub(crate) fn driver_looks(&mut self, driver: impl FnOnce(Option<W>) -> W) -> Option<Goodbye> {
         self.driver = Some(driver(self.driver.take()));
-        self.driver_called = false;
+        self.next_look = NextLook::WhenCalled;
         self.goodbye.clone()
     }
 
@@ -192,7 +192,7 @@ impl<W: Clone> Session<W> {
     pub(crate) fn link_lost(&mut self, batch: Batch, why: &str, lost: Lost) -> Vec<W> {
         self.linked = false;
         self.driver = None;
-        self.driver_called = false;
+        self.next_look = NextLook::WhenCalled;
         self.paused = false;
         self.goodbye = None;
         if self.stored {

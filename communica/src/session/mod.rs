@@ -77,8 +77,8 @@ pub(crate) struct Session<W> {
     resumes: bool,
     /// Its driver, once that has looked for the first time.
     driver: Option<W>,
-    /// The driver was woken and did not look yet.
-    driver_called: bool,
+    /// When that looks next.
+    next_look: NextLook,
     /// The driver should end the link.
     goodbye: Option<Goodbye>,
     /// The driver stopped reading until something changes.
@@ -93,6 +93,19 @@ pub(crate) struct Session<W> {
     answers_came: usize,
     /// Memory to write ids in.
     id_text: String,
+}
+
+/// When the driver looks at what is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NextLook {
+    WhenCalled,
+    /// It was woken.
+    WasCalled,
+    /// When others had their turn, which it left to them at this time. Woken before that it would send the little that is there by
+    /// then.
+    AfterOthers {
+        since: Duration,
+    },
 }
 
 struct Bounds {
@@ -171,6 +184,10 @@ impl Full {
         earlier.for_callers && !self.for_callers || earlier.for_handlers && !self.for_handlers
     }
 }
+
+/// A driver that lets others go first is not woken for so long by what they say: it would send it in small pieces. Longer, and the
+/// peer would have nothing to do meanwhile; and where the thread is kept by something else, nothing would go out.
+const OTHERS_TURN: Duration = Duration::from_micros(25);
 
 /// Throws that stand in the buffers of a link, at most: these hold 1.1 MiB, and a throw has 50 bytes and more.
 const ON_THE_WAY: usize = 24 * 1024;
@@ -288,7 +305,7 @@ impl<W: Clone> Session<W> {
             hands_over: 0,
             resumes: false,
             driver: None,
-            driver_called: false,
+            next_look: NextLook::WhenCalled,
             goodbye: None,
             paused: false,
             brought: false,
@@ -301,10 +318,24 @@ impl<W: Clone> Session<W> {
 
     /// The driver, if it has to be woken to see what is there.
     pub(crate) fn call_driver(&mut self) -> Option<W> {
-        if self.driver_called {
+        if self.next_look == NextLook::WasCalled {
             return None;
         }
-        self.driver_called = self.driver.is_some();
-        self.driver.clone()
+        let driver = self.driver.clone()?;
+        self.next_look = NextLook::WasCalled;
+        Some(driver)
+    }
+
+    /// The same for what may go out together with what others are about to say.
+    pub(crate) fn call_driver_to_send(&mut self, now: Duration) -> Option<W> {
+        match self.next_look {
+            NextLook::AfterOthers { since } if now.saturating_sub(since) < OTHERS_TURN => None,
+            _ => self.call_driver(),
+        }
+    }
+
+    /// The driver lets others go first, and comes back by itself.
+    pub(crate) fn driver_waits_for_others(&mut self, now: Duration) {
+        self.next_look = NextLook::AfterOthers { since: now };
     }
 }

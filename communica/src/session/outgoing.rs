@@ -27,7 +27,7 @@ impl<W: Clone> Session<W> {
         self.calls.write_id(call, &mut self.id_text);
         let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);
         self.calls.set_size(call, bytes);
-        let wake = if alone { None } else { self.call_driver() };
+        let wake = if alone { None } else { self.call_driver_to_send(now) };
         Ok(Requested { call, alone, wake })
     }
 

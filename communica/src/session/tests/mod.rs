@@ -242,6 +242,33 @@ fn the_driver_is_woken_once_until_it_looks() {
     assert_eq!(client.throw(What::default(), &mut payload("c")).unwrap(), Some("driver"));
 }
 
+/// Woken for each of them, it would send them in small pieces.
+#[test]
+fn a_driver_that_lets_others_go_first_is_not_woken_by_them() {
+    let mut client = session("c", &limits());
+    let calls = |client: &mut Pair, now| {
+        let what = What { now: Duration::from_micros(now), ..What::default() };
+        client.request(what, &mut payload("a")).unwrap().wake
+    };
+    assert_eq!(calls(&mut client, 0), None, "it is sent at once");
+    assert_eq!(calls(&mut client, 0), Some("driver"));
+    let _ = client.driver_looks(|known| known.unwrap());
+    client.driver_waits_for_others(Duration::from_micros(1000));
+    // One that waited for room knows an earlier time.
+    for now in [990, 1000, 1010, 1020] {
+        assert_eq!(calls(&mut client, now), None, "{now}");
+    }
+    assert_eq!(calls(&mut client, 1030), Some("driver"), "somebody keeps the thread");
+    assert_eq!(calls(&mut client, 1040), None, "it was woken");
+}
+
+#[test]
+fn a_driver_that_lets_others_go_first_ends_its_link_at_once() {
+    let mut client = session("c", &limits());
+    client.driver_waits_for_others(Duration::ZERO);
+    assert_eq!(client.end_link(Goodbye { reason: None, at_once: true }), Some("driver"));
+}
+
 #[test]
 fn a_call_alone_asks_to_be_sent_at_once() {
     let mut client = session("c", &limits());
