@@ -314,7 +314,7 @@ impl Driver<'_> {
         if std::mem::take(&mut self.let_others_first) && self.stuck.is_none() {
             let mut session = self.exchange.session();
             if session.has_unsent() {
-                session.driver_waits_for_others(self.exchange.now());
+                session.driver_waits_for_others(self.exchange.said());
                 drop(session);
                 let_others_first(cx);
                 return Poll::Pending;

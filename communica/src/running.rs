@@ -63,17 +63,14 @@ impl Running {
         requests.values().for_each(AbortHandle::abort);
     }
 
-    /// Stops every handler, and lets no other begin. Returns how many were those of throws.
-    pub(crate) fn stop_all(&self) -> usize {
-        let (all, requests) = {
+    /// Stops every handler, and lets no other begin.
+    pub(crate) fn stop_all(&self) {
+        let all = {
             let mut tasks = self.tasks();
             tasks.over = true;
-            while tasks.all.try_join_next().is_some() {}
-            (std::mem::take(&mut tasks.all), std::mem::take(&mut tasks.requests))
+            std::mem::take(&mut tasks.all)
         };
-        let throws = all.len().saturating_sub(requests.len());
         drop(all);
-        throws
     }
 
     /// Does something after a time, unless that is called off before.

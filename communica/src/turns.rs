@@ -16,6 +16,15 @@ pub(crate) fn let_others_first(cx: &mut Context<'_>) {
 }
 
 thread_local! {
+    static HERE: u8 = const { 0 };
+}
+
+/// A number that no other thread has while this one lives.
+pub(crate) fn this_thread() -> usize {
+    HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
+thread_local! {
     static HAD_TURN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 

@@ -43,7 +43,8 @@ impl Exchange {
                 return;
             }
             let ended = catch_unwind(AssertUnwindSafe(run));
-            if !flag.load(Ordering::Relaxed) {
+            // That of a throw was nobody's to wait for.
+            if !is_request || !flag.load(Ordering::Relaxed) {
                 job.finish(ended);
             }
         });

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use super::{Exchange, Flushed, News, wake};
@@ -10,7 +10,8 @@ use crate::clock::timeout;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
 use crate::serializer::Payload;
-use crate::session::{CallEnd, CallId, Refused, Session, Waiting, What};
+use crate::session::{CallEnd, CallId, Refused, Waiting, What};
+use crate::turns::let_others_first;
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,8 @@ impl Exchange {
     /// Sends a request and waits for how it ends. Dropping the future gives the call up: if its message did not go
     /// out yet, it never will.
     pub(crate) async fn request(&self, what: What<'_>, payload: Payload, time: Option<TimeLimit>) -> CallEnd {
-        let what = What { now: self.now(), ..what };
+        let said = self.said();
+        let what = What { now: said.at, said: Some(said), ..what };
         let Some(time) = time else { return self.request_untimed(what, payload, &mut None).await };
         let mut unsent = None;
         let call = self.request_untimed(what, payload, &mut unsent);
@@ -60,12 +62,23 @@ impl Exchange {
     }
 
     /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
-    async fn request_untimed(&self, what: What<'_>, payload: Payload, unsent: &mut Option<bool>) -> CallEnd {
+    async fn request_untimed(
+        &self,
+        mut what: What<'_>,
+        payload: Payload,
+        unsent: &mut Option<bool>,
+    ) -> CallEnd {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|session, cx| {
-            let requested = session.request(what, &mut payload)?;
-            // Noted under the same lock. It cannot have ended yet.
-            let _ = session.poll_call(requested.call, || cx.waker().clone());
+        let accepted = self.accepted(|cx| {
+            // A user's own code, so not under the lock.
+            let waker = cx.waker().clone();
+            let mut session = self.session();
+            let requested = session.request(what, &mut payload);
+            // Who waits for room says it later than that.
+            what.said = None;
+            let requested = requested?;
+            // Noted under the same lock: the call cannot have ended yet.
+            let _ = session.poll_call(requested.call, || waker);
             Ok(requested)
         });
         let requested = match accepted.await {
@@ -73,7 +86,7 @@ impl Exchange {
             Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
         };
         let (call, mut is_noted) = (requested.call, true);
-        let mut pending = Pending { exchange: self, call: Some(call), unsent };
+        let mut pending = Pending { exchange: self, call: Some(call), watches: requested.watch, unsent };
         wake(requested.wake);
         if requested.alone && self.flush_now() != Some(Flushed::All) {
             self.call_driver();
@@ -81,8 +94,12 @@ impl Exchange {
         let end = poll_fn(|cx| {
             // In this very turn: should the call have ended since, this waker was woken.
             if std::mem::take(&mut is_noted) {
+                if pending.watches {
+                    let_others_first(cx);
+                }
                 return Poll::Pending;
             }
+            pending.see_to_driver();
             match self.session().poll_call(call, || cx.waker().clone()) {
                 Some(end) => Poll::Ready(end),
                 None => Poll::Pending,
@@ -101,7 +118,7 @@ impl Exchange {
         time: Option<TimeLimit>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|session, _| session.throw(what, &mut payload));
+        let accepted = self.accepted(|_| self.session().throw(what, &mut payload));
         let accepted = match time {
             None => accepted.await,
             Some(time) => {
@@ -115,9 +132,9 @@ impl Exchange {
     /// Tries until there is room.
     async fn accepted<T>(
         &self,
-        mut send: impl FnMut(&mut Session<Waker>, &TaskContext<'_>) -> Result<T, Refused>,
+        mut send: impl FnMut(&TaskContext<'_>) -> Result<T, Refused>,
     ) -> Result<T, Reason> {
-        let mut send = |cx: &mut TaskContext<'_>| Poll::Ready(send(&mut self.session(), cx));
+        let mut send = |cx: &mut TaskContext<'_>| Poll::Ready(send(cx));
         loop {
             match poll_fn(&mut send).await {
                 Ok(accepted) => return Ok(accepted),
@@ -156,11 +173,27 @@ impl Exchange {
 struct Pending<'a> {
     exchange: &'a Exchange,
     call: Option<CallId>,
+    /// See [`Requested::watch`](crate::session::Requested::watch).
+    watches: bool,
     unsent: &'a mut Option<bool>,
+}
+
+impl Pending<'_> {
+    /// The others had their turn: if the driver did not have its own, one of them keeps its thread.
+    fn see_to_driver(&mut self) {
+        if !std::mem::take(&mut self.watches) {
+            return;
+        }
+        let mut session = self.exchange.session();
+        let driver = if session.driver_has_looked() { None } else { session.call_driver() };
+        drop(session);
+        wake(driver);
+    }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
+        self.see_to_driver();
         if let Some(call) = self.call {
             let abandoned = self.exchange.session().abandon(call);
             *self.unsent = Some(abandoned.unsent);

@@ -291,23 +291,12 @@ impl Exchange {
     /// Stops the handlers that still run. Their callers get no answer; of throws the log tells.
     pub(crate) fn abort_jobs(&self) {
         // First, or they would start in the places of those that are stopped; and a store keeps what comes after that.
-        let waiting = {
+        {
             let mut session = self.session();
             session.drain();
-            let waiting = session.throws_to_handle();
             session.forget_jobs();
-            waiting
-        };
-        let stopped = self.running.stop_all();
-        if let Some(waiting) = waiting.filter(|waiting| waiting + stopped > 0) {
-            let client_id = self.client_id();
-            tracing::warn!(
-                client_id,
-                waiting,
-                stopped,
-                "throws came and were not handled to their end: `waiting` did not begin, `stopped` were under way"
-            );
         }
+        self.running.stop_all();
     }
 }
 

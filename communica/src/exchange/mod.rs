@@ -24,7 +24,8 @@ use crate::connector::PeerInfo;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::running::Running;
-use crate::session::Session;
+use crate::session::{Said, Session};
+use crate::turns::this_thread;
 pub(crate) use blocking::on_the_pool;
 pub(crate) use calls::TimeLimit;
 pub(crate) use writer::Flushed;
@@ -119,13 +120,18 @@ impl Exchange {
     }
 
     /// The time by this exchange's clock.
-    pub(crate) fn now(&self) -> Duration {
+    fn now(&self) -> Duration {
         self.born.elapsed()
     }
 
+    /// Now and here.
+    pub(crate) fn said(&self) -> Said {
+        Said { at: self.now(), on: this_thread() }
+    }
+
     fn call_driver(&self) {
-        let now = self.now();
-        let driver = self.session().call_driver_to_send(now);
+        let said = self.said();
+        let driver = self.session().call_driver_to_send(said);
         wake(driver);
     }
 
@@ -214,6 +220,32 @@ mod tests {
                 self.0.writer.try_lock().is_ok() && self.0.session.try_lock().is_ok(),
                 Ordering::Relaxed,
             );
+        }
+    }
+
+    /// One of those that a driver lets go first may keep its thread.
+    #[tokio::test]
+    async fn who_finds_the_driver_waiting_on_another_thread_looks_once_more() {
+        for looked in [false, true] {
+            let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+            exchange.attach(Box::new(TakesAll), Arc::default(), None);
+            let driver = Arc::new(Notes::default());
+            let _ = exchange.session().driver_looks(|_| driver.clone().into());
+            let call = || Box::pin(exchange.request(What::default(), Vec::new().into(), None));
+            let mut cx = Context::from_waker(Waker::noop());
+            let (mut alone, mut second) = (call(), call());
+            assert!(alone.as_mut().poll(&mut cx).is_pending());
+            let there = this_thread() + 1;
+            // For as long as the test takes.
+            let since = Said { at: exchange.now() + Duration::from_secs(3600), on: there };
+            exchange.session().driver_waits_for_others(since);
+            assert!(second.as_mut().poll(&mut cx).is_pending());
+            assert!(!driver.0.load(Ordering::Relaxed), "it comes by itself");
+            if looked {
+                let _ = exchange.session().driver_looks(|known| known.unwrap());
+            }
+            assert!(second.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(driver.0.load(Ordering::Relaxed), !looked);
         }
     }
 

@@ -48,6 +48,7 @@ impl<W: Clone> Session<W> {
     pub(crate) fn forget_jobs(&mut self) {
         self.arrivals.forget();
         self.jobs.forget_waiting();
+        self.tell_of_dropped_throws();
     }
 
     /// There will be no link any more: nothing is accepted, and what waits ends. Wake the returned.
@@ -55,11 +56,6 @@ impl<W: Clone> Session<W> {
         self.ended = true;
         let reason = self.closed.get_or_insert(reason).clone();
         self.end_all(&reason)
-    }
-
-    /// How many throws wait to be handled; `None` where a store gives them to somebody else.
-    pub(crate) fn throws_to_handle(&self) -> Option<usize> {
-        (!self.stored).then(|| self.jobs.throws_waiting())
     }
 
     /// How many throws wait to be sent, or were sent and are not known to have come.

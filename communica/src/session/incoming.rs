@@ -225,11 +225,23 @@ impl<W: Clone> Session<W> {
     /// Takes out of these, which are being started, what was forgotten meanwhile.
     pub(crate) fn drop_forgotten(&mut self, rest: &mut Vec<Message>) {
         self.jobs.drop_forgotten(rest);
+        self.tell_of_dropped_throws();
+    }
+
+    /// Throws have nobody who would be told. A store gives them to somebody else.
+    pub(super) fn tell_of_dropped_throws(&mut self) {
+        let throws = self.jobs.take_throws_dropped();
+        if throws > 0 && !self.stored {
+            tracing::warn!(throws, "throws came and were not handled: their entity ended before they began");
+        }
     }
 
     /// A started handler was stopped, and gives no answer.
     pub(crate) fn job_stopped(&mut self, message: &Metadata) {
         self.jobs.done(1, message.size());
+        if message.kind() == Kind::Throw && message.arrival().is_none() {
+            self.failed_throws.tell(message.route().as_deref(), "it was stopped before its end");
+        }
         self.settle(message);
     }
 
@@ -255,7 +267,7 @@ impl<W: Clone> Session<W> {
     pub(crate) fn give_back_if_full(&mut self, rest: &mut Vec<Message>, mine: &mut bool) -> bool {
         let full = self.outbox.answers_meet(self.limits.queued);
         if full {
-            self.jobs.give_back(rest, mine);
+            self.give_back(rest, mine);
         }
         full
     }
@@ -264,11 +276,13 @@ impl<W: Clone> Session<W> {
     /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
     pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
         self.jobs.wait(rest);
+        self.tell_of_dropped_throws();
     }
 
     /// Started messages, the last one first, are left to whoever is at it next.
     pub(crate) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
         self.jobs.give_back(rest, mine);
+        self.tell_of_dropped_throws();
     }
 
     /// That handler runs, or never will.

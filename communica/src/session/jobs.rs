@@ -30,6 +30,8 @@ pub(crate) struct Jobs {
     starting: bool,
     /// Of those that are being started.
     forgotten: Forgotten,
+    /// Throws that were forgotten, since somebody asked.
+    throws_dropped: usize,
     /// Ids of requests that were given up while something waited or was being started, perhaps they themselves.
     cancelled: HashSet<String>,
 }
@@ -53,6 +55,7 @@ impl Jobs {
             limit_bytes,
             starting: false,
             forgotten: Forgotten::Nothing,
+            throws_dropped: 0,
             cancelled: HashSet::new(),
         }
     }
@@ -133,13 +136,14 @@ impl Jobs {
         self.not_awaited = self.waiting.len();
     }
 
-    pub(super) fn throws_waiting(&self) -> usize {
-        self.waiting.iter().filter(|message| !is_request(message)).count()
+    pub(super) fn take_throws_dropped(&mut self) -> usize {
+        std::mem::take(&mut self.throws_dropped)
     }
 
     /// Somebody else handles what waits here.
     pub(super) fn forget_waiting(&mut self) {
         self.forget_started(Forgotten::Everything);
+        self.throws_dropped += self.waiting.iter().filter(|message| !is_request(message)).count();
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.not_awaited = 0;
@@ -165,6 +169,7 @@ impl Jobs {
         rest.retain(|message| {
             let stays = forgotten == Forgotten::Requests && !is_request(message);
             if !stays {
+                self.throws_dropped += usize::from(!is_request(message));
                 self.done(1, message.metadata.size());
             }
             stays

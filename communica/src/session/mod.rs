@@ -101,10 +101,11 @@ enum NextLook {
     WhenCalled,
     /// It was woken.
     WasCalled,
-    /// When others had their turn, which it left to them at this time. Woken before that it would send the little that is there by
-    /// then.
+    /// When the others on its thread had their turn, which it left to them. Woken before that it would send the little that is there by
+    /// then. `is_watched`: somebody on another thread sees to it that it does look, should one of them keep the thread.
     AfterOthers {
-        since: Duration,
+        since: Said,
+        is_watched: bool,
     },
 }
 
@@ -158,7 +159,17 @@ pub(crate) struct What<'a> {
     pub(crate) idempotent: bool,
     /// The time by the caller's clock.
     pub(crate) now: Duration,
+    /// For who may be content with a driver that comes by itself.
+    pub(crate) said: Option<Said>,
     pub(crate) sender: Sender,
+}
+
+/// When something is said, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) at: Duration,
+    /// A number that other threads do not have.
+    pub(crate) on: usize,
 }
 
 /// Who says something. A handler that waits for room holds up those behind it, and so what the peer has to say: two sides
@@ -186,7 +197,7 @@ impl Full {
 }
 
 /// A driver that lets others go first is not woken for so long by what they say: it would send it in small pieces. Longer, and the
-/// peer would have nothing to do meanwhile; and where the thread is kept by something else, nothing would go out.
+/// peer would have nothing to do meanwhile.
 const OTHERS_TURN: Duration = Duration::from_micros(25);
 
 /// Throws that stand in the buffers of a link, at most: these hold 1.1 MiB, and a throw has 50 bytes and more.
@@ -224,6 +235,8 @@ pub(crate) struct Requested<W> {
     pub(crate) alone: bool,
     /// The driver to wake.
     pub(crate) wake: Option<W>,
+    /// It is to be called if it has not looked when the others on this thread had their turn.
+    pub(crate) watch: bool,
 }
 
 /// What a message meant.
@@ -326,16 +339,34 @@ impl<W: Clone> Session<W> {
         Some(driver)
     }
 
-    /// The same for what may go out together with what others are about to say.
-    pub(crate) fn call_driver_to_send(&mut self, now: Duration) -> Option<W> {
-        match self.next_look {
-            NextLook::AfterOthers { since } if now.saturating_sub(since) < OTHERS_TURN => None,
-            _ => self.call_driver(),
-        }
+    /// The same for what may go out together with what others say in this turn of the same thread.
+    pub(crate) fn call_driver_to_send(&mut self, said: Said) -> Option<W> {
+        if self.waits_for(Some(said)) == Some(true) { None } else { self.call_driver() }
     }
 
-    /// The driver lets others go first, and comes back by itself.
-    pub(crate) fn driver_waits_for_others(&mut self, now: Duration) {
-        self.next_look = NextLook::AfterOthers { since: now };
+    /// The same for who looks once more when the others on its own thread had their turn: if that is told by `true`, it
+    /// should call the driver then, unless that [`has looked`](Self::driver_has_looked).
+    fn call_driver_or_watch(&mut self, said: Option<Said>) -> (Option<W>, bool) {
+        let Some(here) = self.waits_for(said) else { return (self.call_driver(), false) };
+        let NextLook::AfterOthers { is_watched, .. } = &mut self.next_look else { return (None, false) };
+        let watch = !here && !std::mem::replace(is_watched, true);
+        (None, watch)
+    }
+
+    /// The driver waits, not for long yet, for what others say: whether that is on the same thread.
+    fn waits_for(&self, said: Option<Said>) -> Option<bool> {
+        let (NextLook::AfterOthers { since, .. }, Some(said)) = (self.next_look, said) else { return None };
+        let is_fresh = said.at.saturating_sub(since.at) < OTHERS_TURN;
+        is_fresh.then_some(said.on == since.on)
+    }
+
+    /// The driver lets others on its thread go first, and comes back by itself.
+    pub(crate) fn driver_waits_for_others(&mut self, since: Said) {
+        self.next_look = NextLook::AfterOthers { since, is_watched: false };
+    }
+
+    /// There is nothing to watch any more.
+    pub(crate) fn driver_has_looked(&self) -> bool {
+        !matches!(self.next_look, NextLook::AfterOthers { is_watched: true, .. })
     }
 }

@@ -15,7 +15,7 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
-        let What { route, more, idempotent, now, sender } = what;
+        let What { route, more, idempotent, now, said, sender } = what;
         let payload = self.admit(payload, sender)?;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
@@ -27,8 +27,8 @@ impl<W: Clone> Session<W> {
         self.calls.write_id(call, &mut self.id_text);
         let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);
         self.calls.set_size(call, bytes);
-        let wake = if alone { None } else { self.call_driver_to_send(now) };
-        Ok(Requested { call, alone, wake })
+        let (wake, watch) = if alone { (None, false) } else { self.call_driver_or_watch(said) };
+        Ok(Requested { call, alone, wake, watch })
     }
 
     /// Queues a throw; the payload is taken if it was accepted. Returns the driver to wake.

@@ -242,30 +242,58 @@ fn the_driver_is_woken_once_until_it_looks() {
     assert_eq!(client.throw(What::default(), &mut payload("c")).unwrap(), Some("driver"));
 }
 
+fn said(micros: u64, on: usize) -> Said {
+    Said { at: Duration::from_micros(micros), on }
+}
+
+/// Who is to be woken for a call, and whether its caller watches over the driver.
+fn call_at(client: &mut Pair, said: Option<Said>) -> (Option<&'static str>, bool) {
+    let requested = client.request(What { said, ..What::default() }, &mut payload("a")).unwrap();
+    (requested.wake, requested.watch)
+}
+
+const HERE: usize = 1;
+const THERE: usize = 2;
+
 /// Woken for each of them, it would send them in small pieces.
 #[test]
 fn a_driver_that_lets_others_go_first_is_not_woken_by_them() {
     let mut client = session("c", &limits());
-    let calls = |client: &mut Pair, now| {
-        let what = What { now: Duration::from_micros(now), ..What::default() };
-        client.request(what, &mut payload("a")).unwrap().wake
-    };
-    assert_eq!(calls(&mut client, 0), None, "it is sent at once");
-    assert_eq!(calls(&mut client, 0), Some("driver"));
+    assert_eq!(call_at(&mut client, None), (None, false), "it is sent at once");
+    assert_eq!(call_at(&mut client, Some(said(0, HERE))), (Some("driver"), false));
     let _ = client.driver_looks(|known| known.unwrap());
-    client.driver_waits_for_others(Duration::from_micros(1000));
-    // One that waited for room knows an earlier time.
-    for now in [990, 1000, 1010, 1020] {
-        assert_eq!(calls(&mut client, now), None, "{now}");
+    client.driver_waits_for_others(said(1000, HERE));
+    for now in [1000, 1010, 1020] {
+        assert_eq!(call_at(&mut client, Some(said(now, HERE))), (None, false), "{now}");
+        assert_eq!(client.call_driver_to_send(said(now, HERE)), None, "{now}");
     }
-    assert_eq!(calls(&mut client, 1030), Some("driver"), "somebody keeps the thread");
-    assert_eq!(calls(&mut client, 1040), None, "it was woken");
+    assert_eq!(call_at(&mut client, Some(said(1030, HERE))), (Some("driver"), false), "the peer waits");
+    assert_eq!(call_at(&mut client, Some(said(1030, HERE))), (None, false), "it was woken");
+}
+
+/// Its thread may be kept by one of those that it let go first.
+#[test]
+fn a_driver_that_waits_on_another_thread_is_watched() {
+    let mut client = session("c", &limits());
+    let _ = call_at(&mut client, None);
+    client.driver_waits_for_others(said(1000, THERE));
+    assert_eq!(call_at(&mut client, Some(said(1010, HERE))), (None, true));
+    assert_eq!(call_at(&mut client, Some(said(1010, HERE))), (None, false), "by one");
+    assert!(!client.driver_has_looked());
+    let _ = client.driver_looks(|known| known.unwrap());
+    assert!(client.driver_has_looked());
+    client.driver_waits_for_others(said(1000, THERE));
+    assert!(client.driver_has_looked(), "nobody watches over that yet");
+    assert_eq!(client.call_driver_to_send(said(1010, HERE)), Some("driver"), "who does not look once more");
+    // Who waited for room knows no time.
+    client.driver_waits_for_others(said(1000, HERE));
+    assert_eq!(call_at(&mut client, None), (Some("driver"), false));
 }
 
 #[test]
 fn a_driver_that_lets_others_go_first_ends_its_link_at_once() {
     let mut client = session("c", &limits());
-    client.driver_waits_for_others(Duration::ZERO);
+    client.driver_waits_for_others(said(0, HERE));
     assert_eq!(client.end_link(Goodbye { reason: None, at_once: true }), Some("driver"));
 }
 
