@@ -72,7 +72,7 @@ where
     let mut input = BytesMut::new();
     // A server that refuses may close before it read anything: what it said counts more than the failed write.
     let written = send_hello(&mut write, hello).await;
-    let theirs = match read_hello(&mut read, &mut input).await {
+    let theirs = match read_hello(&mut read, &mut input, check_language).await {
         // That the data is bad is something it said, too: TLS tells so of a refused certificate.
         Err(LinkError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
             return Err(written.err().unwrap_or(error).into());
@@ -129,7 +129,16 @@ where
 
     fn hello(&mut self) -> BoxFuture<'_, Result<Bytes, LinkError>> {
         Box::pin(async {
-            self.hello = read_hello(&mut self.read, &mut self.input).await?;
+            let hello = read_hello(&mut self.read, &mut self.input, |_| Ok(())).await;
+            self.hello = hello.map_err(|error| match error {
+                // Whoever looks whether somebody listens does that.
+                LinkError::Io(error)
+                    if self.input.is_empty() && error.kind() == io::ErrorKind::UnexpectedEof =>
+                {
+                    io::Error::new(io::ErrorKind::ConnectionAborted, error.to_string()).into()
+                }
+                other => other,
+            })?;
             Ok(self.hello.clone())
         })
     }
@@ -159,7 +168,27 @@ async fn send_hello(write: &mut (impl AsyncWrite + Unpin), text: &[u8]) -> io::R
     write.flush().await
 }
 
-async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> Result<Bytes, LinkError> {
+/// Whether a server's first bytes may be a hello or a refusal. What looks like TLS is left to who knows whether it should be.
+fn check_language(input: &[u8]) -> io::Result<()> {
+    /// Content types of TLS records: alert, handshake (RFC 8446, B.1).
+    const TLS: [u8; 2] = [21, 22];
+    /// Bytes of an answer that are told.
+    const QUOTED: usize = 40;
+    let first = input.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_none_or(|&first| first == b'{' || first == hello::REFUSED || TLS.contains(&first)) {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&input[..input.len().min(QUOTED)]);
+    let what = format!("what listens there does not speak communica: it said {said:?}");
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+}
+
+/// `check`: looks at the beginning of it.
+async fn read_hello(
+    read: &mut (impl AsyncRead + Unpin),
+    input: &mut BytesMut,
+    check: impl Fn(&[u8]) -> io::Result<()>,
+) -> Result<Bytes, LinkError> {
     let mut seen = 0;
     loop {
         // Looking at all of it again for each byte of a slow peer would be work without end.
@@ -174,6 +203,7 @@ async fn read_hello(read: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -
         seen = input.len();
         input.reserve(1024);
         let read = read.read_buf(input).await;
+        check(input)?;
         if matches!(read, Ok(0) | Err(_)) {
             // 0x04 and a reason may stand before the end; a reset counts as one.
             return Err(match (hello::refusal(input), read) {

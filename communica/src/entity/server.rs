@@ -192,6 +192,9 @@ impl Server {
         let address = incoming.address();
         match timeout(self.limits.handshake_time, self.handshake(incoming, order)).await {
             Ok(Ok(guest)) => return guest,
+            Ok(Err(LinkError::Io(error))) if error.kind() == ConnectionAborted => {
+                tracing::debug!(address, %error, "a connection did not come to be");
+            }
             Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
             Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
         }

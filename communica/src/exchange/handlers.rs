@@ -372,8 +372,9 @@ fn held_up(metadata: &Metadata, time: Duration) {
     tracing::warn!(
         route = metadata.route().as_deref(),
         ?time,
-        "a handler held up its connection: what blocks or computes for so long belongs into `#[route(blocking)]` or tokio's \
-         `spawn_blocking` (told once for each route)"
+        "a handler, with loading its arguments and dumping its result, held up its connection: what blocks or computes for so \
+         long belongs into `#[route(blocking)]` or tokio's `spawn_blocking`, and large bytes into `BytesSerializer` (told once for \
+         each route)"
     );
 }
 

@@ -76,7 +76,7 @@ pub trait Serializer: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot be sent as {Self}",
     label = "this type has no form in that format",
-    note = "`BytesSerializer` takes bytes, other formats what implements `serde::Serialize`: add `#[derive(serde::Serialize)]` to the type"
+    note = "`BytesSerializer` sends `Bytes`, `Vec<u8>`, `&[u8]` and `()`; with any other format add `#[derive(serde::Serialize)]` to the type"
 )]
 pub trait Dump<T: ?Sized>: Serializer {
     /// One value as one payload. Start from [`Payload::buffer`] to reuse memory.
@@ -90,7 +90,7 @@ pub trait Dump<T: ?Sized>: Serializer {
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot be read from {Self}",
     label = "this type cannot be loaded from that format",
-    note = "`BytesSerializer` gives bytes, other formats what implements `serde::Deserialize`: add `#[derive(serde::Deserialize)]` to the type"
+    note = "`BytesSerializer` reads `Bytes`, `Vec<u8>`, `&[u8]` and `()`; with any other format add `#[derive(serde::Deserialize)]` to the type"
 )]
 pub trait Load<'de, T>: Serializer {
     /// One payload as one value. All of the payload must be the value: trailing bytes are an error.

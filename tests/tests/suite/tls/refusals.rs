@@ -2,6 +2,7 @@
 
 use communica::{Connector, Error, Limits, RouteClient, RouteServer, RouteTable, TcpConnector, Tls};
 use communica_tests::why_not;
+use tokio::io::AsyncWriteExt;
 
 use super::{at, listen, meet};
 use crate::certificates::{Authority, Identity, expired, for_clients_only, may_sign, not_valid_yet};
@@ -223,6 +224,23 @@ async fn a_connection_without_a_byte() {
         let error = within(5, incoming.hello()).await.expect_err("it said nothing");
         says(&error, &["closed the connection before the handshake was complete"]);
     }
+}
+
+/// It keeps the connection open, as those of HTTP may.
+#[tokio::test]
+async fn a_server_of_another_kind() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream
+    });
+    let connector = at(port, None);
+    let limits = Limits::new();
+    let connected = within(5, Connector::connect(&connector, br#"{"client_id":"w1"}"#, &limits)).await;
+    says(&connected.expect_err("it is no server of ours"), &["does not speak communica", "HTTP/1.1 400"]);
+    drop(server.await.unwrap());
 }
 
 #[tokio::test]
