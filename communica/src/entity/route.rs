@@ -138,9 +138,10 @@ impl RouteServerHandle {
     /// Stops in order: accepts no more, lets running handlers finish and sends what was accepted, within the grace
     /// time; then tells the clients and closes. The address is free again when it returns.
     ///
-    /// Calls that this server makes end when the last handler has: wait for them first. Clients that are away are not waited for (`close` of a client does wait for its server): what is queued for them is dropped, and
-    /// the log says how many throws were. A handler must not wait for this, since it would wait for itself: let it tell another task to
-    /// stop. Dropped before its end, this leaves a server that lets nobody in: stop it again, or drop it.
+    /// Calls that this server makes end when the last handler has: wait for them first. Clients that are away are not waited for (`close`
+    /// of a client does wait for its server): what is queued for them is dropped, and the log says how many throws were. A handler must
+    /// not wait for this, since it would wait for itself: let it tell another task to stop. Dropped before its end, this leaves a server
+    /// that lets nobody in: stop it again, or drop it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
