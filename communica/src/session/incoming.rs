@@ -111,6 +111,7 @@ impl<W: Clone> Session<W> {
                 let mut was_repeated = false;
                 if let Some((seq, size)) = self.calls.message(call) {
                     was_repeated = self.outbox.was_repeated(seq);
+                    self.outbox.was_answered(seq);
                     self.outbox.never_repeat(seq);
                     if self.stored {
                         let was_full = self.full();

@@ -142,9 +142,10 @@ impl Sent {
         *self = Self { came, ..Self::default() };
     }
 
-    /// What those say of themselves that may have to be repeated.
-    pub(super) fn metadata(&self) -> impl Iterator<Item = Metadata> {
-        self.entries.iter().cloned().flat_map(Entry::split).filter_map(|entry| match entry {
+    /// What those say of themselves that may have to be repeated; of small ones, from this number on.
+    pub(super) fn metadata(&self, from: u64) -> impl Iterator<Item = Metadata> {
+        self.entries.iter().cloned().flat_map(Entry::split).filter_map(move |entry| match entry {
+            Entry::Part(part) if part.seq.is_some_and(|seq| seq < from) => None,
             Entry::Part(part) => part.metadata(),
             Entry::Large(_, chunks) => chunks.metadata(),
         })

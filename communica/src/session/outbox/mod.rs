@@ -74,6 +74,8 @@ pub(super) struct Outbox {
     /// Bytes that the next buffer should have room for.
     room_ahead: usize,
     next_seq: u64,
+    /// The highest number of a request that was answered.
+    answered: u64,
     large: LargeQueue,
     /// Bytes filled since a small message overtook a large one.
     since_overtaken: usize,
@@ -120,6 +122,7 @@ impl Outbox {
             tail_answers: Amount::default(),
             room_ahead: 0,
             next_seq: 0,
+            answered: 0,
             large: LargeQueue::default(),
             since_overtaken: COMPANY,
             chunk_size,

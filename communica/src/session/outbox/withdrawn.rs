@@ -67,9 +67,14 @@ impl Outbox {
         metadata.filter(|metadata| metadata.kind() == Kind::Throw).count() + self.sent_throws()
     }
 
-    /// Those of them that a link took.
+    /// A request with this number was answered.
+    pub(in crate::session) fn was_answered(&mut self, seq: u64) {
+        self.answered = self.answered.max(seq);
+    }
+
+    /// Those of them that a link took. What stood before a request that was answered came.
     pub(in crate::session) fn sent_throws(&self) -> usize {
-        self.sent.metadata().filter(|metadata| metadata.kind() == Kind::Throw).count()
+        self.sent.metadata(self.answered).filter(|metadata| metadata.kind() == Kind::Throw).count()
     }
 
     /// Drops everything. Returns the numbers of what was dropped.

@@ -285,6 +285,25 @@ fn throws_that_a_link_has_when_its_session_ends_are_counted_once() {
     }
 }
 
+/// It tells no more than that what stood before it came.
+#[test]
+fn throws_before_an_answered_request_are_known_to_have_come() {
+    let mut road = Road::new(&limits());
+    let throw = |road: &mut Road| road.sides[0].throw(What::default(), &mut payload("x")).unwrap();
+    throw(&mut road);
+    let call = request(&mut road.sides[0], "y");
+    throw(&mut road);
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    for message in start(&mut road.sides[1]) {
+        road.sides[1].answer(&message.metadata, Ok(Vec::new().into()));
+    }
+    road.send_all(1);
+    road.receive(0, usize::MAX);
+    assert!(end(&mut road.sides[0], call).is_some());
+    assert_eq!(road.sides[0].throws_without_word(), 1);
+}
+
 /// Who ends a link says what came over it.
 #[test]
 fn a_goodbye_says_what_came() {
