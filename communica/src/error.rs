@@ -14,6 +14,14 @@ pub use any::AnyError;
 pub(crate) use any::unknown;
 pub use service::{CallError, NoServiceError, ServiceError};
 
+/// That its time passed is half of what happened to a message that waited for a connection.
+fn why_not_sent(reason: &Reason) -> String {
+    match reason {
+        Reason::TimedOut(limit) => format!("no connection took it within its time limit of {limit:?}"),
+        reason => reason.to_string(),
+    }
+}
+
 /// How a call, a connect or a start failed.
 ///
 /// For a call, [`outcome`](Self::outcome) says which of three things is true: it was never sent, it may have run, or
@@ -23,7 +31,7 @@ pub use service::{CallError, NoServiceError, ServiceError};
 pub enum Error {
     /// The message never left this process, or at least no peer got the whole of it, or it began nothing
     /// ([`Reason::NotBegun`]). Calling again is safe.
-    #[error("not sent: {0}")]
+    #[error("not sent: {}", why_not_sent(.0))]
     NotSent(Reason),
     /// The message was sent and no answer came. The handler may have run.
     #[error("sent, but the answer did not come, so it may have run: {0}")]
