@@ -81,7 +81,9 @@ async fn calls_of_a_simple_pair_have_a_time_limit_and_metadata() {
         let server = SimpleServer::new(connector.clone(), handler).start().await.unwrap();
         let nobody = server.any_peer().timeout(LIMIT).request::<_, ()>(&true).await;
         assert!(matches!(nobody, Err(Error::NotSent(Reason::TimedOut(LIMIT)))), "{nobody:?}");
-        assert!(nobody.unwrap_err().to_string().ends_with("no connection took it within its time limit of 50ms"));
+        assert!(
+            nobody.unwrap_err().to_string().ends_with("no connection took it within its time limit of 50ms")
+        );
         let client = SimpleClient::builder(connector).handler(handler).client_id("w1");
         let client = client.connect().await.unwrap();
         let traced = client.timeout(Duration::from_secs(20)).metadata("trace", 7_u8);
