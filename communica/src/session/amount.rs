@@ -45,6 +45,14 @@ impl Amount {
         Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
     }
 
+    /// What is more than that.
+    pub(super) fn beyond(self, quota: Quota) -> Self {
+        Self {
+            messages: self.messages.saturating_sub(quota.messages),
+            bytes: self.bytes.saturating_sub(quota.bytes),
+        }
+    }
+
     pub(super) fn meets(self, quota: Quota) -> bool {
         quota.is_met_by(self.messages, self.bytes)
     }

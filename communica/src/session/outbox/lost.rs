@@ -29,6 +29,7 @@ impl Outbox {
         let given_up = self.count_try(large.or(batch.begun()).filter(|_| !self.resumes));
         let late = std::mem::take(&mut self.withdrawn_late);
         self.handed_out = false;
+        self.no_more_handed();
         let unsent: Vec<_> = batch.into_unsent().collect();
         if self.resumes {
             self.sent.take_back(unsent.len() as u64);

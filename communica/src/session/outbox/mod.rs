@@ -92,6 +92,10 @@ pub(super) struct Outbox {
     queued: Amount,
     /// Those of `queued` that are answers.
     answers: Amount,
+    /// Small messages that a link was given, did not take whole yet, and may give back: they and the answers among them. None where they
+    /// count as sent.
+    handed: Amount,
+    handed_answers: Amount,
     /// The link has a store.
     stored: bool,
     /// Numbers and ids of large requests that were given up when a part of them had gone out.
@@ -132,6 +136,8 @@ impl Outbox {
             broke_over: None,
             queued: Amount::default(),
             answers: Amount::default(),
+            handed: Amount::default(),
+            handed_answers: Amount::default(),
             stored: false,
             late_cancels: Vec::new(),
             cancels_behind: Vec::new(),
@@ -277,9 +283,11 @@ impl Outbox {
         self.holds(quota) || self.window_is_full()
     }
 
-    /// So much waits to go out. The large message that is under way does not count.
+    /// So much waits to go out. The large message that is under way does not count, nor does what a link was given, up to as much again:
+    /// what is more came back from links that broke.
     pub(super) fn holds(&self, quota: Quota) -> bool {
-        self.queued.with(self.large.waiting()).with(self.kept.amount()).meets(quota)
+        let small = self.queued.with(self.handed.beyond(quota));
+        small.with(self.large.waiting()).with(self.kept.amount()).meets(quota)
     }
 
     /// So much is on its way that nothing more goes out before the peer says what came.
@@ -289,7 +297,8 @@ impl Outbox {
 
     /// So many answers wait that handlers should not make more. The large one that is under way does not count.
     pub(super) fn answers_meet(&self, quota: Quota) -> bool {
-        self.answers.with(self.large.waiting_answers()).with(self.kept.amount()).meets(quota)
+        let answers = self.answers.with(self.handed_answers.beyond(quota)).with(self.large.waiting_answers());
+        answers.with(self.kept.amount()).meets(quota)
     }
 
     /// Nothing waits to be handed to a link.
@@ -314,6 +323,9 @@ impl Outbox {
                 self.kept.take(&part);
             } else if self.resumes {
                 self.sent.take(Entry::Part(part.clone()));
+            } else {
+                self.handed.add_many(part.messages, part.len());
+                self.handed_answers.add_many(part.answers.0, part.answers.1);
             }
             self.queued.take_many(part.messages, part.len());
             self.answers.take_many(part.answers.0, part.answers.1);
@@ -336,6 +348,10 @@ impl Outbox {
         self.note_mix(batch, has_large, overtook > 0);
     }
 
+    fn no_more_handed(&mut self) {
+        (self.handed, self.handed_answers) = (Amount::default(), Amount::default());
+    }
+
     fn note_mix(&mut self, batch: &mut Batch, has_large: bool, overtaken: bool) {
         let bytes = batch.remaining();
         self.since_overtaken = if overtaken { 0 } else { self.since_overtaken.saturating_add(bytes) };
@@ -349,6 +365,7 @@ impl Outbox {
     /// The link took all of what was filled last.
     pub(super) fn filled_was_sent(&mut self) {
         self.handed_out = false;
+        self.no_more_handed();
         self.withdrawn_late.clear();
         if self.large.front().is_some_and(|large| large.chunks.is_done()) {
             self.large.pop_front();

@@ -90,6 +90,7 @@ impl Outbox {
         self.kept.clear();
         self.repeatable.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());
+        self.no_more_handed();
         unsent
     }
 }

@@ -2,6 +2,21 @@
 
 use super::*;
 
+/// What a link was given and did not take stands in the queue again.
+#[test]
+fn what_waits_does_not_grow_with_each_link_that_breaks() {
+    let mut client = session("c", &Limits::new().queued(4, 4096));
+    for _ in 0..10 {
+        while client.throw(What::default(), &mut payload("x")).is_ok() {}
+        let mut batch = Batch::default();
+        client.fill(&mut batch, true);
+        while client.throw(What::default(), &mut payload("x")).is_ok() {}
+        client.link_lost(batch, "cut", Lost::Cut);
+        assert!(client.throws_without_word() <= 8);
+        client.link_up(Delivery::Direct, None);
+    }
+}
+
 #[test]
 fn what_a_broken_link_did_not_take_is_sent_on_the_next_and_the_rest_ends() {
     // Sizes on both sides of what is copied, handed over and cut into chunks.
