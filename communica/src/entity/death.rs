@@ -11,8 +11,8 @@ use crate::exchange::Exchange;
 /// Milliseconds after which the process is looked for again: one that ends closes its sockets first.
 const LOOKS: [u64; 5] = [1, 10, 100, 500, 1000];
 
-/// What the process had of the session is lost, and what it was asked and did not answer is not answered any more. `number` is that of the link that was cut: after a
-/// newer one it is that one's process that counts.
+/// What the process had of the session is lost, and what it was asked and did not answer is not answered any more. `number` is
+/// that of the link that was cut: after a newer one it is that one's process that counts.
 pub(super) async fn noticed(process: &Process, exchange: &Exchange, number: u64) {
     for wait in LOOKS {
         sleep(Duration::from_millis(wait)).await;

@@ -182,11 +182,14 @@ impl World {
                         Some(End::Fault) => {
                             assert!(self.lossy && times >= 1, "an answer was lost: {shown:?}")
                         }
-                        Some(End::NotSent) => assert_eq!(times, 0, "handled and not sent: {shown:?}"),
+                        Some(End::NotSent | End::Refused) => {
+                            assert_eq!(times, 0, "handled and not sent: {shown:?}")
+                        }
                         Some(End::MayHaveRun) => assert!(self.lossy, "a call was lost: {shown:?}"),
                         Some(End::GivenUp) => {}
                     }
-                    let must = !self.lossy && message.end != Some(End::GivenUp);
+                    // Who was refused was told so.
+                    let must = !self.lossy && !matches!(message.end, Some(End::GivenUp | End::Refused));
                     assert!(times == 1 || !must, "not handled: {shown:?}");
                 });
             }

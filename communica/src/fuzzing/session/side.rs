@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 
 use super::super::script::Script;
 use crate::connector::Delivery;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::limits::Limits;
 use crate::session::{CallEnd, CallId, Event, Intake, Lost, Session, What};
 use crate::wire::hello::About;
@@ -59,6 +59,8 @@ pub(super) enum End {
     Value,
     Fault,
     NotSent,
+    /// The responder said that it begins nothing.
+    Refused,
     MayHaveRun,
     GivenUp,
 }
@@ -137,6 +139,7 @@ impl Side {
                 }
                 // The answer was given up.
                 CallEnd::Fault(_) => End::Fault,
+                CallEnd::Lost(Error::NotSent(Reason::NotBegun(_))) => End::Refused,
                 CallEnd::Lost(Error::NotSent(_)) => End::NotSent,
                 CallEnd::Lost(Error::MayHaveRun(_)) => End::MayHaveRun,
                 CallEnd::Lost(error) => panic!("{error:?}"),
