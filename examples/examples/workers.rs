@@ -1,5 +1,5 @@
-//! A supervisor and three workers, each a process of its own. It gives work to whichever is there, asks all of them, and goes on
-//! when one of them is killed.
+//! A supervisor and three workers, each a process of its own. It gives work to whichever is there, asks all of them, goes on
+//! when one of them is killed, and starts it again.
 //!
 //! Run it without arguments. It starts this same program as its workers.
 
@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use communica::{
-    AllPeers, AnyConnector, AnyPeer, CallError, LocalConnector, RouteClient, RouteServer, RouteServerHandle,
+    AllPeers, AnyConnector, AnyPeer, CallError, LocalConnector, PeerEvent, PeerWatch, RouteClient,
+    RouteServer, RouteServerHandle,
 };
 use tokio::process::{Child, Command};
 
@@ -112,12 +113,22 @@ async fn supervise() -> Result<(), Failure> {
     println!("7 squared is {}", supervisor.any.square(7, 1).await?);
     tell_what_is_done(&supervisor).await;
 
+    let mut watch = supervisor.server.watch_peers();
+    workers[0] = supervisor.start_worker(IDS[0])?;
+    until(&mut watch, &PeerEvent::Connected(IDS[0].to_owned())).await;
+    println!("{} is back", IDS[0]);
+
     for worker in &mut workers {
         worker.kill().await?;
     }
     supervisor.server.stop().await;
     println!("goodbye");
     Ok(())
+}
+
+/// A supervisor that runs on matches on each event instead, and starts again what went.
+async fn until(watch: &mut PeerWatch, wanted: &PeerEvent) {
+    while watch.next().await.is_some_and(|event| event != *wanted) {}
 }
 
 /// A call to all gives an outcome for each worker that is connected, with its id.

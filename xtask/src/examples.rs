@@ -31,6 +31,7 @@ pub(crate) const ALONE: [(&str, &[&str]); 3] = [
             "worker-1 is killed; its call: MayHaveRun",
             "7 squared is 49",
             "2 workers are connected",
+            "worker-1 is back",
             "goodbye",
         ],
     ),

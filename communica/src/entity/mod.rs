@@ -121,6 +121,7 @@ pub use backoff::Backoff;
 pub use caller::{CallOptions, Caller, IntoCaller};
 pub use peer::{AllPeers, AnyPeer, Inflight, Peer};
 pub use route::{RouteCalls, RouteClient, RouteClientBuilder, RouteServer, RouteServerHandle};
+pub use server::{PeerEvent, PeerWatch};
 pub use simple::{
     NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimplePeers, SimpleServer,
     SimpleServerHandle,

@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::caller::IntoCaller;
 use super::client::{Client, ClientSettings};
 use super::peer::{AllPeers, AnyPeer, Inflight, Peer};
-use super::server::{Running, ServerSettings};
+use super::server::{PeerWatch, Running, ServerSettings};
 use crate::connector::{Connector, PeerInfo};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -110,6 +110,11 @@ impl RouteServerHandle {
     #[must_use]
     pub fn peers(&self) -> Vec<Peer> {
         self.running.server.connected().into_iter().map(Peer::of).collect()
+    }
+
+    /// Tells which clients come and go, beginning with those that are there.
+    pub fn watch_peers(&self) -> PeerWatch {
+        PeerWatch::new(self.running.server.clone())
     }
 
     /// The calls to clients that wait for their answer, the longest first.

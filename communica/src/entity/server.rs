@@ -3,6 +3,7 @@
 mod finding;
 mod places;
 mod running;
+mod watch;
 
 use std::collections::HashMap;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
@@ -33,6 +34,7 @@ use crate::wire::hello::{self, About, ClientHello, ServerHello};
 use finding::Missing;
 use places::{Known, Place, Turn};
 pub(crate) use running::Running;
+pub use watch::{PeerEvent, PeerWatch};
 
 /// After an attempt to accept failed (no more file handles, say), the next comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -72,7 +74,7 @@ impl ServerSettings {
             runtime: Handle::current(),
             known: Mutex::new(HashMap::new()),
             leaving: Mutex::default(),
-            arrived: Notify::new(),
+            came_or_went: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
             missing: Mutex::default(),
@@ -101,8 +103,8 @@ pub(crate) struct Server {
     known: Mutex<HashMap<String, Known>>,
     /// Clients that were forgotten, while what they threw is handled. Locked after `known`.
     leaving: Mutex<Vec<Arc<Exchange>>>,
-    /// A client came, or the server ended.
-    arrived: Notify,
+    /// A client did, or the server ended.
+    came_or_went: Notify,
     /// Handshakes and links.
     connections: Mutex<JoinSet<()>>,
     /// It was not asked to accept no more.
@@ -279,6 +281,7 @@ impl Server {
             self.somebody_came(exchange.client_id());
         };
         let end = drive(exchange, link, about, true, attached).await;
+        self.came_or_went.notify_waiters();
         match &end {
             LinkEnd::Broken(error) if end.is_cut() => {
                 tracing::info!(client_id = exchange.client_id(), address, %error, "lost a connection");

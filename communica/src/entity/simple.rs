@@ -11,7 +11,7 @@ use super::backoff::Backoff;
 use super::caller::{self, CallOptions};
 use super::client::{Client, ClientSettings};
 use super::peer::Inflight;
-use super::server::{Running, ServerSettings};
+use super::server::{PeerWatch, Running, ServerSettings};
 use crate::connector::{Connector, PeerInfo};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -180,6 +180,11 @@ impl<S: Serializer> SimpleServerHandle<S> {
         A: ?Sized + Sync,
     {
         self.all_peers().throw(value).await
+    }
+
+    /// Tells which clients come and go, beginning with those that are there.
+    pub fn watch_peers(&self) -> PeerWatch {
+        PeerWatch::new(self.running.server.clone())
     }
 
     /// The calls to clients that wait for their answer, the longest first.

@@ -80,6 +80,7 @@ impl<W: Clone> Session<W> {
         self.heard.link_up(about.as_ref().and_then(|about| about.unacknowledged));
         self.other.greet(about.as_ref());
         if self.stored {
+            self.beginnings += u64::from(!is_same);
             // That it is the same peer says little: between the links another one may have had the queue.
             self.outbox.repeat_unanswered(handed_over);
             return LinkUp { wake: self.drop_too_large(), is_another: false };
@@ -87,6 +88,7 @@ impl<W: Clone> Session<W> {
         // Who says that nothing goes on is told nothing of before, either.
         let goes_on = self.resumes && is_same && !self.over;
         let resumed = goes_on && came.is_some_and(|came| self.outbox.resume(came));
+        self.beginnings += u64::from(!resumed);
         let mut wake =
             if resumed { Vec::new() } else { self.start_over(came.unwrap_or(0), &Reason::Restarted) };
         wake.extend(self.drop_too_large());
@@ -154,6 +156,11 @@ impl<W: Clone> Session<W> {
 
     pub(crate) fn is_linked(&self) -> bool {
         self.linked
+    }
+
+    /// Which of the links with which nothing of earlier ones went on is the latest.
+    pub(crate) fn beginning(&self) -> u64 {
+        self.beginnings
     }
 
     /// What the latest link took is repeated on the next.

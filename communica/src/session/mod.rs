@@ -67,6 +67,8 @@ pub(crate) struct Session<W> {
     draining: bool,
     /// Counts the connections that came; the newest is the one that counts.
     newest_link: u64,
+    /// Counts the links with which nothing of earlier ones went on.
+    beginnings: u64,
     /// There is a link.
     linked: bool,
     /// The link that is there, or was last, has a store.
@@ -313,6 +315,7 @@ impl<W: Clone> Session<W> {
             ended: false,
             draining: false,
             newest_link: 0,
+            beginnings: 0,
             linked: false,
             stored: false,
             hands_over: 0,

@@ -72,7 +72,7 @@ impl Server {
             missing.anybody = false;
             missing.ids.retain(|id| id != client_id);
         }
-        self.arrived.notify_waiters();
+        self.came_or_went.notify_waiters();
     }
 
     /// Looks until there is something, without end, but not in silence.
@@ -97,15 +97,15 @@ impl Server {
         }
     }
 
-    /// Looks until there is something, whenever a client came.
+    /// Looks until there is something, whenever a client came or went.
     pub(super) async fn come<T>(&self, look: &impl Fn() -> Option<T>) -> Result<T, Reason> {
         loop {
-            let mut arrived = pin!(self.arrived.notified());
-            arrived.as_mut().enable();
+            let mut came_or_went = pin!(self.came_or_went.notified());
+            came_or_went.as_mut().enable();
             if let Some(found) = self.found(look) {
                 return found;
             }
-            arrived.await;
+            came_or_went.await;
         }
     }
 

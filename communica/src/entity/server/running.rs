@@ -188,7 +188,7 @@ impl Server {
             exchange.abort_jobs();
             exchange.close(Reason::Closed);
         }
-        self.arrived.notify_waiters();
+        self.came_or_went.notify_waiters();
     }
 
     /// Waits until nobody is let in any more, and says so at once when that is so already.

@@ -25,3 +25,4 @@ mod secrets;
 mod senders;
 mod simple;
 mod tables;
+mod watch;
