@@ -67,7 +67,7 @@ fn routes_own_what_the_caller_lends() {
     has(&text, "<Self as Calculator>::add(&service, args.a, &*args.b).await");
     has(
         &text,
-        "load::<_, ::communica::__private::Text<'_>>(&::communica::__private::DefaultSerializer, &payload)",
+        "load::<_, ::communica::__private::Text<'_>>(&::communica::__private::DefaultSerializer, &payload, \"line\")",
     );
     has(&text, "Registration { names: &[\"quick\"], idempotent: false, }, move |_, _|");
 }
@@ -100,7 +100,7 @@ fn shared_values_serve_too() {
 #[test]
 fn another_name_of_the_crate_is_used_everywhere() {
     let text = pretty(service(quote!(crate = crate::rpc), calculator()));
-    has(&text, "crate::rpc::__private::load");
+    has(&text, "crate::rpc::__private::load_several");
     has_not(&text, "::communica::");
     let error = quote! {
         #[service_error(crate = rpc)]

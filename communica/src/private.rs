@@ -179,22 +179,30 @@ pub fn keep(context: Context) -> Context {
     context.detached()
 }
 
-/// An argument that the method takes as it is.
-pub fn load<'de, S, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault>
+/// The only argument of a method, of this name, that it takes as it is.
+pub fn load<'de, S, T>(serializer: &S, payload: &'de Bytes, name: &str) -> Result<T, Fault>
 where
     S: Load<'de, T>,
     T: Send,
 {
-    handler::load(serializer, payload)
+    handler::load(serializer, payload, Some(name))
 }
 
-/// An argument that the method borrows.
-pub fn load_lent<'de, S, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault>
+/// The same where the method borrows it.
+pub fn load_lent<'de, S, T>(serializer: &S, payload: &'de Bytes, name: &str) -> Result<T, Fault>
 where
     S: Load<'de, T>,
     T: Send + Sync,
 {
-    handler::load(serializer, payload)
+    handler::load(serializer, payload, Some(name))
+}
+
+/// Arguments as the fields of a struct.
+pub fn load_several<'de, S, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault>
+where
+    S: Load<'de, T>,
+{
+    handler::load(serializer, payload, None)
 }
 
 pub fn dump<S, T: ?Sized>(serializer: &S, value: &T) -> Answer

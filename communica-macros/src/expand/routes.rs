@@ -145,7 +145,8 @@ fn loaded(service: &Service, method: &Method) -> TokenStream {
     let (krate, serializer) = (placed(&service.krate, place), serializer(service, method, place));
     let load = if is_shared(arg) { quote!(load_lent) } else { quote!(load) };
     let load = placed(load, place);
-    quote_spanned!(place=> #krate::__private::#load::<_, #ty>(&#serializer, &#payload))
+    let name = arg.ident.unraw().to_string();
+    quote_spanned!(place=> #krate::__private::#load::<_, #ty>(&#serializer, &#payload, #name))
 }
 
 /// A function from the payload to several arguments. It is generic over their types, so that each type is asked once
@@ -173,7 +174,7 @@ fn load_function(service: &Service, method: &Method) -> TokenStream {
         where
             #(#parameters: __communica_serde::Deserialize<'__communica> + ::core::marker::Send #sync #checked,)*
         {
-            #krate::__private::load(&#serializer, payload)
+            #krate::__private::load_several(&#serializer, payload)
         }
     }
 }

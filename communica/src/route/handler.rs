@@ -4,7 +4,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-use super::mismatch::explained;
+use super::mismatch::{explained, in_object};
 use super::{Ran, Route};
 use crate::context::Context;
 use crate::error::{Error, Fault, FaultKind, SerializerError};
@@ -42,7 +42,7 @@ where
     R: Reply<S, K>,
 {
     fn bind(self, serializer: S) -> Route {
-        Route::new(move |_, payload| match load(&serializer, &payload) {
+        Route::new(move |_, payload| match load(&serializer, &payload, None) {
             Ok(input) => self(input).ran(&serializer),
             Err(fault) => Ran::Ready(Err(fault)),
         })
@@ -56,7 +56,7 @@ where
     R: Reply<S, K>,
 {
     fn bind(self, serializer: S) -> Route {
-        Route::new(move |context, payload| match load(&serializer, &payload) {
+        Route::new(move |context, payload| match load(&serializer, &payload, None) {
             Ok(input) => self(context.detached(), input).ran(&serializer),
             Err(fault) => Ran::Ready(Err(fault)),
         })
@@ -125,11 +125,18 @@ where
     }
 }
 
-/// A payload that cannot be loaded is the sender's business: it gets a `SerializerError`.
-pub(crate) fn load<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de Bytes) -> Result<T, Fault> {
-    serializer
-        .load(payload)
-        .map_err(|error| Fault::new(FaultKind::Serializer, explained::<S>(&error, payload), None))
+/// A payload that cannot be loaded is the sender's business: it gets a `SerializerError`. `argument`: it is sent alone, as the value.
+pub(crate) fn load<'de, S: Load<'de, T>, T>(
+    serializer: &S,
+    payload: &'de Bytes,
+    argument: Option<&str>,
+) -> Result<T, Fault> {
+    serializer.load(payload).map_err(|error| {
+        let mut why = explained::<S>(&error, payload);
+        let argument = argument.filter(|_| !error.is_about_value());
+        why.extend(argument.and_then(|name| in_object::<S>(name, payload)));
+        Fault::new(FaultKind::Serializer, why, None)
+    })
 }
 
 /// A result that cannot be loaded: the handler has run.

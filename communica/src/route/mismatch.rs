@@ -1,8 +1,9 @@
 //! A payload that could not be loaded → one sentence on why: another format, or another value.
 
-use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::SerializerError;
 use crate::serializer::Serializer;
@@ -34,14 +35,30 @@ pub(crate) fn explained<S: Serializer>(error: &SerializerError, payload: &Bytes)
     }
 }
 
+/// A word on an argument that should have been sent as it is, and that came by its name.
+pub(crate) fn in_object<S: Serializer>(name: &str, payload: &Bytes) -> Option<String> {
+    let members: BTreeMap<String, IgnoredAny> = loaded(S::NAME, payload)??;
+    members.keys().eq([name]).then(|| {
+        format!(
+            "; this is an object with `{name}` in it where `{name}` itself is expected: the only argument of a method \
+             is sent as it is, but for methods with `#[route(named)]`"
+        )
+    })
+}
+
 /// Whether the payload, all of it, is a value of some type in this format; `None` where that cannot be asked.
 fn is(format: &str, payload: &Bytes) -> Option<bool> {
+    Some(loaded::<IgnoredAny>(format, payload)?.is_some())
+}
+
+/// What a payload is in this format, if it can be read as that; and nothing where that cannot be asked.
+fn loaded<T: DeserializeOwned>(format: &str, payload: &Bytes) -> Option<Option<T>> {
     match format {
-        JSON => Some(serde_json::from_slice::<IgnoredAny>(payload).is_ok()),
+        JSON => Some(serde_json::from_slice(payload).ok()),
         #[cfg(feature = "msgpack")]
         MESSAGE_PACK => {
             use crate::serializer::Load as _;
-            Some(crate::MsgPackSerializer.load(payload).map(|_: IgnoredAny| ()).is_ok())
+            Some(crate::MsgPackSerializer.load(payload).ok())
         }
         _ => None,
     }

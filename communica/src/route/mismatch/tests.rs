@@ -48,7 +48,7 @@ const ANY_QUESTION: &str = "; do both sides use the same serializer and types?";
 /// What both directions say about a payload, which is the same.
 #[track_caller]
 fn told<'de, S: Load<'de, T>, T: std::fmt::Debug>(serializer: &S, payload: &'de Bytes) -> String {
-    let fault: Fault = load::<S, T>(serializer, payload).expect_err("this should not load");
+    let fault: Fault = load::<S, T>(serializer, payload, None).expect_err("this should not load");
     assert_eq!(fault.kind(), FaultKind::Serializer);
     match load_result::<S, T>(serializer, payload).expect_err("this should not load") {
         Error::Serializer(error) => {
@@ -80,7 +80,7 @@ fn refuses_the_others<S: Serializer + for<'de> Load<'de, Lamp>>(serializer: &S, 
     assert_eq!(refused, 3, "{} should have been among them", S::NAME);
     let (_, own) = SENT.iter().find(|(sender, _)| *sender == S::NAME).expect("a lamp in this format");
     let own = Bytes::from_static(own);
-    assert_eq!(load::<S, Lamp>(serializer, &own).unwrap(), Lamp { name: "lamp".into(), watts: 7 });
+    assert_eq!(load::<S, Lamp>(serializer, &own, None).unwrap(), Lamp { name: "lamp".into(), watts: 7 });
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn each_format_says_so_when_it_is_given_another() {
     // Bytes as they are take every payload but where there should be none.
     for (sender, payload) in SENT {
         let payload = Bytes::from_static(payload);
-        assert_eq!(load::<_, Bytes>(&BytesSerializer, &payload).unwrap(), payload);
+        assert_eq!(load::<_, Bytes>(&BytesSerializer, &payload, None).unwrap(), payload);
         let message = told::<_, ()>(&BytesSerializer, &payload);
         let why = format!("{} bytes where none are expected", payload.len());
         let known = *sender == "JSON" || (*sender == "MessagePack" && cfg!(feature = "msgpack"));
@@ -138,6 +138,33 @@ fn the_right_format_with_another_value_is_another_matter() {
         let message = told::<_, Lamp>(&checked, &Bytes::from_static(b"\x04lamp\x65"));
         assert_eq!(message, "the Postcard is not the value that was expected: watts: greater than 100");
     }
+}
+
+/// An argument that is sent alone has no name on the wire.
+#[test]
+#[cfg(all(feature = "json", feature = "msgpack", feature = "postcard"))]
+fn an_argument_that_came_by_its_name_is_told_how_it_should_come() {
+    const TOLD: &str = "an object with `watts` in it";
+    fn told<S: for<'de> Load<'de, u32>>(serializer: &S, payload: &'static [u8]) -> String {
+        load::<S, u32>(serializer, &Bytes::from_static(payload), Some("watts"))
+            .unwrap_err()
+            .message()
+            .to_owned()
+    }
+    for (payload, is_told) in [
+        (&br#"{"watts": 7}"#[..], true),
+        (br#"{"watts": 7, "name": "lamp"}"#, false),
+        (br#"{"name": "lamp"}"#, false),
+        (br#""watts""#, false),
+        (br#"{"watts"#, false),
+    ] {
+        let message = told(&crate::JsonSerializer, payload);
+        assert_eq!(message.contains(TOLD), is_told, "{message}");
+    }
+    let message = told(&crate::MsgPackSerializer, b"\x81\xa5watts\x07");
+    assert!(message.contains(TOLD), "{message}");
+    let message = told(&crate::PostcardSerializer, b"");
+    assert!(!message.contains(TOLD), "{message}");
 }
 
 /// One byte may be a value in any format; nothing is claimed about it.
