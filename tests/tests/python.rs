@@ -13,6 +13,8 @@ mod failures;
 mod folder;
 #[path = "python/matrix.rs"]
 mod matrix;
+#[path = "python/readme.rs"]
+mod readme;
 #[path = "python/recordings.rs"]
 mod recordings;
 #[path = "python/refusals.rs"]
