@@ -45,7 +45,7 @@ const MAX_METADATA: usize = 32 * 1024;
 pub struct CallOptions {
     time: Option<TimeLimit>,
     values: Option<Arc<BTreeMap<String, Box<RawValue>>>>,
-    /// The first value that has no JSON form; told when a call is made.
+    /// The first value that cannot be sent; told when a call is made.
     failed: Option<SerializerError>,
     idempotent: bool,
 }
@@ -72,20 +72,24 @@ impl CallOptions {
 
     /// A value to send along, in JSON, beside the arguments; handlers read it with
     /// [`Context::value`](crate::Context::value). All of them together, with the route, have 32 KiB. A call whose
-    /// value has no JSON form, or that sends more, ends with [`Error::Serializer`] and is not sent.
+    /// value has no JSON form or more than 63 levels, or that sends more, ends with [`Error::Serializer`] and is not sent.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Serialize) -> Self {
         let key = key.into();
         match serde_json::value::to_raw_value(&value) {
+            Ok(value) if wire::is_too_deep(value.get()) => {
+                self.fail(format!("the metadata `{key}` is nested more than 63 levels deep"))
+            }
             Ok(value) => {
                 Arc::make_mut(self.values.get_or_insert_default()).insert(key, value);
             }
-            Err(error) => {
-                let what = format!("the metadata `{key}` has no JSON form: {error}");
-                self.failed.get_or_insert(SerializerError::new(what));
-            }
+            Err(error) => self.fail(format!("the metadata `{key}` has no JSON form: {error}")),
         }
         self
+    }
+
+    fn fail(&mut self, what: String) {
+        self.failed.get_or_insert(SerializerError::new(what));
     }
 
     /// How long the call may take from now on, where it has a limit: for a [`Caller`] that calls again, or waits for something

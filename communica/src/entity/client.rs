@@ -84,6 +84,10 @@ impl ClientSettings {
             was_turned_down: false,
             outage: None,
         };
+        if keeper.hello().is_err() {
+            let reason = "client id and token are longer than a hello, 64 KiB: take shorter ones".to_owned();
+            return Err(Error::Connect { address: self.connector.address(), reason });
+        }
         let keeper = Some(tokio::spawn(keeper.run()));
         let (connector, grace) = (self.connector, self.grace);
         Ok(Arc::new(Client { exchange, connector, status: watch, keeper, grace }))

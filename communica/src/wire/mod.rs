@@ -58,6 +58,7 @@ pub use hello::Feature;
 pub use metadata::Metadata;
 pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request, string_len};
 pub use receipt::Receipt;
+pub(crate) use scan::is_too_deep;
 
 use std::sync::Arc;
 

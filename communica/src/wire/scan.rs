@@ -19,6 +19,11 @@ pub(super) struct Scanner<'a> {
     at: usize,
 }
 
+/// Whether this JSON is nested too deeply to be a member of an object in metadata.
+pub(crate) fn is_too_deep(json: &str) -> bool {
+    Scanner::new(format!("[{json}]").as_bytes()).skip_value().is_err()
+}
+
 /// Whether a byte stands for itself in a string: all but the quote, the backslash and control characters (RFC 8259, 7).
 static IS_PLAIN: [bool; 256] = {
     let mut plain = [true; 256];

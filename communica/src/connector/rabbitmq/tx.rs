@@ -142,7 +142,8 @@ impl RmqTx {
 
     fn send(&mut self, metadata: &[u8], payload: &[u8], stamp: &Stamp) -> io::Result<()> {
         let body = [metadata, &[0], payload];
-        let metadata = Metadata::parse(Bytes::copy_from_slice(metadata)).map_err(io::Error::other)?;
+        let metadata = Metadata::parse(Bytes::copy_from_slice(metadata));
+        let metadata = metadata.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let kind = metadata.kind();
         let asks = matches!(kind, Kind::Request | Kind::Throw);
         let work = self.to.work.as_ref().filter(|_| asks);

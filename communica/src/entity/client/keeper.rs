@@ -144,14 +144,19 @@ impl Keeper {
         Reason::Disconnected(format!("there was no other for {without:?} (`give_up_after`); {last}"))
     }
 
-    /// A link, and what the server said of itself. `is_last`: it gives up if there is none.
-    async fn open(&self, is_last: bool) -> Result<(Link, Option<About>), LinkError> {
-        let limits = &self.exchange.limits;
+    /// What is said to the server, and the name of this session in it.
+    pub(super) fn hello(&self) -> Result<(Vec<u8>, String), WireError> {
         let about = About { token: self.token.clone(), ..self.exchange.session().about(None) };
         let instance = about.instance.clone();
         let client_id = self.exchange.client_id().to_owned();
         let hello = ClientHello { client_id, communica: Some(about) };
-        let hello = hello::text(&hello)?;
+        Ok((hello::text(&hello)?, instance))
+    }
+
+    /// A link, and what the server said of itself. `is_last`: it gives up if there is none.
+    async fn open(&self, is_last: bool) -> Result<(Link, Option<About>), LinkError> {
+        let limits = &self.exchange.limits;
+        let (hello, instance) = self.hello()?;
         let left = if is_last { self.last_attempt() } else { self.time_left() };
         let time = limits.handshake_time.min(left);
         let opened = timeout(time, self.connector.connect(&hello, limits)).await;

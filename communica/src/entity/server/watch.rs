@@ -40,10 +40,11 @@ impl PeerWatch {
     /// Waits for the next client that comes or goes; `None` once the server has ended. Cancel safe.
     ///
     /// ```
-    /// # use communica::{Error, MemoryConnector, PeerEvent, RouteClient, RouteServer, RouteTable};
+    /// # #[cfg(feature = "memory")]
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Error> {
-    /// # let connector = MemoryConnector::new();
+    /// # async fn main() -> Result<(), communica::Error> {
+    /// # use communica::{MemoryConnector, PeerEvent, RouteClient, RouteServer, RouteTable};
+    /// # let connector = MemoryConnector::unique();
     /// let server = RouteServer::new(connector.clone(), RouteTable::new()).start().await?;
     /// let mut watch = server.watch_peers();
     ///
@@ -53,6 +54,8 @@ impl PeerWatch {
     /// assert_eq!(watch.next().await, Some(PeerEvent::Disconnected("w1".to_owned())));
     /// # Ok(())
     /// # }
+    /// # #[cfg(not(feature = "memory"))]
+    /// # fn main() {}
     /// ```
     pub async fn next(&mut self) -> Option<PeerEvent> {
         if self.untold.is_empty() {

@@ -9,8 +9,9 @@ use communica::{
     Bytes, Context, Dump, Error, JsonSerializer, Load, MemoryConnector, Payload, Reason, ReqError,
     RouteClient, RouteTable, Serializer, SerializerError, SimpleClient, SimpleServer,
 };
+use serde_json::json;
 
-use crate::support::{eventually, hanging, memory_server, request_in, soon, take, within};
+use crate::support::{eventually, hanging, memory_pair, memory_server, request_in, soon, take, within};
 
 async fn worker(connector: &MemoryConnector, id: &'static str) -> RouteClient {
     let routes = RouteTable::new().route("who", move |number: i64| {
@@ -206,6 +207,25 @@ const LIMIT: Duration = Duration::from_millis(50);
 fn assert_late(ended: Result<(), Error>) {
     let (Err(Error::NotSent(reason)) | Err(Error::MayHaveRun(reason))) = ended else { panic!("{ended:?}") };
     assert_eq!(reason, Reason::TimedOut(LIMIT));
+}
+
+/// The peer would end the link for it.
+#[tokio::test]
+async fn metadata_that_no_peer_would_read_is_not_sent() {
+    fn nested(levels: usize) -> serde_json::Value {
+        (0..levels).fold(json!(7), |value, _| json!([value]))
+    }
+    within(20, async {
+        let (_server, client) = memory_pair(attentive()).await;
+        let deep = client.metadata("deep", nested(63)).metadata("user", "Ada");
+        assert_eq!(deep.request::<_, String>("user", &()).await.unwrap(), "Ada");
+        match deep.metadata("deeper", nested(64)).request::<_, String>("user", &()).await {
+            Err(Error::Serializer(error)) => assert!(error.message().contains("`deeper`"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(deep.request::<_, String>("user", &()).await.unwrap(), "Ada");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -36,6 +36,15 @@ async fn one_client_more_than_may_be_is_refused_with_the_reason() {
     .await;
 }
 
+#[tokio::test]
+async fn a_token_that_no_hello_can_hold_is_told_at_once() {
+    let client = RouteClient::builder(MemoryConnector::unique()).token("x".repeat(64 * 1024));
+    match client.start() {
+        Err(Error::Connect { reason, .. }) => assert!(reason.contains("take shorter ones"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// All that have none would push each other out.
 #[tokio::test]
 async fn an_empty_client_id_is_refused() {
