@@ -22,7 +22,7 @@ use crate::exchange::{Exchange, Flushed, News, on_the_pool, wake};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
-use crate::wire::{Feature, Message};
+use crate::wire::{Feature, Message, WireError};
 use busy_poll::BusyPoll;
 pub(crate) use end::LinkEnd;
 use leftovers::Left;
@@ -250,7 +250,7 @@ impl Driver<'_> {
             match intake {
                 Intake::Open => {}
                 Intake::Paused => return Poll::Pending,
-                Intake::Overrun => return Poll::Ready(self.overrun()),
+                Intake::Overrun => return Poll::Ready(LinkEnd::Broken(WireError::Overrun.into())),
             }
             match ready!(self.rx.poll_recv(cx, &mut self.room.inbox)) {
                 Ok(Received::Messages) => {
@@ -360,11 +360,5 @@ impl Driver<'_> {
         // A time beyond the clock's end is as good as a year.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         self.watch.as_mut().reset(Instant::now() + time.min(YEAR));
-    }
-
-    fn overrun(&mut self) -> LinkEnd {
-        let what = "the peer sent more messages than may wait here, or took too few answers: see `Limits::waiting` \
-                    and `Limits::queued`";
-        LinkEnd::Broken(io::Error::new(ErrorKind::QuotaExceeded, what).into())
     }
 }

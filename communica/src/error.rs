@@ -130,8 +130,11 @@ pub enum Reason {
     /// [`RespError`].
     #[error("the peer did not begin it: {0}")]
     NotBegun(String),
-    /// The server has not heard from this client for so long that it forgot it.
-    #[error("the client was gone for too long and was forgotten: ask the server for the peer again")]
+    /// The client was away for longer than [`Limits::forget_time`](crate::Limits::forget_time), or away when its place was needed
+    /// ([`Limits::peers`](crate::Limits::peers)): the server forgot it.
+    #[error(
+        "the client was away, for too long or when its place was needed, and was forgotten: ask the server for the peer again"
+    )]
     Forgotten,
     /// The message is larger than `Limits::message_size`.
     #[error(

@@ -30,14 +30,15 @@ use crate::wire::WireLimits;
 ///
 /// | what | bound | what happens at it |
 /// |---|---|---|
-/// | hello | 64 KiB | the connection is refused |
+/// | hello | 64 KiB | the connection is closed; a client whose own is longer does not start |
 /// | client id | 1 KiB | the connection is refused |
-/// | metadata of a message | 64 KiB, of a call of ours 32 KiB | its link is closed; over a broker it is dropped alone; the call ends, not sent |
+/// | metadata of a message | 64 KiB and 64 levels, of a call of ours 32 KiB and 63 | its link is closed; over a broker it is dropped alone; the call ends, not sent |
+/// | a payload that is loaded | 128 levels, and 4,096 elements without any bytes | it is not loaded: its caller gets an `Error::Serializer` |
 /// | chunks under assembly | one message per link, of `message_size` | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | what a local socket holds of what was sent | a MiB while a large message passes alone, 96 KiB while small ones overtake it, as far as the system allows that (on Linux) | the rest waits here |
 /// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux; elsewhere what the system likes | the rest waits here |
-/// | a buffer to read into | 64 KiB, and 256 KiB ahead of what came of a large frame | it is read in more steps |
+/// | a buffer to read into | 64 KiB; of a large frame 16 times what came, or 256 KiB, ahead of that | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is refused ([`Reason::NotBegun`](crate::Reason::NotBegun)) |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
@@ -182,7 +183,8 @@ impl Limits {
         Self { handshakes: connections.clamp(1, Semaphore::MAX_PERMITS), ..self }
     }
 
-    /// How long a peer may take for its hello.
+    /// How long a connection may take until both sides said hello: on a client with reaching the server, and TLS; on a server with the
+    /// end of an earlier link of the same client.
     #[must_use]
     pub fn handshake_time(self, time: Duration) -> Self {
         Self { handshake_time: time, ..self }
@@ -218,7 +220,7 @@ impl Limits {
         Self { unacknowledged: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }
     }
 
-    /// How long a peer may be silent before it counts as gone, as one that is stopped, hangs, or whose machine was
+    /// How long a peer may be silent before it counts as gone (between three quarters of this and all of it), as one that is stopped, hangs, or whose machine was
     /// unplugged. Both sides say that they live four times in this time, or in the peer's if that is shorter; so a
     /// handler that computes, or blocks its thread, for more than half of it may cost a link. Then the link counts as cut:
     /// what is under way goes on over the next. At least 30 ms; `Duration::MAX` for ever, if the peer says so too. Not over a broker. Only with a peer that supports

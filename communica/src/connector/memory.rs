@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 
 use super::{
     BoxFuture, Connector, Incoming, Link, LinkError, LinkRx, LinkTx, Listener, PeerInfo, Received,
@@ -84,6 +85,8 @@ impl Connector for MemoryConnector {
 
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
+            let busy =
+                || io::Error::new(io::ErrorKind::WouldBlock, "too many clients wait to be let in there");
             let nobody =
                 || io::Error::new(io::ErrorKind::ConnectionRefused, "no server listens under this name");
             let server = with_servers(|servers| servers.get(&self.name).cloned());
@@ -91,11 +94,14 @@ impl Connector for MemoryConnector {
             let (answer, answered) = oneshot::channel();
             let (ours, theirs) = pair();
             let knock = Knock { hello: Bytes::copy_from_slice(hello), ends: theirs, answer };
-            server.try_send(knock).map_err(|_| nobody())?;
+            server.try_send(knock).map_err(|failed| match failed {
+                TrySendError::Full(_) => busy(),
+                TrySendError::Closed(_) => nobody(),
+            })?;
             match answered.await {
                 Ok(Ok(hello)) => Ok(ours.link(hello, self.address(), limits)),
                 Ok(Err(reason)) => Err(LinkError::Refused(reason)),
-                Err(_) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Err(_) => Err(gone("the server ended before it let the client in").into()),
             }
         })
     }
@@ -114,6 +120,10 @@ impl Connector for MemoryConnector {
             })
         })
     }
+}
+
+fn gone(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }
 
 /// A client at the door.
@@ -170,7 +180,7 @@ impl Incoming for Visitor {
 
     fn accept<'a>(self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
-            let gone = |_| LinkError::Io(io::ErrorKind::UnexpectedEof.into());
+            let gone = |_| LinkError::Io(gone("the client gave up before it was let in"));
             let Self { knock, limits } = *self;
             knock.answer.send(Ok(Bytes::copy_from_slice(hello))).map_err(gone)?;
             Ok(knock.ends.link(knock.hello, "this process".to_owned(), &limits))

@@ -102,7 +102,8 @@ pub trait Listener: Send {
     /// The next connection. Cancel safe: no connection is lost when the future is dropped.
     ///
     /// # Errors
-    /// This attempt failed; the next may succeed.
+    /// This attempt failed; the next may succeed. `ConnectionAborted` and `ConnectionReset` say that one was over before it was accepted,
+    /// which is not worth a warning.
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>>;
 }
 
@@ -180,7 +181,8 @@ pub trait LinkTx: Send {
     /// link, so a message may be taken out only when all of it went out.
     ///
     /// # Errors
-    /// The link is broken.
+    /// The link is broken. The kind `InvalidInput` says that the store of this link does not accept the message in front: after three
+    /// links that ended so, that message is given up.
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>>;
 
     /// Ends the link after everything sent has gone out. The close notify, if there was one, was in a batch.

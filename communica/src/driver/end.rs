@@ -33,8 +33,6 @@ impl LinkEnd {
             Self::Broken(LinkError::Io(error)) => match error.kind() {
                 // Something that was sent is not accepted.
                 ErrorKind::InvalidInput => Lost::Refused,
-                // The peer sent more than it may.
-                ErrorKind::QuotaExceeded => Lost::Over,
                 _ => Lost::Cut,
             },
             Self::Broken(_) => Lost::Over,

@@ -202,7 +202,7 @@ pub trait Caller: Clone + Send + Sync + 'static {
 /// What a stub can be made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called",
-    label = "not a client, peer or server handle",
+    label = "not a client or peer, nor a server's handle that is lent (`&server`)",
     note = "give a `RouteClient`, or `server.peer(id).await`, `server.any_peer()`, `server.all_peers()`; in a handler `cx.peer()`"
 )]
 pub trait IntoCaller {

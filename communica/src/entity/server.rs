@@ -191,13 +191,16 @@ impl Server {
         order: u64,
         _permit: OwnedSemaphorePermit,
     ) -> Option<Guest<'_>> {
-        let address = incoming.address();
-        match timeout(self.limits.handshake_time, self.handshake(incoming, order)).await {
+        let (address, said_hello) = (incoming.address(), AtomicBool::new(false));
+        match timeout(self.limits.handshake_time, self.handshake(incoming, order, &said_hello)).await {
             Ok(Ok(guest)) => return guest,
             Ok(Err(LinkError::Io(error))) if error.kind() == ConnectionAborted => {
                 tracing::debug!(address, %error, "a connection did not come to be");
             }
             Ok(Err(error)) => tracing::warn!(address, %error, "a connection did not come to be"),
+            Err(_) if said_hello.into_inner() => {
+                tracing::warn!(address, "a connection was closed: its handshake did not end in time");
+            }
             Err(_) => tracing::warn!(address, "a connection was closed: it did not say hello in time"),
         }
         None
@@ -207,9 +210,11 @@ impl Server {
         &self,
         mut incoming: Box<dyn Incoming>,
         order: u64,
+        said_hello: &AtomicBool,
     ) -> Result<Option<Guest<'_>>, LinkError> {
         let address = incoming.address();
         let hello = incoming.hello().await?;
+        said_hello.store(true, Ordering::Relaxed);
         let refused = match self.let_in(&hello, &incoming.peer(), incoming.delivery(), order) {
             Ok((place, about)) => {
                 let say = |place: &Place<'_>| {

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use super::{Fault, FaultKind, ReqError, RespError, ServiceError};
+use super::{Fault, ReqError, RespError, ServiceError};
 
 /// An error without a variant: what `?` makes of any error in a method or handler that has nothing to tell by type.
 ///
@@ -99,9 +99,8 @@ impl ServiceError for AnyError {
 /// The answer of a handler that failed with an error without a variant.
 pub(crate) fn unknown(error: &(dyn StdError + 'static)) -> Fault {
     let message = told(error);
-    tracing::error!(error = message, "a handler failed");
-    tracing::debug!(?error, "what it failed with");
-    Fault::new(FaultKind::Unknown, message, None)
+    tracing::debug!(?error, "what a handler failed with");
+    Fault::unforeseen(message)
 }
 
 /// The error and its sources. Many errors end with the words of their source already: these are not said again.
@@ -128,6 +127,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::error::FaultKind;
 
     #[derive(Debug, thiserror::Error)]
     #[error("{what}")]

@@ -159,7 +159,7 @@ impl Exchange {
             .into_iter()
             .map(|Waiting { route, since, is_sent }| Inflight {
                 route,
-                client_id: self.client_id.clone(),
+                client_id: self.client_id.to_string(),
                 age: now.saturating_sub(since),
                 is_sent,
             })

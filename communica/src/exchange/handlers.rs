@@ -1,6 +1,5 @@
 //! What the peer wants: messages in, their handlers' answers out.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,8 +16,6 @@ use super::{Exchange, Flushed, wake};
 use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
-use crate::error::{Fault, FaultKind};
-use crate::excerpt::excerpt;
 use crate::route::{Handlers, Ran, Route};
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
@@ -189,7 +186,7 @@ impl Exchange {
         let began = std::mem::replace(clock, Instant::now());
         // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
         if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(*clock - began) {
-            held_up(&metadata, *clock - began);
+            self.tell_that_it_held_up(&metadata, *clock - began);
         }
         match ran {
             Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
@@ -202,7 +199,7 @@ impl Exchange {
                 Started::Later
             }
             Err(panic) => {
-                let fault = panicked(&metadata, &*panic);
+                let fault = self.panicked(&metadata, &*panic);
                 Started::Answered(metadata, Err(fault))
             }
         }
@@ -275,6 +272,11 @@ impl Exchange {
     }
 
     fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
+        for (metadata, answer) in answers.iter() {
+            if let Err(fault) = answer {
+                self.tell_of_failure(metadata, fault);
+            }
+        }
         let mut session = self.session();
         let bytes = answers.iter().map(|(metadata, _)| metadata.size()).sum();
         session.jobs_done(answers.len(), bytes);
@@ -335,7 +337,7 @@ impl Job {
     pub(super) fn finish(mut self, ended: thread::Result<Answer>) {
         let Some(metadata) = self.metadata.take() else { return };
         let exchange = &self.exchange;
-        let answer = ended.unwrap_or_else(|panic| Err(panicked(&metadata, &*panic)));
+        let answer = ended.unwrap_or_else(|panic| Err(exchange.panicked(&metadata, &*panic)));
         exchange.running.done(&metadata.id());
         exchange.finish(&mut vec![(metadata, answer)]);
         exchange.call_driver();
@@ -365,27 +367,6 @@ impl Drop for Job {
         self.exchange.changed.notify_waiters();
         self.exchange.start_others();
     }
-}
-
-#[cold]
-fn held_up(metadata: &Metadata, time: Duration) {
-    tracing::warn!(
-        route = metadata.route().as_deref(),
-        ?time,
-        "a handler, with loading its arguments and dumping its result, held up its connection: what blocks or computes for so \
-         long belongs into `#[route(blocking)]` or tokio's `spawn_blocking`, and large bytes into `BytesSerializer` (told once for \
-         each route)"
-    );
-}
-
-fn panicked(metadata: &Metadata, panic: &(dyn Any + Send)) -> Fault {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("no message");
-    // It may quote what the peer sent.
-    let text = excerpt(text);
-    tracing::error!(route = metadata.route().as_deref(), panic = text, "a handler panicked");
-    Fault::new(FaultKind::Unknown, format!("the handler panicked: {text}"), None)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod blocking;
 mod calls;
 mod endings;
 mod handlers;
+mod told;
 mod turn;
 mod writer;
 
@@ -42,7 +43,7 @@ pub(crate) struct News {
 
 /// Everything about one peer that outlives its links.
 pub(crate) struct Exchange {
-    client_id: String,
+    client_id: Arc<str>,
     /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
     handlers: Weak<Handlers>,
     pub(crate) limits: Limits,
@@ -88,8 +89,9 @@ impl Exchange {
         limits: Limits,
         runtime: Handle,
     ) -> Arc<Self> {
+        let client_id = Arc::<str>::from(client_id);
         // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
-        let session = Session::new(crate::random::hex(8), &limits);
+        let session = Session::new(crate::random::hex(8), client_id.clone(), &limits);
         Arc::new(Self {
             client_id,
             handlers,

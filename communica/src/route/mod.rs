@@ -21,6 +21,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::connector::BoxFuture;
 use crate::context::Context;
 use crate::error::{Error, Fault, FaultKind};
+use crate::excerpt::excerpt;
 use crate::serializer::Serializer;
 use crate::session::Answer;
 use pace::Pace;
@@ -282,7 +283,7 @@ impl Handlers {
             ),
             (Self::Table(table), Some(name)) => match table.find(name) {
                 Some(route) => Ok(route),
-                None => fault(FaultKind::Req, format!("Route \"{name}\" is not defined")),
+                None => fault(FaultKind::Req, format!("Route \"{}\" is not defined", excerpt(name))),
             },
         }
     }

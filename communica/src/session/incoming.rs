@@ -233,7 +233,7 @@ impl<W: Clone> Session<W> {
     pub(super) fn tell_of_dropped_throws(&mut self) {
         let throws = self.jobs.take_throws_dropped();
         if throws > 0 && !self.stored {
-            tracing::warn!(throws, "throws came and were not handled: their entity ended before they began");
+            self.failed_throws.tell_of_dropped(throws);
         }
     }
 

@@ -21,6 +21,7 @@ mod sent;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use calls::{CallEnd, CallId, Waiting};
@@ -288,14 +289,14 @@ pub(crate) enum Intake {
 }
 
 impl<W: Clone> Session<W> {
-    /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable.
-    pub(crate) fn new(prefix: String, limits: &Limits) -> Self {
+    /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable. `client_id`: for the log.
+    pub(crate) fn new(prefix: String, client_id: Arc<str>, limits: &Limits) -> Self {
         Self {
             outbox: Outbox::new(&prefix, limits.chunk_size, limits.unacknowledged),
             calls: Calls::new(prefix.clone()),
             jobs: Jobs::new(limits.running, limits.waiting.bytes),
             arrivals: Arrivals::new(limits.remembered),
-            failed_throws: FailedThrows::default(),
+            failed_throws: FailedThrows::new(client_id),
             instance: prefix,
             other: Other::default(),
             heard: Heard::new(),

@@ -57,6 +57,9 @@ struct Body {
     data: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "began")]
     began: bool,
+    /// The log of this side is to tell of it, with who called and what.
+    #[serde(skip)]
+    for_log: bool,
 }
 
 fn began(began: &bool) -> bool {
@@ -92,6 +95,7 @@ impl From<Lenient<'_>> for Body {
             variant: variant.and_then(string),
             data: data.map(RawValue::to_owned),
             began: began.is_none_or(|began| began.get() != "false"),
+            for_log: false,
         }
     }
 }
@@ -104,7 +108,8 @@ impl Fault {
     /// A fault of this kind; `code` is yours to give a meaning to.
     #[must_use]
     pub fn new(kind: FaultKind, message: impl Into<String>, code: Option<i64>) -> Self {
-        let body = Body { code, message: message.into(), variant: None, data: None, began: true };
+        let body =
+            Body { code, message: message.into(), variant: None, data: None, began: true, for_log: false };
         Self { kind, body: Box::new(body) }
     }
 
@@ -113,6 +118,17 @@ impl Fault {
         let mut fault = Self::new(FaultKind::Resp, message, None);
         fault.body.began = false;
         fault
+    }
+
+    /// The answer of a handler that failed with what it did not foresee.
+    pub(crate) fn unforeseen(message: impl Into<String>) -> Self {
+        let mut fault = Self::new(FaultKind::Unknown, message, None);
+        fault.body.for_log = true;
+        fault
+    }
+
+    pub(crate) fn is_for_log(&self) -> bool {
+        self.body.for_log
     }
 
     /// A handler began, as far as the peer says.

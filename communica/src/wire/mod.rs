@@ -160,6 +160,11 @@ pub enum WireError {
     /// Metadata that is not the JSON object it has to be.
     #[error("the peer sent metadata that is not what the wire asks for: {0}")]
     BadMetadata(&'static str),
+    /// More messages than may wait for handlers, or than may wait for the peer to take their answers.
+    #[error(
+        "the peer sent more messages than may wait here, or took too few answers: see `Limits::waiting` and `Limits::queued`"
+    )]
+    Overrun,
     /// The handshake is not one.
     #[error("the peer's hello is not one: {0}")]
     BadHello(&'static str),

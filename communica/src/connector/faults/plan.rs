@@ -48,7 +48,7 @@ impl Faults {
     }
 
     /// Each link is cut after so many bytes, sent and received together: most often in the middle of a message, and
-    /// what is under way is lost. Neither side is told why.
+    /// what is under way is lost. The other side is not told why.
     ///
     /// The handshake does not count; see [`fail_connects`](Self::fail_connects). Links that carry whole messages are cut between
     /// two. A message larger than all of the range does not get through in one go. What a broker had brought by then is not lost.

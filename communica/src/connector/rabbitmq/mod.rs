@@ -63,7 +63,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// let client_side = server_side.clone().client_id("till-7");
 /// ```
 ///
-/// All links of a process to one URL share one connection (a second one when a broker's limit of channels is reached),
+/// All links of a runtime to one URL (with the same [`ca_certificates`](Self::ca_certificates)) share one connection (a second one when a broker's limit of channels is reached),
 /// and each has a channel of its own. Heartbeats find a dead broker within a minute; `?heartbeat=` in the URL, in
 /// seconds, sets another time than 20 s.
 ///
@@ -115,7 +115,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///   (`communica.<address>.answers.<server>`), which the broker deletes when that server was not there for half an hour.
 ///
 /// The Python library knows no such bundles: those that wait when one of its processes takes the place of one of ours are taken away before it
-/// reads, and the requests in them repeated, each on its own; where more than 4,096 messages wait, it drops those behind and connects again.
+/// reads, and the requests in them repeated, each on its own; where more than 4,096 messages or 64 MiB wait, or taking them away takes two seconds, it drops those behind and connects again.
 /// It acknowledges on arrival, so what it has taken is lost with its process; and what it sends waits for the
 /// broker's confirm, but is not persistent, and is lost when the broker restarts. Each of its processes has an id of its own: when
 /// one is started again, its throws that are being handled go on, and its requests begin anew.
@@ -176,7 +176,7 @@ impl RmqConnector {
         }
     }
 
-    /// Who connects. Address and id have at most 224 characters together. A server does not need it.
+    /// Who connects. Address and id have at most 224 characters together, and some 230 bytes: a broker's names have 255. A server does not need it.
     #[must_use]
     pub fn client_id(self, id: impl Into<String>) -> Self {
         Self { client_id: Some(id.into()), ..self }
@@ -231,7 +231,7 @@ impl RmqConnector {
     }
 
     /// A server that said nothing for so long says that it is there; a client that heard nothing for one and a half times
-    /// as long connects anew. 20 s by default, as in Python: both sides must agree on it.
+    /// as long connects anew. 20 s by default, as in Python: both sides must agree on it. Between 10 ms and a year.
     #[must_use]
     pub fn listening_period(self, period: Duration) -> Self {
         let listening = period.clamp(SHORTEST, LONGEST);
@@ -239,7 +239,7 @@ impl RmqConnector {
     }
 
     /// A client that heard nothing for so long asks the broker whether its server still listens, and connects anew if it
-    /// does not: to another server of the address, if there is one. 2 s by default.
+    /// does not: to another server of the address, if there is one. 2 s by default, between 10 ms and a year.
     #[must_use]
     pub fn check_period(self, period: Duration) -> Self {
         let check = period.clamp(SHORTEST, LONGEST);
@@ -284,7 +284,7 @@ impl RmqConnector {
     /// The connector that a state string describes.
     ///
     /// # Errors
-    /// It is no state of a RabbitMQ connector.
+    /// It is no state of a RabbitMQ connector, or the URL in it cannot be used, as `amqps` without the feature `rabbitmq-tls`.
     pub fn load_state(state: &str) -> Result<Self, StateError> {
         let state: State = state::load(TYPE, state)?;
         let mut connector = Self::new(state.url, state.address);

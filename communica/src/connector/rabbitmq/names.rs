@@ -98,10 +98,20 @@ impl Names {
         let longest = self.address.len() + client.len() + "communica..toClient.".len();
         let longest = longest.max(self.address.len() + "communica..connect.server".len());
         if characters > MAX_CHARACTERS || longest > MAX_BYTES {
-            let what = format!(
-                "the address and the client id have {characters} characters together, where a broker's \
-                 queue names leave room for {MAX_CHARACTERS}: shorten one of them"
-            );
+            let who = if client.is_empty() {
+                "the address has"
+            } else {
+                "the address and the client id together have"
+            };
+            let (size, room) = match characters > MAX_CHARACTERS {
+                true => (format!("{characters} characters"), MAX_CHARACTERS),
+                false => {
+                    let bytes = self.address.len() + client.len();
+                    (format!("{bytes} bytes"), bytes + MAX_BYTES - longest)
+                }
+            };
+            let what =
+                format!("{who} {size}, where a broker's queue names leave room for {room}: shorten it");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         Ok(())

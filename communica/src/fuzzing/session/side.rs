@@ -70,7 +70,7 @@ impl Side {
         let limits = limits();
         Self {
             who,
-            session: Session::new(format!("instance{instance}x"), &limits),
+            session: Session::new(format!("instance{instance}x"), "w1".into(), &limits),
             batch: Batch::default(),
             owed: false,
             written: BytesMut::new(),
