@@ -43,6 +43,7 @@ mod serializer;
 mod session;
 #[cfg_attr(not(feature = "stream"), allow(dead_code))]
 mod spare;
+mod sparingly;
 mod turns;
 // The codec is whole whatever roads are on; without streams, parts of it are for nobody.
 #[cfg_attr(not(feature = "stream"), allow(dead_code, unused_imports))]

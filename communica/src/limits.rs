@@ -49,7 +49,7 @@ use crate::wire::WireLimits;
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |
 /// | handlers that compute aside while others start | 64 for a process | those behind wait for one of them to wait or end |
 /// | requests whose answers go to other servers of a broker's address | 32,768 for a connector, and as many answered | the place of the oldest is forgotten |
-/// | warnings about throws that fail | 8 for each peer, then every power of two | they are counted in silence |
+/// | warnings about throws that fail, of one peer; about messages of a broker's that nobody can use, of a process | 8, then every power of two | they are counted in silence |
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub(crate) message_size: usize,

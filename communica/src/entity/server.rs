@@ -30,6 +30,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::route::Handlers;
 use crate::session::Goodbye;
+use crate::sparingly::Sparingly;
 use crate::wire::hello::{self, About, ClientHello, ServerHello};
 use finding::Missing;
 use places::{Known, Place, Turn};
@@ -154,7 +155,7 @@ impl Server {
     }
 
     async fn accept(self: Arc<Self>, _accepting: Accepting, mut listener: Box<dyn Listener>) {
-        let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        let (handshakes, failures) = (Arc::new(Semaphore::new(self.limits.handshakes)), Sparingly::new());
         for order in 0.. {
             // Never closed, so there is always a permit to come.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
@@ -172,7 +173,9 @@ impl Server {
                 // One that was over before it was accepted.
                 Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
+                    if let Some(failed) = failures.one_more() {
+                        tracing::warn!(%error, failed, "could not accept a connection");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

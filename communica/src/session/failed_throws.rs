@@ -3,32 +3,28 @@
 use std::sync::Arc;
 
 use crate::excerpt::beginning;
+use crate::sparingly::Sparingly;
 
-/// So many are told one by one; after that every power of two.
-const TOLD: u64 = 8;
 /// Characters of a route and of a message that are told.
 const MAX_TEXT: usize = 100;
 
 pub(super) struct FailedThrows {
     client_id: Arc<str>,
-    failed: u64,
+    failed: Sparingly,
 }
 
 impl FailedThrows {
     pub(super) fn new(client_id: Arc<str>) -> Self {
-        Self { client_id, failed: 0 }
+        Self { client_id, failed: Sparingly::new() }
     }
 
-    pub(super) fn tell(&mut self, route: Option<&str>, message: &str) {
-        self.failed += 1;
-        let Self { client_id, failed } = self;
-        if *failed > TOLD && !failed.is_power_of_two() {
-            return;
-        }
+    pub(super) fn tell(&self, route: Option<&str>, message: &str) {
+        let Some(failed) = self.failed.one_more() else { return };
+        let client_id = &*self.client_id;
         let route = route.map(|route| beginning(route, MAX_TEXT));
         let error = beginning(message, MAX_TEXT);
         tracing::warn!(
-            client_id = &**client_id,
+            client_id,
             route = route.as_deref(),
             error = &*error,
             failed,

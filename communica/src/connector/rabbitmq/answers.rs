@@ -13,6 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::bodies::{header, split};
 use super::broker::{Broker, OPENING};
+use super::dropped::tell_of_dropped;
 use super::line::{Line, is};
 use super::names::{CLIENT, MESSAGE};
 use super::server::{Arrivals, House, poll_next};
@@ -99,7 +100,7 @@ impl AnswerDesk {
         let client = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE));
         let message = split(std::mem::take(&mut delivery.data).into(), self.house.limits.message_size);
         let (Some(client), Ok(message)) = (client, message) else {
-            tracing::warn!("dropped what is no answer from a queue for answers");
+            tell_of_dropped(delivery.routing_key.as_str(), None, "it is no answer of a client's");
             ticket.done();
             return None;
         };

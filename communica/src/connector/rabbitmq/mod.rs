@@ -11,6 +11,7 @@ mod broker;
 mod bundle;
 mod client;
 mod doorstep;
+mod dropped;
 mod elsewhere;
 mod former;
 mod ids;

@@ -20,6 +20,7 @@ use super::beside::Beside;
 use super::bodies::{Unfit, header, key, split};
 use super::broker::broken;
 use super::bundle::{self, Entry};
+use super::dropped::tell_of_dropped;
 use super::leaving::Left;
 use super::line::{cancelled, is};
 use super::names::{BUNDLE, CLOSE, LISTENING, MESSAGE, REASON};
@@ -208,8 +209,7 @@ impl RmqRx {
             return if ours { Err(Goodbye(reason(&delivery))) } else { Ok(()) };
         }
         if !is(&delivery, LISTENING) {
-            let kind = delivery.properties.kind();
-            tracing::warn!(queue = %delivery.routing_key, ?kind, "dropped a message of an unknown type");
+            tell_of_dropped(delivery.routing_key.as_str(), None, "its type is unknown");
         }
         Ok(())
     }
@@ -249,7 +249,7 @@ impl RmqRx {
         let entries = match bundle::open(std::mem::take(&mut delivery.data)) {
             Ok(entries) => entries,
             Err(why) => {
-                tracing::warn!(queue = %delivery.routing_key, why, "dropped a bundle of messages");
+                tell_of_dropped(delivery.routing_key.as_str(), None, why);
                 return;
             }
         };
@@ -263,7 +263,7 @@ impl RmqRx {
 
     /// Kept, it would come again for ever.
     fn drop_unfit(&self, delivery: &Delivery, unfit: Unfit) {
-        tracing::warn!(queue = %delivery.routing_key, why = unfit.why, "dropped a message");
+        tell_of_dropped(delivery.routing_key.as_str(), None, &unfit.why);
         if let Some(body) = unfit.answer {
             self.shared.refuse(Refusal { body, reply_to: delivery.properties.reply_to().clone() });
         }

@@ -14,6 +14,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::bodies::{header, key, refusal, split};
 use super::broker::Broker;
+use super::dropped::tell_of_dropped;
 use super::leaving::{end, give_back};
 use super::line::{Line, Post, in_background, is};
 use super::names::{CLIENT, MESSAGE};
@@ -89,7 +90,7 @@ impl WorkDesk {
         let mut ticket = Ticket::new(&self.line, delivery.delivery_tag);
         let client = header(&delivery, CLIENT).filter(|_| is(&delivery, MESSAGE));
         let Some(client) = client.filter(|client| self.house.connector.check_names(client).is_ok()) else {
-            tracing::warn!("dropped what is no message of ours from the work queue");
+            tell_of_dropped(delivery.routing_key.as_str(), None, "it is no message of a client's");
             ticket.done();
             return None;
         };
@@ -97,7 +98,7 @@ impl WorkDesk {
         let message = match split(body, self.house.limits.message_size) {
             Ok(message) => message,
             Err(unfit) => {
-                tracing::warn!(client, why = unfit.why, "dropped a message from the work queue");
+                tell_of_dropped(delivery.routing_key.as_str(), Some(&client), &unfit.why);
                 let Some(answer) = unfit.answer else {
                     ticket.done();
                     return None;
