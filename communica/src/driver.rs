@@ -18,7 +18,7 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
-use crate::exchange::{Exchange, Flushed, News, on_the_pool, wake};
+use crate::exchange::{Exchange, Flushed, News, Progress, on_the_pool, wake};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
@@ -150,7 +150,7 @@ struct Driver<'a> {
     /// The peer asked for something, and may do so again.
     peer_asks: bool,
     /// How far it was when the watch was set; `None` when it is not set.
-    stuck: Option<(usize, u64)>,
+    stuck: Option<Progress>,
     /// When the peer beats too.
     pulse: Option<Pulse>,
     /// The last turn used up the budget that tokio gives to a task, as handlers may, and left nothing for the link.
@@ -362,3 +362,6 @@ impl Driver<'_> {
         self.watch.as_mut().reset(Instant::now() + time.min(YEAR));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Driver, LinkEnd};
 use crate::connector::{LinkError, Received, is_elsewhere};
+use crate::session::Intake;
 
 /// A peer that went.
 pub(super) struct Left {
@@ -78,6 +79,10 @@ impl Driver<'_> {
         let mut before = self.rx.activity();
         let mut came = true;
         loop {
+            // What may not wait here is not read here either: whoever sends without reading would fill memory, link by link.
+            if self.exchange.session().intake() != Intake::Open {
+                return LinkEnd::Broken(error.into());
+            }
             match self.rx.poll_recv(cx, &mut self.room.inbox) {
                 Poll::Ready(Ok(Received::Messages)) => {
                     came = true;

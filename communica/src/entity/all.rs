@@ -11,7 +11,10 @@ pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::O
     let mut left = waiting.len();
     let woken = Arc::new(Mutex::new(Woken::everybody(left)));
     poll_fn(|cx| {
-        let due = lock(&woken).take(cx.waker());
+        let mut whole = Some(cx.waker().clone());
+        let due = lock(&woken).take(&mut whole);
+        // The one that polled earlier ends under no lock.
+        drop(whole);
         for index in due {
             let Some(future) = &mut waiting[index] else { continue };
             let waker = Waker::from(Arc::new(One { index, woken: woken.clone() }));
@@ -39,9 +42,9 @@ impl Woken {
         Self { due: (0..count).collect(), is_due: vec![true; count], whole: None }
     }
 
-    /// Those that were woken. Who is woken from now on is told to `whole`.
-    fn take(&mut self, whole: &Waker) -> Vec<usize> {
-        self.whole = Some(whole.clone());
+    /// Those that were woken. Who is woken from now on is told to `whole`, which is exchanged for the one that was told before.
+    fn take(&mut self, whole: &mut Option<Waker>) -> Vec<usize> {
+        std::mem::swap(&mut self.whole, whole);
         let due = std::mem::take(&mut self.due);
         for &index in &due {
             self.is_due[index] = false;

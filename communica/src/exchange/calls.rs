@@ -10,7 +10,7 @@ use crate::clock::timeout;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
 use crate::serializer::Payload;
-use crate::session::{CallEnd, CallId, Refused, Waiting, What};
+use crate::session::{Abandoned, CallEnd, CallId, Refused, Waiting, What};
 use crate::turns::let_others_first;
 
 /// How long a call may take.
@@ -71,14 +71,14 @@ impl Exchange {
         let mut payload = Some(payload);
         let accepted = self.accepted(|cx| {
             // A user's own code, so not under the lock.
-            let waker = cx.waker().clone();
+            let mut waker = Some(cx.waker().clone());
             let mut session = self.session();
             let requested = session.request(what, &mut payload);
             // Who waits for room says it later than that.
             what.said = None;
             let requested = requested?;
             // Noted under the same lock: the call cannot have ended yet.
-            let _ = session.poll_call(requested.call, || waker);
+            let _ = session.poll_call(requested.call, &mut waker);
             Ok(requested)
         });
         let requested = match accepted.await {
@@ -100,10 +100,9 @@ impl Exchange {
                 return Poll::Pending;
             }
             pending.see_to_driver();
-            match self.session().poll_call(call, || cx.waker().clone()) {
-                Some(end) => Poll::Ready(end),
-                None => Poll::Pending,
-            }
+            let mut waker = Some(cx.waker().clone());
+            let end = self.session().poll_call(call, &mut waker);
+            end.map_or(Poll::Pending, Poll::Ready)
         })
         .await;
         pending.call = None;
@@ -195,11 +194,12 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.see_to_driver();
         if let Some(call) = self.call {
-            let abandoned = self.exchange.session().abandon(call);
-            *self.unsent = Some(abandoned.unsent);
-            wake(abandoned.wake);
+            let Abandoned { unsent, wake: driver, waiter } = self.exchange.session().abandon(call);
+            *self.unsent = Some(unsent);
+            drop(waiter);
+            wake(driver);
             // It may have been the last thing that was left to send.
-            self.exchange.tell(News { made_room: true, idle: abandoned.unsent });
+            self.exchange.tell(News { made_room: true, idle: unsent });
         }
     }
 }

@@ -29,8 +29,8 @@ use crate::session::{Said, Session};
 use crate::turns::this_thread;
 pub(crate) use blocking::on_the_pool;
 pub(crate) use calls::TimeLimit;
-pub(crate) use writer::Flushed;
 use writer::Writer;
+pub(crate) use writer::{Flushed, Progress};
 
 /// What somebody may wait for.
 #[derive(Clone, Copy, Default)]
@@ -249,6 +249,32 @@ mod tests {
             assert!(second.as_mut().poll(&mut cx).is_pending());
             assert_eq!(driver.0.load(Ordering::Relaxed), !looked);
         }
+    }
+
+    struct EndsUnlocked(Arc<Exchange>, Arc<AtomicBool>);
+
+    impl Wake for EndsUnlocked {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for EndsUnlocked {
+        fn drop(&mut self) {
+            // It may be the last that holds a task, and that a call.
+            self.1.fetch_and(self.0.session.try_lock().is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn wakers_of_calls_are_dropped_under_no_lock() {
+        let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+        let unlocked = Arc::new(AtomicBool::new(true));
+        let mut call = Box::pin(exchange.request(What::default(), Vec::new().into(), None));
+        for _ in 0..3 {
+            let waker = Arc::new(EndsUnlocked(exchange.clone(), unlocked.clone())).into();
+            assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(call);
+        assert!(unlocked.load(Ordering::Relaxed));
     }
 
     #[tokio::test]

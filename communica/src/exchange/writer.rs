@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, TryLockError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 
+use bytes::Buf;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::unconstrained;
 
@@ -34,6 +35,19 @@ pub(super) struct Writer {
     /// The link was given a batch and did not say that it is done with it.
     owed: bool,
     failed: Option<io::Error>,
+    /// Batches that the link is done with.
+    done: u64,
+}
+
+/// How far it is with what is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Bytes that the link was given and did not take.
+    left: usize,
+    /// Batches that it is done with: it may take each whole, into a buffer of its own.
+    done: u64,
+    /// Messages that came to the peer.
+    came: u64,
 }
 
 impl Exchange {
@@ -52,7 +66,7 @@ impl Exchange {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
         let delivery = tx.delivery();
-        *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None });
+        *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None, done: 0 });
         let up = self.session().link_up(delivery, about);
         drop(slot);
         self.running.no_more_giving_up();
@@ -138,6 +152,7 @@ impl Exchange {
             }
             ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
             writer.owed = false;
+            writer.done += 1;
             let mut session = self.session();
             news.made_room |= session.filled_was_sent();
             if !session.has_unsent() {
@@ -162,11 +177,12 @@ impl Exchange {
         Poll::Ready(Ok(()))
     }
 
-    /// Bytes that the link was given and did not take, and messages that came to the peer: while neither changes, what is
-    /// sent gets nowhere.
-    pub(crate) fn progress(&self) -> (usize, u64) {
-        let stuck = lock(&self.writer).as_ref().map_or(0, |writer| bytes::Buf::remaining(&writer.batch));
-        (stuck, self.session().came())
+    /// What changes as long as what is sent gets somewhere.
+    pub(crate) fn progress(&self) -> Progress {
+        let writer = lock(&self.writer);
+        let (left, done) = writer.as_ref().map_or((0, 0), |writer| (writer.batch.remaining(), writer.done));
+        drop(writer);
+        Progress { left, done, came: self.session().came() }
     }
 
     /// Sends what came and a close notify behind what the link was given already, and nothing that is queued. `reason`: what it

@@ -180,10 +180,14 @@ impl<W> Calls<W> {
         wake
     }
 
-    /// How the call ended, which frees its place; or keeps `waiter`.
-    pub(super) fn poll(&mut self, call: CallId, new_waiter: impl FnOnce() -> W) -> Option<CallEnd> {
+    /// How the call ended, which frees its place; or keeps `waiter`, and puts the one that was kept there.
+    pub(super) fn poll(&mut self, call: CallId, waiter: &mut Option<W>) -> Option<CallEnd> {
         let place = self.places.get_mut(call.place as usize)?;
         if place.serial != call.serial {
+            return None;
+        }
+        if let State::Waiting { waiter: kept, .. } = &mut place.state {
+            std::mem::swap(kept, waiter);
             return None;
         }
         match std::mem::replace(&mut place.state, State::Free) {
@@ -191,16 +195,12 @@ impl<W> Calls<W> {
                 self.free.push(call.place);
                 Some(end)
             }
-            State::Waiting { seq, size, .. } => {
-                place.state = State::Waiting { seq, size, waiter: Some(new_waiter()) };
-                None
-            }
-            State::Free => None,
+            State::Waiting { .. } | State::Free => None,
         }
     }
 
-    /// Nobody waits any more. Returns number and bytes of its message if no answer came.
-    pub(super) fn forget(&mut self, call: CallId) -> Option<(u64, usize)> {
+    /// Nobody waits any more. Returns number and bytes of its message, and who waited, if no answer came.
+    pub(super) fn forget(&mut self, call: CallId) -> Option<(u64, usize, Option<W>)> {
         let place = self.places.get_mut(call.place as usize)?;
         if place.serial != call.serial {
             return None;
@@ -211,10 +211,10 @@ impl<W> Calls<W> {
                 self.free.push(call.place);
                 None
             }
-            State::Waiting { seq, size, .. } => {
+            State::Waiting { seq, size, waiter } => {
                 self.free.push(call.place);
                 self.waiting -= 1;
-                Some((seq, size))
+                Some((seq, size, waiter))
             }
         }
     }

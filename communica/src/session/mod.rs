@@ -228,6 +228,8 @@ pub(crate) struct Abandoned<W> {
     pub(crate) unsent: bool,
     /// The driver to wake.
     pub(crate) wake: Option<W>,
+    /// Who waited for it, to be dropped under no lock.
+    pub(crate) waiter: Option<W>,
 }
 
 /// A request that was accepted.

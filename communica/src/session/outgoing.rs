@@ -106,24 +106,25 @@ impl<W: Clone> Session<W> {
         }
     }
 
-    /// How the call ended, once; until then `waker` is kept and woken at the end.
-    pub(crate) fn poll_call(&mut self, call: CallId, waker: impl FnOnce() -> W) -> Option<CallEnd> {
+    /// How the call ended, once; until then `waker` is kept and woken at the end. The one that was kept stands there afterwards: both are
+    /// users' own, and made and dropped under no lock.
+    pub(crate) fn poll_call(&mut self, call: CallId, waker: &mut Option<W>) -> Option<CallEnd> {
         self.calls.poll(call, waker)
     }
 
     /// Nobody waits for this call any more. The peer is told, if it can do something about it: then there is a driver to
     /// wake.
     pub(crate) fn abandon(&mut self, call: CallId) -> Abandoned<W> {
-        let Some((seq, bytes)) = self.calls.forget(call) else {
-            return Abandoned { unsent: false, wake: None };
+        let Some((seq, bytes, waiter)) = self.calls.forget(call) else {
+            return Abandoned { unsent: false, wake: None, waiter: None };
         };
         let unsent = self.outbox.withdraw(seq, bytes);
         self.outbox.never_repeat(seq);
         if unsent {
-            return Abandoned { unsent, wake: None };
+            return Abandoned { unsent, wake: None, waiter };
         }
         self.tell_given_up(seq, call);
-        Abandoned { unsent, wake: self.call_driver() }
+        Abandoned { unsent, wake: self.call_driver(), waiter }
     }
 
     /// Tells the peer that nobody waits for the answer to this request, which was sent; if there is no link, once there is one on which it

@@ -130,7 +130,7 @@ impl Side {
     pub(super) fn look_at_calls(&mut self) {
         for message in &mut self.messages {
             let Some(call) = message.call else { continue };
-            let Some(end) = self.session.poll_call(call, || ()) else { continue };
+            let Some(end) = self.session.poll_call(call, &mut Some(())) else { continue };
             assert_eq!(message.end, None, "a call ended twice");
             message.end = Some(match end {
                 CallEnd::Value(value) => {

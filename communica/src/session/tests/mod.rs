@@ -77,7 +77,7 @@ fn texts(messages: &[Message]) -> Vec<String> {
 }
 
 fn end(session: &mut Pair, call: CallId) -> Option<CallEnd> {
-    session.poll_call(call, || "caller")
+    session.poll_call(call, &mut Some("caller"))
 }
 
 /// A link that breaks while the first chunk, or the first bytes, are under way.

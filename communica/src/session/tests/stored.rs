@@ -55,10 +55,10 @@ fn a_message_that_the_store_refuses_is_given_up_and_the_others_go_on() {
     }
     publish(&mut client);
     client.link_lost(Batch::default(), "too large", Lost::Refused);
-    assert!(matches!(client.poll_call(calls[0], || "w"), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    assert!(matches!(client.poll_call(calls[0], &mut Some("w")), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
     client.link_up(STORE, None);
     assert_eq!(publish(&mut client).len(), 1);
-    assert!(client.poll_call(calls[1], || "w").is_none());
+    assert!(client.poll_call(calls[1], &mut Some("w")).is_none());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     server.receive(first[0].0.clone());
     answer_all(&mut server);
     deliver(&mut server, &mut client);
-    assert!(matches!(client.poll_call(calls[0], || "a"), Some(CallEnd::Value(_))));
+    assert!(matches!(client.poll_call(calls[0], &mut Some("a")), Some(CallEnd::Value(_))));
     client.abandon(calls[1]);
     lose_link(&mut client);
     client.link_up(EMPTY_STORE, None);
@@ -188,7 +188,7 @@ fn a_request_that_was_answered_is_never_repeated_though_others_were_queued_again
     server.receive(first[1].0.clone());
     answer_all(&mut server);
     deliver(&mut server, &mut client);
-    assert!(matches!(client.poll_call(calls[1], || "a"), Some(CallEnd::Value(_))));
+    assert!(matches!(client.poll_call(calls[1], &mut Some("a")), Some(CallEnd::Value(_))));
     lose_link(&mut client);
     client.link_up(EMPTY_STORE, None);
     let again = publish(&mut client);
@@ -368,11 +368,11 @@ fn calls_to_a_peer_that_moved_end() {
     let queued = request(&mut server, "queued");
     server.moved("it is elsewhere", false);
     assert!(matches!(
-        server.poll_call(sent, || "w"),
+        server.poll_call(sent, &mut Some("w")),
         Some(CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(_))))
     ));
     assert!(matches!(
-        server.poll_call(queued, || "w"),
+        server.poll_call(queued, &mut Some("w")),
         Some(CallEnd::Lost(Error::NotSent(Reason::Disconnected(_))))
     ));
     assert!(publish(&mut server).is_empty());

@@ -1,0 +1,139 @@
+//! Links that do as no road does by itself: they buffer, or bring without end what they cannot take.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::{Buf, Bytes};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::connector::{LinkError, LinkTx};
+use crate::limits::Limits;
+use crate::route::{Handlers, RouteTable};
+use crate::session::What;
+use crate::wire::Batch;
+
+fn exchange(limits: Limits, handlers: &Arc<Handlers>) -> Arc<Exchange> {
+    Exchange::new("w1".to_owned(), Arc::downgrade(handlers), limits, Handle::current())
+}
+
+/// As over TLS: it takes a batch whole into a buffer of its own, and is not done before that is empty.
+#[derive(Default)]
+struct Buffers {
+    emptied: Option<Pin<Box<Sleep>>>,
+    batches: Arc<AtomicUsize>,
+}
+
+impl LinkTx for Buffers {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        let left = batch.remaining();
+        if left > 0 {
+            batch.advance(left);
+            self.emptied = Some(Box::pin(sleep(Duration::from_millis(20))));
+        }
+        if let Some(emptied) = &mut self.emptied {
+            ready!(emptied.as_mut().poll(cx));
+            self.batches.fetch_add(1, Ordering::Relaxed);
+        }
+        self.emptied = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
+struct Silent;
+
+impl LinkRx for Silent {
+    fn poll_recv(&mut self, _: &mut Context<'_>, _: &mut Vec<Message>) -> Poll<Result<Received, LinkError>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
+    const PIECES: usize = 40;
+    let limits = Limits::default().stall_time(Duration::from_millis(300));
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
+    exchange.throw(What::default(), vec![0; PIECES * 32 * 1024].into(), None).await.unwrap();
+    let tx = Buffers::default();
+    let batches = tx.batches.clone();
+    let link = Link::new(tx, Silent, Bytes::new(), "somewhere".to_owned());
+    let taken = async {
+        while batches.load(Ordering::Relaxed) < PIECES {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        taken = timeout(Duration::from_secs(30), taken) => taken.expect("all of it goes"),
+    }
+}
+
+/// Takes nothing, and says so.
+struct Fails(Arc<AtomicBool>);
+
+impl LinkTx for Fails {
+    fn poll_send(&mut self, _: &mut Context<'_>, _: &mut Batch) -> Poll<io::Result<()>> {
+        self.0.store(true, Ordering::Relaxed);
+        Poll::Ready(Err(ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
+/// Brings throws once the other half has failed.
+struct Floods {
+    failed: Arc<AtomicBool>,
+    brought: Arc<AtomicUsize>,
+}
+
+impl LinkRx for Floods {
+    fn poll_recv(
+        &mut self,
+        _: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<Received, LinkError>> {
+        const ENOUGH: usize = 100_000;
+        if !self.failed.load(Ordering::Relaxed) || self.brought.load(Ordering::Relaxed) == ENOUGH {
+            return Poll::Pending;
+        }
+        self.brought.fetch_add(1, Ordering::Relaxed);
+        let metadata = Bytes::from_static(br#"{"id":"","type":2,"route":"wait"}"#);
+        into.push(Message::parse(metadata, Bytes::from_static(b"null"))?);
+        Poll::Ready(Ok(Received::Messages))
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_broke_brings_no_more_than_may_wait() {
+    const WAITING: usize = 16;
+    let limits = Limits::default().waiting(WAITING, 1 << 20).running(1);
+    let table = RouteTable::new().route("wait", |(): ()| std::future::pending::<()>());
+    let handlers = Arc::new(Handlers::Table(table));
+    let exchange = exchange(limits, &handlers);
+    let brought = Arc::new(AtomicUsize::new(0));
+    for _ in 0..3 {
+        exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
+        let failed = Arc::new(AtomicBool::new(false));
+        let rx = Floods { failed: failed.clone(), brought: brought.clone() };
+        let link = Link::new(Fails(failed), rx, Bytes::new(), "somewhere".to_owned());
+        let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+        assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
+    }
+    let brought = brought.load(Ordering::Relaxed);
+    assert!((1..=4 * WAITING).contains(&brought), "{brought}");
+}
