@@ -134,6 +134,11 @@ impl CallOptions {
         }
     }
 
+    /// The same after so much of the time has passed.
+    pub(crate) fn without(self, spent: Duration) -> Self {
+        Self { time: self.time.map(|time| time.without(spent)), ..self }
+    }
+
     /// Does something first, within the time of the call. Gives what is left of it. `runtime`: that of the entity.
     pub(crate) async fn spend<T>(
         &self,
@@ -229,6 +234,25 @@ where
     request_dumped(to, options, route, serializer, args).await
 }
 
+/// The same for the link that is there: a call that this does not take waits for no other.
+pub(crate) async fn request_here<S, A, T, E>(
+    exchange: &Exchange,
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: &A,
+) -> Result<T, CallError<E>>
+where
+    S: Dump<A> + for<'de> Load<'de, T>,
+    A: ?Sized + Sync,
+    E: ServiceError,
+{
+    let args = dump(route, serializer, args)?;
+    let more = options.more(route).map_err(|error| not_sent(error, route))?;
+    let what = What { route, more: &more, here: true, ..What::default() };
+    loaded(exchange.request(what, args, options.time).await, route, serializer)
+}
+
 pub(crate) async fn throw<S, A>(
     to: (&Exchange, Sender),
     options: &CallOptions,
@@ -278,7 +302,15 @@ where
     let more = options.more(route).map_err(|error| not_sent(error, route))?;
     let idempotent = options.idempotent;
     let what = What { route, more: &more, idempotent, sender, ..What::default() };
-    match exchange.request(what, args, options.time).await {
+    loaded(exchange.request(what, args, options.time).await, route, serializer)
+}
+
+fn loaded<S, T, E>(ended: CallEnd, route: Option<&str>, serializer: &S) -> Result<T, CallError<E>>
+where
+    S: for<'de> Load<'de, T>,
+    E: ServiceError,
+{
+    match ended {
         CallEnd::Value(payload) => handler::load_result(serializer, &payload)
             .map_err(|error| CallError::Failed(error.of_route(route))),
         CallEnd::Fault(fault) => Err(match E::from_fault(fault) {

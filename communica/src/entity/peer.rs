@@ -85,7 +85,7 @@ impl Peer {
 pub struct Inflight {
     /// What is called; `None` in Simple entities.
     pub route: Option<String>,
-    /// Id of the client at the other end; on the client's side, its own.
+    /// Id of the client at the other end; on the client's side, its own. Empty while a call to any client waits for one.
     pub client_id: String,
     /// How long it has been waiting.
     pub age: Duration,
@@ -137,6 +137,9 @@ impl Caller for Peer {
 /// wait for one to come, within the time given with the call; after [`Limits::resume_time`](crate::Limits::resume_time) the log says
 /// that they do.
 ///
+/// A call whose client goes before it had it, or does not begin it because it is stopping, say, is given to another one; and so is one
+/// with `#[route(idempotent)]` that may have run. A throw stays with the client that it was accepted for.
+///
 /// What routes a client has is not known here. Where some clients only ask and others work, call the workers by their
 /// ids, see [`RouteServerHandle::peer`](crate::RouteServerHandle::peer).
 #[derive(Clone)]
@@ -164,8 +167,7 @@ impl Caller for AnyPeer {
         T: Send,
         E: ServiceError,
     {
-        let (exchange, options) = self.0.any(options).await?;
-        caller::request((&exchange, Sender::Caller), &options, Some(route), serializer, args).await
+        self.0.request_any(options, Some(route), serializer, args).await
     }
 
     async fn throw<S, A>(
@@ -179,7 +181,7 @@ impl Caller for AnyPeer {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let (exchange, options) = self.0.any(options).await?;
+        let (exchange, options) = self.0.any(options, Some(route)).await?;
         Ok(caller::throw((&exchange, Sender::Caller), &options, Some(route), serializer, args).await?)
     }
 }

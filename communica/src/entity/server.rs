@@ -1,5 +1,6 @@
 //! The listening side: connections become peers, by client id.
 
+mod anybody;
 mod finding;
 mod places;
 mod running;
@@ -32,6 +33,7 @@ use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::sparingly::Sparingly;
 use crate::wire::hello::{self, About, ClientHello, ServerHello};
+use anybody::Unassigned;
 use finding::Missing;
 use places::{Known, Place, Turn};
 pub(crate) use running::Running;
@@ -79,6 +81,7 @@ impl ServerSettings {
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
             missing: Mutex::default(),
+            unassigned: Mutex::default(),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -112,6 +115,7 @@ pub(crate) struct Server {
     accepts: AtomicBool,
     /// Who is waited for.
     missing: Mutex<Missing>,
+    unassigned: Mutex<Unassigned>,
     /// Clients that are not known yet are not let in any more.
     stopping: AtomicBool,
     /// No client will come any more.

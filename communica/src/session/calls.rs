@@ -37,6 +37,8 @@ struct Place<W> {
     /// Kept when the place is free: the next call writes its own into the same memory.
     route: String,
     has_route: bool,
+    /// It does not wait for another link.
+    here: bool,
     /// When the call was made, by the caller's clock.
     since: Duration,
 }
@@ -63,7 +65,14 @@ enum State<W> {
 
 impl<W> Place<W> {
     fn new() -> Self {
-        Self { serial: 0, state: State::Free, route: String::new(), has_route: false, since: Duration::ZERO }
+        Self {
+            serial: 0,
+            state: State::Free,
+            route: String::new(),
+            has_route: false,
+            here: false,
+            since: Duration::ZERO,
+        }
     }
 }
 
@@ -73,7 +82,7 @@ impl<W> Calls<W> {
     }
 
     /// A new call whose request is message `seq`.
-    pub(super) fn open(&mut self, seq: u64, route: Option<&str>, now: Duration) -> CallId {
+    pub(super) fn open(&mut self, seq: u64, route: Option<&str>, here: bool, now: Duration) -> CallId {
         let serial = self.next_serial;
         self.next_serial += 1;
         self.waiting += 1;
@@ -89,6 +98,7 @@ impl<W> Calls<W> {
         place.route.clear();
         place.route.push_str(route.unwrap_or_default());
         place.has_route = route.is_some();
+        place.here = here;
         CallId { place: number, serial }
     }
 
@@ -112,6 +122,18 @@ impl<W> Calls<W> {
             _ => None,
         });
         waiting.filter(|(seq, _)| fits(*seq)).collect()
+    }
+
+    /// Those that wait for no other link, each with the number of its message and its bytes.
+    pub(super) fn of_this_link(&self) -> Vec<(CallId, u64, usize)> {
+        let waiting = self.places.iter().zip(0..).filter(|(place, _)| place.here);
+        let waiting = waiting.filter_map(|(place, number)| match place.state {
+            State::Waiting { seq, size, .. } => {
+                Some((CallId { place: number, serial: place.serial }, seq, size))
+            }
+            _ => None,
+        });
+        waiting.collect()
     }
 
     /// How many bytes its message takes.

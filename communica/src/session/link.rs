@@ -207,7 +207,9 @@ impl<W: Clone> Session<W> {
             let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
             // Most likely it is the one that was refused. It may also be one that the store took and did not confirm.
             let lost = || CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why.to_owned())));
-            return self.calls.end_where(|seq| given_up == Some(seq), lost);
+            let mut wake = self.calls.end_where(|seq| given_up == Some(seq), lost);
+            wake.extend(self.end_unsent_of_this_link(why));
+            return wake;
         }
         let given_up = self.outbox.link_lost(batch);
         let reason = self.closed.clone().unwrap_or_else(|| match lost {
@@ -223,6 +225,7 @@ impl<W: Clone> Session<W> {
         if !self.resumes || for_good {
             wake.extend(self.start_over(0, &reason));
         }
+        wake.extend(self.end_unsent_of_this_link(why));
         if self.ended {
             // There is no other link for what this one did not take.
             let left = self.outbox.throws();
@@ -231,5 +234,20 @@ impl<W: Clone> Session<W> {
             self.outbox.clear();
         }
         wake
+    }
+
+    /// Calls that were for the link that is lost, and that it did not take: somebody else may be asked.
+    fn end_unsent_of_this_link(&mut self, why: &str) -> Vec<W> {
+        let calls = self.calls.of_this_link();
+        if calls.is_empty() {
+            return Vec::new();
+        }
+        let unsent = self.outbox.never_sent();
+        let unsent = calls.into_iter().filter(|(_, seq, _)| unsent.contains(seq));
+        let ended = unsent.filter_map(|(call, seq, size)| {
+            let error = if self.outbox.withdraw(seq, size) { Error::NotSent } else { Error::MayHaveRun };
+            self.calls.end(call, CallEnd::Lost(error(Reason::Disconnected(why.to_owned()))))
+        });
+        ended.collect()
     }
 }

@@ -160,6 +160,8 @@ pub(crate) struct What<'a> {
     pub(crate) more: &'a str,
     /// Handling it twice does no harm.
     pub(crate) idempotent: bool,
+    /// For the link that is there: should that end before it took this, the call ends.
+    pub(crate) here: bool,
     /// The time by the caller's clock.
     pub(crate) now: Duration,
     /// For who may be content with a driver that comes by itself.

@@ -15,14 +15,17 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
-        let What { route, more, idempotent, now, said, sender } = what;
+        let What { route, more, idempotent, here, now, said, sender } = what;
+        if here && !self.linked {
+            return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
+        }
         let payload = self.admit(payload, sender)?;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
         // Where many answers came together, those who got them most likely ask again together.
         let nobody_else = self.calls.waiting() == 0 && self.answers_came <= 1;
         let alone = self.linked && nobody_else && self.outbox.is_empty() && at_rest;
-        let call = self.calls.open(self.outbox.next_seq(), route, now);
+        let call = self.calls.open(self.outbox.next_seq(), route, here, now);
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
         let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);

@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
 use super::{Server, lock};
-use crate::entity::caller::CallOptions;
 use crate::entity::peer::Inflight;
-use crate::error::{Error, Reason};
+use crate::error::Reason;
 use crate::excerpt::excerpt;
 use crate::exchange::Exchange;
 
@@ -29,10 +28,11 @@ pub(super) struct Missing {
 }
 
 impl Server {
-    /// Calls to all clients, whether they are connected or not.
+    /// Calls to all clients, whether they are connected or not, and those for which nobody is.
     pub(crate) fn inflight(&self) -> Vec<Inflight> {
         let known: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
-        let mut calls: Vec<_> = known.iter().flat_map(|exchange| exchange.inflight()).collect();
+        let mut calls = self.unassigned();
+        calls.extend(known.iter().flat_map(|exchange| exchange.inflight()));
         calls.sort_by_key(|call| std::cmp::Reverse(call.age));
         calls
     }
@@ -54,17 +54,6 @@ impl Server {
         })
     }
 
-    /// A connected client, by chance; and what is left of the call's time.
-    pub(crate) async fn any(&self, options: &CallOptions) -> Result<(Arc<Exchange>, CallOptions), Error> {
-        let choose = || {
-            let connected = self.connected();
-            (!connected.is_empty()).then(|| connected[crate::random::index(connected.len())].clone())
-        };
-        let (found, options) =
-            options.spend(&self.runtime, self.find(choose, || self.tell_that_nobody_comes())).await?;
-        Ok((found.map_err(Error::NotSent)?, options))
-    }
-
     /// A client is connected from now on: whoever waits looks again.
     pub(super) fn somebody_came(&self, client_id: &str) {
         {
@@ -76,7 +65,11 @@ impl Server {
     }
 
     /// Looks until there is something, without end, but not in silence.
-    async fn find<T>(&self, look: impl Fn() -> Option<T>, tell: impl FnOnce()) -> Result<T, Reason> {
+    pub(super) async fn find<T>(
+        &self,
+        look: impl Fn() -> Option<T>,
+        tell: impl FnOnce(),
+    ) -> Result<T, Reason> {
         if let Some(found) = self.found(&look) {
             return found;
         }
@@ -142,7 +135,7 @@ impl Server {
         );
     }
 
-    fn tell_that_nobody_comes(&self) {
+    pub(super) fn tell_that_nobody_comes(&self) {
         if !std::mem::replace(&mut lock(&self.missing).anybody, true) {
             let waited = self.limits.resume_time;
             tracing::warn!(?waited, "no client is connected, calls to any wait for one");

@@ -109,8 +109,14 @@ impl<S: Serializer> SimplePeer<S> {
         A: ?Sized + Sync,
         T: Send,
     {
-        let (exchange, options) = self.exchange().await?;
-        request(&exchange, &options, &self.serializer, value).await
+        let outcome: Result<T, CallError> = match &self.whom {
+            Whom::One(exchange) => {
+                let to = (&**exchange, Sender::Caller);
+                caller::request(to, &self.options, None, &self.serializer, value).await
+            }
+            Whom::Any(server) => server.request_any(&self.options, None, &self.serializer, value).await,
+        };
+        Ok(outcome?)
     }
 
     /// Sends `value` to the peer's handler and waits for no answer: done when it is accepted.
@@ -130,7 +136,7 @@ impl<S: Serializer> SimplePeer<S> {
     async fn exchange(&self) -> Result<(Arc<Exchange>, CallOptions), Error> {
         match &self.whom {
             Whom::One(exchange) => Ok((exchange.clone(), self.options.clone())),
-            Whom::Any(server) => server.any(&self.options).await,
+            Whom::Any(server) => server.any(&self.options, None).await,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Servers and clients in memory: handlers, peers, faults, order and bounds.
 
+mod anybody;
 mod blocking;
 mod bounds;
 mod callers;

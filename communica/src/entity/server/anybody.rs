@@ -1,0 +1,147 @@
+//! A call for whichever client is connected → one that takes it, and another one when that went before it had it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Server, lock};
+use crate::entity::caller::{self, CallOptions};
+use crate::entity::peer::Inflight;
+use crate::error::{CallError, Error, Reason, ServiceError};
+use crate::exchange::Exchange;
+use crate::serializer::{Dump, Load};
+
+/// Calls for which nobody is connected.
+#[derive(Default)]
+pub(super) struct Unassigned {
+    next: u64,
+    calls: BTreeMap<u64, (Option<String>, Instant)>,
+}
+
+/// One of them, while it waits.
+struct Waits<'a>(&'a Server, u64);
+
+impl<'a> Waits<'a> {
+    fn new(server: &'a Server, route: Option<&str>) -> Self {
+        let mut unassigned = lock(&server.unassigned);
+        let number = unassigned.next;
+        unassigned.next += 1;
+        unassigned.calls.insert(number, (route.map(str::to_owned), Instant::now()));
+        Self(server, number)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.unassigned).calls.remove(&self.1);
+    }
+}
+
+/// What a failed call is told next.
+enum Next {
+    /// It is over.
+    Ends,
+    /// Whoever is connected then.
+    Another,
+    /// The same, but not this one.
+    NotThisOne,
+}
+
+impl Server {
+    /// Asks a connected client, by chance; another one when that was gone before it had the call, or does not begin it. Calls that
+    /// may run twice are asked again when it is not known whether they ran.
+    pub(crate) async fn request_any<S, A, T, E>(
+        &self,
+        options: &CallOptions,
+        route: Option<&str>,
+        serializer: &S,
+        args: &A,
+    ) -> Result<T, CallError<E>>
+    where
+        S: Dump<A> + for<'de> Load<'de, T>,
+        A: ?Sized + Sync,
+        E: ServiceError,
+    {
+        let (mut left, mut refused, mut refusal) = (options.clone(), Vec::new(), None);
+        loop {
+            let (exchange, options) = match self.any_but(&left, route, &refused).await? {
+                (Some(exchange), options) => (exchange, options),
+                // All that are connected refused it.
+                (None, _) => {
+                    return Err(CallError::Failed(refusal.unwrap_or(Error::NotSent(Reason::Closed))));
+                }
+            };
+            let since = Instant::now();
+            let ended = caller::request_here(&exchange, &options, route, serializer, args).await;
+            let Err(CallError::Failed(error)) = ended else { return ended };
+            match next(&error, options.is_idempotent()) {
+                Next::Ends => return Err(CallError::Failed(error)),
+                Next::Another => {}
+                Next::NotThisOne => refused.push(exchange),
+            }
+            refusal = Some(error);
+            left = options.without(since.elapsed());
+        }
+    }
+
+    /// A connected client, by chance; and what is left of the call's time.
+    pub(crate) async fn any(
+        &self,
+        options: &CallOptions,
+        route: Option<&str>,
+    ) -> Result<(Arc<Exchange>, CallOptions), Error> {
+        let (found, left) = self.any_but(options, route, &[]).await?;
+        Ok((found.ok_or(Error::NotSent(Reason::Closed))?, left))
+    }
+
+    /// The same, but none of these; none at all if they are all that are connected.
+    async fn any_but(
+        &self,
+        options: &CallOptions,
+        route: Option<&str>,
+        refused: &[Arc<Exchange>],
+    ) -> Result<(Option<Arc<Exchange>>, CallOptions), Error> {
+        let choose = || {
+            let mut connected = self.connected();
+            if connected.is_empty() {
+                return None;
+            }
+            connected.retain(|client| !refused.iter().any(|refused| Arc::ptr_eq(refused, client)));
+            let chosen = (!connected.is_empty()).then(|| crate::random::index(connected.len()));
+            Some(chosen.map(|index| connected.swap_remove(index)))
+        };
+        if let Some(chosen) = choose() {
+            return Ok((chosen, options.clone()));
+        }
+        let _waits = Waits::new(self, route);
+        let found = self.find(choose, || self.tell_that_nobody_comes());
+        let (found, left) = options.spend(&self.runtime, found).await?;
+        Ok((found.map_err(Error::NotSent)?, left))
+    }
+
+    /// Calls for which nobody is connected.
+    pub(super) fn unassigned(&self) -> Vec<Inflight> {
+        let unassigned = lock(&self.unassigned);
+        let calls = unassigned.calls.values().map(|(route, since)| Inflight {
+            route: route.clone(),
+            client_id: String::new(),
+            age: since.elapsed(),
+            is_sent: false,
+        });
+        calls.collect()
+    }
+}
+
+fn next(error: &Error, idempotent: bool) -> Next {
+    match error {
+        Error::NotSent(Reason::NotBegun(_)) => Next::NotThisOne,
+        Error::NotSent(reason) if is_gone(reason) => Next::Another,
+        Error::MayHaveRun(reason) if idempotent && is_gone(reason) => Next::Another,
+        _ => Next::Ends,
+    }
+}
+
+/// Whether it says that the client, or its process, is not there any more.
+fn is_gone(reason: &Reason) -> bool {
+    matches!(reason, Reason::Disconnected(_) | Reason::Restarted | Reason::Replaced | Reason::Forgotten)
+}
