@@ -1,4 +1,4 @@
-//! A client whose link was cut → its calls end now, and lost throws are told of, if its process did.
+//! A client whose link was cut → calls to it and handlers for it end now, and lost throws are told of, if its process did.
 
 use std::time::Duration;
 

@@ -311,7 +311,7 @@ impl Server {
         }
         let process = process.filter(|_| {
             let session = exchange.session();
-            end.is_cut() && (session.has_calls() || session.is_unacknowledged())
+            end.is_cut() && (session.has_calls() || session.is_unacknowledged() || !session.no_jobs())
         });
         if let Some(process) = process {
             let exchange = exchange.clone();

@@ -15,7 +15,12 @@ impl Exchange {
         let wakers = session.link_lost(batch, why, lost);
         // What a store has is answered whenever the peer is there.
         let waits = session.has_calls() && session.resumes();
+        // The peer's calls ended, too. One that speaks 0.4 may come back and wait on.
+        let nobody_waits = session.resumes() && matches!(lost, Lost::Over | Lost::Replaced);
         drop(session);
+        if nobody_waits {
+            self.stop_requests();
+        }
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
@@ -66,11 +71,18 @@ impl Exchange {
         self.changed.notify_waiters();
     }
 
-    /// The peer's process is gone: what was sent to it is not repeated, and calls that were end.
+    /// The peer's process is gone: what was sent to it is not repeated, calls that were end, and nobody waits for what it asked.
     pub(crate) fn peer_is_gone(&self, reason: &Reason) {
         let mut session = self.session();
-        let wakers = if session.is_linked() { Vec::new() } else { session.peer_is_gone(reason) };
+        if session.is_linked() {
+            return;
+        }
+        let wakers = session.peer_is_gone(reason);
+        let nobody_waits = !session.is_stored();
         drop(session);
+        if nobody_waits {
+            self.stop_requests();
+        }
         wake(wakers);
         self.room.notify_waiters();
         self.changed.notify_waiters();
@@ -167,6 +179,32 @@ mod tests {
         session.start_jobs(&mut mine, &mut Vec::new());
         drop(session);
         (Job::new(exchange.clone(), None, started.remove(0).metadata), settled)
+    }
+
+    /// Nobody waits for its answer.
+    #[tokio::test]
+    async fn what_a_process_asked_for_ends_with_it() {
+        let running = Arc::new(());
+        let runs = running.clone();
+        let handler = move |(): ()| {
+            let runs = runs.clone();
+            async move {
+                let _runs = runs;
+                std::future::pending::<()>().await
+            }
+        };
+        let table = crate::RouteTable::new().route("ask", handler);
+        let handlers = Arc::new(Handlers::Table(table));
+        let exchange =
+            Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
+        let metadata = Bytes::from(r#"{"id":"a","type":1,"route":"ask"}"#);
+        exchange.session().receive(Message::parse(metadata, Bytes::from("null")).unwrap());
+        exchange.start_jobs(&mut Vec::new());
+        assert_eq!(Arc::strong_count(&running), 3, "it runs");
+        exchange.peer_is_gone(&Reason::Disconnected("it was killed".to_owned()));
+        let ended = exchange.wait_until(|session| session.no_jobs());
+        tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("it is stopped");
+        assert_eq!(Arc::strong_count(&running), 2);
     }
 
     #[tokio::test]

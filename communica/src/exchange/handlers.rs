@@ -210,7 +210,9 @@ impl Exchange {
     fn start_aside(self: &Arc<Self>, long: Box<Long>) {
         let Long { metadata, deadline, route, context, payload } = *long;
         let context = context.detached();
-        let turn = Held::new(self.clone());
+        let turn = Arc::new(Held::new(self.clone()));
+        // It is not passed before it is known whether the handler was given up meanwhile, and the word for that is not needed any more.
+        let _kept = turn.clone();
         let runtime = Handle::current();
         let handler = async move {
             let watched = turn.turn();

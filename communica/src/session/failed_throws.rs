@@ -24,10 +24,10 @@ impl FailedThrows {
         let route = route.map(|route| beginning(route, MAX_TEXT));
         let error = beginning(message, MAX_TEXT);
         tracing::warn!(
-            client_id,
             route = route.as_deref(),
             error = &*error,
             failed,
+            client_id,
             "the handler of a throw failed"
         );
     }

@@ -163,6 +163,11 @@ impl<W: Clone> Session<W> {
         self.beginnings
     }
 
+    /// The latest link has a store.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored
+    }
+
     /// What the latest link took is repeated on the next.
     pub(crate) fn resumes(&self) -> bool {
         self.resumes

@@ -246,7 +246,31 @@ async fn handlers_do_not_stay_when_their_server_is_over() {
         drop(client);
         sleep(Duration::from_millis(100)).await;
         eventually("none is left", || held.inside() == 0).await;
-        assert_eq!(held.finished(), 0);
+    })
+    .await;
+}
+
+/// It runs on for nobody; what it threw is another matter.
+#[tokio::test]
+async fn what_a_client_asked_for_ends_when_it_says_goodbye() {
+    within(30, async {
+        let gate = Gate::shut();
+        let (routes, asked) = holding(RouteTable::new(), "asked", &gate);
+        let (routes, thrown) = holding(routes, "thrown", &gate);
+        let (_server, road) = memory_server(routes).await;
+        let client = RouteClient::connect(road).await.unwrap();
+        client.throw("thrown", &1).await.unwrap();
+        let call = tokio::spawn({
+            let client = client.clone();
+            async move { client.request::<_, i64>("asked", &2).await }
+        });
+        eventually("both run", || asked.inside() + thrown.inside() == 2).await;
+        client.close().await;
+        assert_eq!(call.await.unwrap().unwrap_err().outcome(), Outcome::MayHaveRun);
+        eventually("one is stopped", || asked.inside() == 0).await;
+        assert_eq!((asked.finished(), thrown.inside()), (0, 1));
+        gate.open();
+        eventually("the other ends", || thrown.finished() == 1).await;
     })
     .await;
 }
