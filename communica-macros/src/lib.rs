@@ -67,11 +67,14 @@ mod tests;
 /// | plain `fn` | runs where its message was read: let it be done in microseconds, or make it `blocking` |
 /// | `async fn` | runs there, too, until it first waits: what blocks belongs into tokio's `spawn_blocking` |
 ///
-/// What blocks where messages are read holds up its connection; of a second and more the log tells. Handlers begin in the order in which their
+/// What blocks where messages are read holds up its connection, and all else that its thread of the runtime has to do: on a runtime with few
+/// threads other connections and timers, too. Of a second and more the log tells, once it is over. A plain `fn` that calls somebody itself is
+/// `blocking`, and waits with `tokio::runtime::Handle::current().block_on(…)`. Handlers begin in the order in which their
 /// messages came, and run side by side: who waits lets the next one begin.
 ///
 /// A `Result` is known by that name: `Result<T>`, or `Result` alone, may be an alias of yours, and the compiler finds what it
-/// stands for. An alias of another name is a value, and sent whole, whether it is `Ok` or `Err`.
+/// stands for. An alias of another name that ends with `Result` does not compile; any other is a value, and sent whole, whether it is `Ok`
+/// or `Err`.
 ///
 /// # Errors without a variant
 ///
@@ -218,7 +221,8 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A peer that sends no names of variants, as Python does with `ReqError("…", 404)`, is understood by code and blame:
 /// the first variant without fields that has both. A variant with fields is not made up from a code. What is no
-/// variant of the caller's type, as one that a newer service has, is `CallError::Failed` with code and message.
+/// variant of the caller's type, as one that a newer service has, is `CallError::Failed` with code and message. A variant with named fields,
+/// or without any, may gain an `Option`, and callers of both ages go on; one whose fields have no names stays as it is.
 ///
 /// ```
 /// #[derive(Debug, communica::ServiceError)]

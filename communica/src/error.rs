@@ -149,6 +149,15 @@ pub enum Reason {
     },
 }
 
+/// What stands around the name of a route that nobody has, as Python's library says it.
+const UNDEFINED: [&str; 2] = ["Route \"", "\" is not defined"];
+
+/// The answer to a call of a route that nobody has.
+pub(crate) fn undefined_route(name: &str) -> Fault {
+    let [before, after] = UNDEFINED;
+    Fault::new(FaultKind::Req, format!("{before}{}{after}", excerpt(name)), None)
+}
+
 impl Error {
     /// Which of three things is true of the call; for errors of connecting and starting, [`Outcome::NotSent`].
     #[must_use]
@@ -162,6 +171,32 @@ impl Error {
             },
             _ => Outcome::NotSent,
         }
+    }
+
+    /// The peer has no route of the name that was called, as one that is older than its caller may. It is known by the peer's words, which
+    /// are Python's, too.
+    ///
+    /// ```
+    /// # #[cfg(feature = "memory")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), communica::Error> {
+    /// # use communica::{MemoryConnector, RouteClient, RouteServer, RouteTable};
+    /// # let connector = MemoryConnector::unique();
+    /// # let _server = RouteServer::new(connector.clone(), RouteTable::new()).start().await?;
+    /// # let client = RouteClient::connect(connector).await?;
+    /// let error = client.request::<_, u32>("newer", &()).await.unwrap_err();
+    /// assert!(error.is_undefined_route());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "memory"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn is_undefined_route(&self) -> bool {
+        let Self::Req(error) = self else { return false };
+        let name =
+            error.message().strip_prefix(UNDEFINED[0]).and_then(|rest| rest.strip_suffix(UNDEFINED[1]));
+        name.is_some() && error.code().is_none()
     }
 
     /// Values that cannot be dumped or loaded are easier to find where the route is known.

@@ -13,6 +13,7 @@ pub use no_format::NoFormat as DefaultSerializer;
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -83,6 +84,19 @@ impl<S: Never> Chosen<Closed> for S {
 pub enum Open {}
 pub enum Closed {}
 pub trait Never {}
+
+/// Whether a type is a `Result`, also behind an alias: what a type has itself goes before what a trait gives it.
+pub struct Probe<T>(PhantomData<T>);
+
+impl<T, E> Probe<Result<T, E>> {
+    pub const IS_RESULT: bool = true;
+}
+
+pub trait NoResult {
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NoResult for Probe<T> {}
 
 /// Text that stays in the payload where it can: a `Cow` in a derived struct would be copied.
 #[derive(serde::Deserialize)]
@@ -332,7 +346,8 @@ impl Fault {
         self.kind() == kind(responder) && self.code() == Some(code)
     }
 
+    /// A variant that had no fields where it comes from has those here that may be missing.
     pub fn __data<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
-        self.data()
+        if self.has_data() { self.data() } else { serde_json::from_str("{}").ok() }
     }
 }

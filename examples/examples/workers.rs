@@ -1,9 +1,10 @@
 //! A supervisor and three workers, each a process of its own. It gives work to whichever is there, asks all of them, goes on
-//! when one of them is killed, and starts it again.
+//! when one of them is killed, and starts it again. In the end, or at Ctrl-C, it tells them to quit, and waits until they did.
 //!
 //! Run it without arguments. It starts this same program as its workers.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use communica::{
     RouteServer, RouteServerHandle,
 };
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
 const IDS: [&str; 3] = ["worker-1", "worker-2", "worker-3"];
 
@@ -21,11 +23,14 @@ trait Worker {
     async fn square(&self, number: u64, millis: u64) -> u64;
     /// How many numbers it squared.
     async fn done(&self) -> u64;
+    /// To end when what it does is done.
+    fn quit(&self);
 }
 
 #[derive(Default)]
 struct Bench {
     done: AtomicU64,
+    quits: Arc<Notify>,
 }
 
 impl Worker for Bench {
@@ -38,6 +43,11 @@ impl Worker for Bench {
     async fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
+
+    /// A handler must not wait for the end of its own client: another task closes it.
+    fn quit(&self) {
+        self.quits.notify_one();
+    }
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -47,16 +57,41 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next(), arguments.next()) {
         (Some(state), Some(id)) => work(&state, &id).await,
-        _ => tokio::time::timeout(Duration::from_secs(60), supervise()).await?,
+        _ => tokio::time::timeout(Duration::from_secs(60), run()).await?,
     }
 }
 
+/// Whatever ends the work, the workers end in order, before the server does.
+async fn run() -> Result<(), Failure> {
+    let supervisor = Supervisor::start().await?;
+    let mut workers = IDS.iter().map(|id| supervisor.start_worker(id)).collect::<Result<Vec<_>, _>>()?;
+    tokio::select! {
+        done = work_with(&supervisor, &mut workers) => done?,
+        asked = tokio::signal::ctrl_c() => asked?,
+    }
+    for (id, told) in supervisor.all.throw_quit().await {
+        told.inspect_err(|error| println!("{id} was not told: {error}")).ok();
+    }
+    for worker in &mut workers {
+        // One that does not end in time is killed when it is dropped.
+        let _ = tokio::time::timeout(Duration::from_secs(5), worker.wait()).await;
+    }
+    supervisor.server.stop().await;
+    println!("goodbye");
+    Ok(())
+}
+
 async fn work(state: &str, id: &str) -> Result<(), Failure> {
-    let (connector, routes) = (AnyConnector::load_state(state)?, Bench::default().into_routes());
-    // Should the supervisor be killed, nobody stops its workers.
-    let client = RouteClient::builder(connector).client_id(id).routes(routes);
+    let (connector, bench) = (AnyConnector::load_state(state)?, Bench::default());
+    let quits = bench.quits.clone();
+    // Should the supervisor be killed, nobody tells its workers to quit.
+    let client = RouteClient::builder(connector).client_id(id).routes(bench.into_routes());
     let client = client.give_up_after(Duration::from_secs(3)).connect().await?;
-    Ok(client.run().await?)
+    tokio::select! {
+        ended = client.run() => ended?,
+        () = quits.notified() => client.close().await,
+    }
+    Ok(())
 }
 
 /// What a supervisor keeps: a stub for whichever worker is there, and one for all.
@@ -84,9 +119,7 @@ impl Supervisor {
     }
 }
 
-async fn supervise() -> Result<(), Failure> {
-    let supervisor = Supervisor::start().await?;
-    let mut workers = IDS.iter().map(|id| supervisor.start_worker(id)).collect::<Result<Vec<_>, _>>()?;
+async fn work_with(supervisor: &Supervisor, workers: &mut [Child]) -> Result<(), Failure> {
     for id in IDS {
         supervisor.server.peer(id).await;
         println!("{id} is there");
@@ -95,7 +128,7 @@ async fn supervise() -> Result<(), Failure> {
     for number in 1..=6 {
         println!("{number} squared is {}", supervisor.any.square(number, 1).await?);
     }
-    tell_what_is_done(&supervisor).await;
+    tell_what_is_done(supervisor).await;
 
     // Work for one worker, by its id, which is killed in the middle of it.
     let first = WorkerClient::new(supervisor.server.peer(IDS[0]).await).timeout(Duration::from_secs(5));
@@ -111,18 +144,12 @@ async fn supervise() -> Result<(), Failure> {
     }
     // It may have run; to square a number twice does no harm, so another worker is asked.
     println!("7 squared is {}", supervisor.any.square(7, 1).await?);
-    tell_what_is_done(&supervisor).await;
+    tell_what_is_done(supervisor).await;
 
     let mut watch = supervisor.server.watch_peers();
     workers[0] = supervisor.start_worker(IDS[0])?;
     until(&mut watch, &PeerEvent::Connected(IDS[0].to_owned())).await;
     println!("{} is back", IDS[0]);
-
-    for worker in &mut workers {
-        worker.kill().await?;
-    }
-    supervisor.server.stop().await;
-    println!("goodbye");
     Ok(())
 }
 

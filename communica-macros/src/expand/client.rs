@@ -25,8 +25,10 @@ pub(super) fn definition(service: &Service) -> TokenStream {
     let (krate, vis, trait_name) = (&service.krate, &service.item.vis, &service.item.ident);
     let client = names::client(trait_name);
     let (cfg, lint, deprecated) = (&service.attrs.cfg, &service.attrs.lint, &service.attrs.deprecated);
-    let doc =
-        format!("Calls [`{trait_name}`] in another process, over a client, a peer, any peer or all of them.");
+    let doc = format!(
+        "Calls [`{trait_name}`] in another process. Over a client or a peer its type is `{client}`, over a server's handle or any \
+             peer `{client}<AnyPeer>`, over all peers `{client}<AllPeers>`."
+    );
     quote! {
         #(#cfg)*
         #(#lint)*

@@ -10,6 +10,7 @@ mod client;
 mod fallback;
 mod gather;
 mod parts;
+mod results;
 mod routes;
 mod server;
 mod shared;
@@ -20,8 +21,8 @@ pub(crate) fn expand(service: &Service) -> TokenStream {
     let server = server::service_trait(service);
     let shared = shared::shared_implementation(service);
     let client = client::client(service);
-    let default = default_format(service);
-    quote!(#server #shared #client #default)
+    let (default, results) = (default_format(service), results::no_result_by_another_name(service));
+    quote!(#server #shared #client #default #results)
 }
 
 /// A service whose methods name no format needs the default one, which is a feature of the library.

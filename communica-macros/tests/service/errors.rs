@@ -31,6 +31,10 @@ mod newer {
         #[error("too many")]
         #[service_error(code = 430)]
         Any { count: u16 },
+        #[error("no such thing")]
+        Missing { since: Option<u16> },
+        #[error("out of order")]
+        Broken(Option<u16>),
     }
 }
 
@@ -90,6 +94,16 @@ async fn a_variant_that_an_older_caller_does_not_know_is_code_and_message() {
         }
     })
     .await;
+}
+
+/// A variant that had no fields may gain some that may be missing.
+#[test]
+fn a_newer_caller_knows_an_older_variant_without_fields() {
+    let fault = Trouble::Missing.into_fault();
+    assert!(matches!(newer::Trouble::from_fault(fault), Ok(newer::Trouble::Missing { since: None })));
+    // Fields without names are all or none.
+    let fault = Trouble::Broken.into_fault();
+    assert!(newer::Trouble::from_fault(fault).is_err());
 }
 
 #[test]

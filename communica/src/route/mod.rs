@@ -20,8 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
 use crate::context::Context;
-use crate::error::{Error, Fault, FaultKind};
-use crate::excerpt::excerpt;
+use crate::error::{Error, Fault, FaultKind, undefined_route};
 use crate::serializer::Serializer;
 use crate::session::Answer;
 use pace::Pace;
@@ -281,10 +280,7 @@ impl Handlers {
                 FaultKind::Req,
                 "the request names no route, and this side has its handlers by route".to_owned(),
             ),
-            (Self::Table(table), Some(name)) => match table.find(name) {
-                Some(route) => Ok(route),
-                None => fault(FaultKind::Req, format!("Route \"{}\" is not defined", excerpt(name))),
-            },
+            (Self::Table(table), Some(name)) => table.find(name).ok_or_else(|| undefined_route(name)),
         }
     }
 }

@@ -166,6 +166,10 @@ impl Fault {
         serde_json::from_str(self.body.data.as_ref()?.get()).ok()
     }
 
+    pub(crate) fn has_data(&self) -> bool {
+        self.body.data.is_some()
+    }
+
     /// The same fault with the name and the fields of a variant. Fields without a JSON form, as a map whose keys are tuples, are
     /// left out, which the log says as an error: then the caller gets the message, and not the variant.
     #[must_use]
