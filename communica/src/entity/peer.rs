@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::all::all;
 use super::caller::{self, CallOptions, Caller, IntoCaller};
 use super::client::Client;
 use super::server::Server;
@@ -213,14 +212,7 @@ impl Caller for AllPeers {
         T: Send,
         E: ServiceError,
     {
-        let (peers, route) = (self.0.connected(), Some(route));
-        let args = &caller::dump_to_share(route, serializer, args);
-        let outcomes = all(peers.iter().map(|peer| async move {
-            let args = args.clone()?.into();
-            caller::request_dumped((peer, Sender::Caller), options, route, serializer, args).await
-        }));
-        let outcomes = outcomes.await;
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        self.0.request_all(options, Some(route), serializer, args).await
     }
 
     async fn throw<S, A>(
@@ -234,14 +226,8 @@ impl Caller for AllPeers {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let (peers, route) = (self.0.connected(), Some(route));
-        let args = &caller::dump_to_share(route, serializer, args);
-        let outcomes = all(peers.iter().map(|peer| async move {
-            let args = args.clone()?.into();
-            Ok(caller::throw_dumped((peer, Sender::Caller), options, route, args).await?)
-        }));
-        let outcomes = outcomes.await;
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        let outcomes = self.0.throw_all(options, Some(route), serializer, args).await;
+        outcomes.into_iter().map(|(id, outcome)| (id, outcome.map_err(CallError::from))).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The listening side: connections become peers, by client id.
 
 mod anybody;
+mod everybody;
 mod finding;
 mod places;
 mod running;

@@ -108,9 +108,12 @@ mod tests {
         let progress = progress.recv().unwrap();
         let another = ROOM.try_acquire().unwrap();
         let watching = turn.clone().watch(progress.clone(), &Handle::current()).unwrap();
-        while !progress.is_known() {
-            sleep(LOOK_AFTER).await;
-        }
+        let known = async {
+            while !progress.is_known() {
+                sleep(LOOK_AFTER).await;
+            }
+        };
+        timeout(Duration::from_secs(20), known).await.unwrap();
         sleep(LOOK_AFTER * 5).await;
         assert!(!turn.passed.load(Ordering::Relaxed));
         drop(another);

@@ -4,13 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::all::all;
-use super::super::caller::{self, CallOptions};
+use super::super::caller::CallOptions;
 use super::super::server::Server;
 use super::peer::options_of_calls;
-use crate::error::{CallError, Error, NoServiceError};
+use crate::error::{CallError, Error};
 use crate::serializer::{Dump, Load, Serializer};
-use crate::session::Sender;
 
 /// Every client of a Simple server that is connected when a call is made. Nobody connected, no outcomes.
 #[derive(Clone)]
@@ -29,17 +27,9 @@ impl<S: Serializer> SimplePeers<S> {
         A: ?Sized + Sync,
         T: Send,
     {
-        let peers = self.server.connected();
-        let args = &caller::dump_to_share(None, &self.serializer, value);
-        let outcomes = all(peers.iter().map(|peer| async move {
-            let (to, args) = ((&**peer, Sender::Caller), args.clone()?.into());
-            caller::request_dumped(to, &self.options, None, &self.serializer, args).await
-        }));
-        let outcomes = outcomes
-            .await
-            .into_iter()
-            .map(|outcome| outcome.map_err(|error: CallError<NoServiceError>| error.into()));
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        let outcomes = self.server.request_all(&self.options, None, &self.serializer, value).await;
+        let plain = |(id, outcome): (String, Result<T, CallError>)| (id, outcome.map_err(Error::from));
+        outcomes.into_iter().map(plain).collect()
     }
 
     /// Sends `value` to the handler of each and waits for no answers: done when all are accepted, or until the
@@ -49,13 +39,7 @@ impl<S: Serializer> SimplePeers<S> {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let peers = self.server.connected();
-        let args = &caller::dump_to_share(None, &self.serializer, value);
-        let outcomes = all(peers.iter().map(|peer| async move {
-            caller::throw_dumped((peer, Sender::Caller), &self.options, None, args.clone()?.into()).await
-        }));
-        let outcomes = outcomes.await;
-        peers.iter().map(|peer| peer.client_id().to_owned()).zip(outcomes).collect()
+        self.server.throw_all(&self.options, None, &self.serializer, value).await
     }
 }
 

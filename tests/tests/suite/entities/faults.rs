@@ -76,7 +76,7 @@ async fn an_unknown_route_is_the_requesters_fault_and_named() {
         match client.request::<_, ()>("nowhere", &1).await {
             Err(Error::Req(error)) => {
                 assert_eq!(error.message(), "Route \"nowhere\" is not defined");
-                assert!(Error::Req(error).is_undefined_route());
+                assert!(Error::Req(error.clone()).is_undefined_route());
                 assert_eq!(error.code(), None);
             }
             other => panic!("{other:?}"),

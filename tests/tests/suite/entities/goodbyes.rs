@@ -108,25 +108,28 @@ async fn a_throw_that_came_is_handled_though_its_link_ends_while_it_waits_for_it
 /// Whoever gave it more time than most would wants what it said to be read.
 #[tokio::test(start_paused = true)]
 async fn close_waits_for_a_server_that_reads_slowly() {
-    let handled = Arc::new(AtomicUsize::new(0));
-    let count = handled.clone();
-    let routes = RouteTable::new().route("slow", move |(): ()| {
-        let count = count.clone();
-        async move {
-            sleep(Duration::from_secs(1)).await;
-            count.fetch_add(1, Ordering::Relaxed);
+    within(1000, async {
+        let handled = Arc::new(AtomicUsize::new(0));
+        let count = handled.clone();
+        let routes = RouteTable::new().route("slow", move |(): ()| {
+            let count = count.clone();
+            async move {
+                sleep(Duration::from_secs(1)).await;
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let connector = MemoryConnector::unique();
+        let limits = Limits::new().running(1).waiting(1, usize::MAX);
+        let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
+        let client = RouteClient::builder(connector).grace(Duration::from_secs(600)).connect().await.unwrap();
+        for _ in 0..100 {
+            client.throw("slow", &()).await.unwrap();
         }
-    });
-    let connector = MemoryConnector::unique();
-    let limits = Limits::new().running(1).waiting(1, usize::MAX);
-    let server = RouteServer::new(connector.clone(), routes).limits(limits).start().await.unwrap();
-    let client = RouteClient::builder(connector).grace(Duration::from_secs(600)).connect().await.unwrap();
-    for _ in 0..100 {
-        client.throw("slow", &()).await.unwrap();
-    }
-    client.close().await;
-    // What came is in the server's hands.
-    let left = 100 - handled.load(Ordering::Relaxed);
-    assert!(left <= 50, "{left} of 100 were not handled when the client had closed");
-    server.stop().await;
+        client.close().await;
+        // What came is in the server's hands.
+        let left = 100 - handled.load(Ordering::Relaxed);
+        assert!(left <= 50, "{left} of 100 were not handled when the client had closed");
+        server.stop().await;
+    })
+    .await;
 }
