@@ -11,6 +11,18 @@ use crate::entity::Peer;
 use crate::wire::{METADATA, Metadata};
 
 /// Who calls, and how: the first argument of a handler that asks for it.
+///
+/// ```
+/// # #[cfg(feature = "json")] {
+/// use communica::{Context, RouteTable};
+///
+/// let routes = RouteTable::new().route("greet", |cx: Context, name: String| async move {
+///     let tenant: Option<String> = cx.value("tenant");
+///     format!("Hello {name}, you are {} of {tenant:?}", cx.client_id())
+/// });
+/// # drop(routes);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Context {
     peer: Peer,

@@ -8,6 +8,19 @@ use crate::wire::WireLimits;
 
 /// What one side accepts and keeps. Defaults suit a handful of processes that trust each other; each has a setting.
 ///
+/// ```
+/// # #[cfg(feature = "memory")] {
+/// use std::time::Duration;
+///
+/// use communica::{Limits, MemoryConnector, RouteServer, RouteTable};
+///
+/// // For strangers: small messages, few of them at once, and soon forgotten.
+/// let limits = Limits::new().message_size(64 * 1024).running(16).waiting(64, 1 << 20).forget_time(Duration::from_secs(60));
+/// let server = RouteServer::new(MemoryConnector::unique(), RouteTable::new()).limits(limits);
+/// # drop(server);
+/// # }
+/// ```
+///
 /// | setting | default | what happens at it |
 /// |---|---|---|
 /// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; over a broker it is refused alone; one of ours that is larger than either side takes is not sent |

@@ -1,7 +1,74 @@
 //! Any byte stream → a link: the handshake, then frames.
 //!
 //! A connector over a stream of its own opens it, splits it and calls [`connect`], or wraps it in a
-//! [`StreamIncoming`].
+//! [`StreamIncoming`]: this is all of one.
+//!
+//! ```
+//! use std::io;
+//!
+//! use communica::stream::{self, StreamIncoming};
+//! use communica::{BoxFuture, Connector, Incoming, Limits, Link, LinkError, Listener, RouteClient, RouteServer, RouteTable};
+//! use tokio::net::{TcpListener, TcpStream};
+//!
+//! #[derive(Clone, Debug)]
+//! struct Plain(u16);
+//!
+//! impl Connector for Plain {
+//!     fn address(&self) -> String {
+//!         format!("port {}", self.0)
+//!     }
+//!
+//!     fn dump_state(&self) -> String {
+//!         self.0.to_string()
+//!     }
+//!
+//!     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
+//!         Box::pin(async move {
+//!             let (read, write) = TcpStream::connect(("127.0.0.1", self.0)).await?.into_split();
+//!             stream::connect(read, write, hello, limits, self.address()).await
+//!         })
+//!     }
+//!
+//!     fn listen<'a>(&'a self, limits: &'a Limits) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+//!         Box::pin(async move {
+//!             let listener = TcpListener::bind(("127.0.0.1", self.0)).await?;
+//!             Ok(Box::new(Listens { listener, limits: limits.clone() }) as Box<dyn Listener>)
+//!         })
+//!     }
+//! }
+//!
+//! struct Listens {
+//!     listener: TcpListener,
+//!     limits: Limits,
+//! }
+//!
+//! impl Listener for Listens {
+//!     fn dump_state(&self) -> String {
+//!         self.listener.local_addr().map(|address| address.port().to_string()).unwrap_or_default()
+//!     }
+//!
+//!     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
+//!         Box::pin(async {
+//!             let (stream, address) = self.listener.accept().await?;
+//!             let (read, write) = stream.into_split();
+//!             let incoming = StreamIncoming::new(read, write, self.limits.clone(), address.to_string());
+//!             Ok(Box::new(incoming) as Box<dyn Incoming>)
+//!         })
+//!     }
+//! }
+//!
+//! # #[cfg(feature = "json")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let routes = RouteTable::new().route("double", |number: i64| 2 * number);
+//! let server = RouteServer::new(Plain(0), routes).start().await?;
+//! let client = RouteClient::connect(Plain(server.dump_state().parse()?)).await?;
+//! assert_eq!(client.request::<_, i64>("double", &21).await?, 42);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "json"))]
+//! # fn main() {}
+//! ```
 
 mod depth;
 #[cfg(test)]
