@@ -49,9 +49,17 @@ pub(super) struct Sent {
     pub(super) number: u64,
     pub(super) call: Option<CallId>,
     pub(super) idempotent: bool,
+    /// It was for the link that was there.
+    pub(super) here: bool,
     /// It was given up in time.
     pub(super) never_sent: bool,
     pub(super) end: Option<End>,
+}
+
+impl Sent {
+    fn new(number: u64, call: Option<CallId>) -> Self {
+        Self { number, call, idempotent: false, here: false, never_sent: false, end: None }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -107,10 +115,11 @@ impl Side {
 
     pub(super) fn call(&mut self, script: &mut Script<'_>, large: bool) {
         let (number, mut payload) = self.payload(script, large);
-        let idempotent = script.byte() % 8 == 7;
-        let what = What { route: Some("r"), idempotent, ..What::default() };
+        let kind = script.byte() % 8;
+        let (idempotent, here) = (kind == 7, kind == 6);
+        let what = What { route: Some("r"), idempotent, here, ..What::default() };
         if let Ok(requested) = self.session.request(what, &mut payload) {
-            self.sent(number, Some(requested.call), idempotent);
+            self.messages.push(Sent { idempotent, here, ..Sent::new(number, Some(requested.call)) });
         }
     }
 
@@ -118,12 +127,8 @@ impl Side {
         let large = script.byte() % 8 == 7;
         let (number, mut payload) = self.payload(script, large);
         if self.session.throw(What { route: Some("r"), ..What::default() }, &mut payload).is_ok() {
-            self.sent(number, None, false);
+            self.messages.push(Sent::new(number, None));
         }
-    }
-
-    fn sent(&mut self, number: u64, call: Option<CallId>, idempotent: bool) {
-        self.messages.push(Sent { number, call, idempotent, never_sent: false, end: None });
     }
 
     /// Every call that ended is told so, once.
