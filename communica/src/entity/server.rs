@@ -77,6 +77,7 @@ impl ServerSettings {
             authorize: self.authorize,
             runtime: Handle::current(),
             known: Mutex::new(HashMap::new()),
+            here: Mutex::default(),
             leaving: Mutex::default(),
             came_or_went: Notify::new(),
             connections: Mutex::new(JoinSet::new()),
@@ -106,6 +107,8 @@ pub(crate) struct Server {
     authorize: Authorize,
     runtime: Handle,
     known: Mutex<HashMap<String, Known>>,
+    /// Those of them that have a link, in no order.
+    here: Mutex<Vec<Arc<Exchange>>>,
     /// Clients that were forgotten, while what they threw is handled. Locked after `known`.
     leaving: Mutex<Vec<Arc<Exchange>>>,
     /// A client did, or the server ended.
@@ -128,6 +131,27 @@ struct Guest<'a> {
     turn: Turn<'a>,
     about: Option<About>,
     link: Link,
+}
+
+/// A client that has a link.
+struct Presence<'a>(&'a Server, &'a Arc<Exchange>);
+
+impl<'a> Presence<'a> {
+    fn new(server: &'a Server, exchange: &'a Arc<Exchange>) -> Self {
+        lock(&server.here).push(exchange.clone());
+        Self(server, exchange)
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        {
+            let mut here = lock(&self.0.here);
+            let found = here.iter().position(|other| Arc::ptr_eq(other, self.1));
+            found.map(|index| here.swap_remove(index));
+        }
+        self.0.came_or_went.notify_waiters();
+    }
 }
 
 /// While connections are accepted. Should that end unasked, with its runtime or by a panic, nobody waits for clients any
@@ -286,7 +310,9 @@ impl Server {
         let process = link.peer.pid.and_then(Process::seen);
         let (exchange, number) = (&turn.place.exchange, turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
+        let mut presence = None;
         let attached = || {
+            presence = Some(Presence::new(self, exchange));
             // A newer one may have come while this one waited for its turn. It saw no link to end then.
             if !exchange.session().is_newest(number) {
                 exchange.end_link(takeover());
@@ -294,7 +320,7 @@ impl Server {
             self.somebody_came(exchange.client_id());
         };
         let end = drive(exchange, link, about, true, attached).await;
-        self.came_or_went.notify_waiters();
+        drop(presence);
         match &end {
             LinkEnd::Broken(error) if end.is_cut() => {
                 tracing::info!(client_id = exchange.client_id(), address, %error, "lost a connection");

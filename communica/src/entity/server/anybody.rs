@@ -101,15 +101,7 @@ impl Server {
         route: Option<&str>,
         refused: &[Arc<Exchange>],
     ) -> Result<(Option<Arc<Exchange>>, CallOptions), Error> {
-        let choose = || {
-            let mut connected = self.connected();
-            if connected.is_empty() {
-                return None;
-            }
-            connected.retain(|client| !refused.iter().any(|refused| Arc::ptr_eq(refused, client)));
-            let chosen = (!connected.is_empty()).then(|| crate::random::index(connected.len()));
-            Some(chosen.map(|index| connected.swap_remove(index)))
-        };
+        let choose = || self.choose_but(refused);
         if let Some(chosen) = choose() {
             return Ok((chosen, options.clone()));
         }
@@ -117,6 +109,18 @@ impl Server {
         let found = self.find(choose, || self.tell_that_nobody_comes());
         let (found, left) = options.spend(&self.runtime, found).await?;
         Ok((found.map_err(Error::NotSent)?, left))
+    }
+
+    /// Nothing where nobody is connected; and `Some(None)` where all who are refused.
+    fn choose_but(&self, refused: &[Arc<Exchange>]) -> Option<Option<Arc<Exchange>>> {
+        let here = lock(&self.here);
+        let start = if here.is_empty() { 0 } else { crate::random::index(here.len()) };
+        let (before, from) = here.split_at(start);
+        let mut connected =
+            from.iter().chain(before).filter(|client| client.session().is_linked()).peekable();
+        connected.peek()?;
+        let has_refused = |client: &&Arc<Exchange>| refused.iter().any(|other| Arc::ptr_eq(other, client));
+        Some(connected.find(|client| !has_refused(client)).cloned())
     }
 
     /// Calls for which nobody is connected.

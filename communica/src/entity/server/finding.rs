@@ -38,9 +38,9 @@ impl Server {
     }
 
     pub(crate) fn connected(&self) -> Vec<Arc<Exchange>> {
-        let known = lock(&self.known);
-        let here = known.values().filter(|known| known.exchange.session().is_linked());
-        here.map(|known| known.exchange.clone()).collect()
+        let mut connected = lock(&self.here).clone();
+        connected.retain(|client| client.session().is_linked());
+        connected
     }
 
     /// A client by id, once it has been here. After the server ended, one that answers every call with that.
