@@ -161,7 +161,8 @@ impl Keeper {
         let time = limits.handshake_time.min(left);
         let opened = timeout(time, self.connector.connect(&hello, limits)).await;
         let link = opened.unwrap_or_else(|_| {
-            let what = format!("no handshake within {time:?}");
+            let what =
+                format!("no handshake within {time:?}: it was not reached, or is there and says nothing");
             Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
         })?;
         let theirs = hello::decode::<ServerHello>(&link.hello)?;

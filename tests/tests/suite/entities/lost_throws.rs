@@ -124,25 +124,33 @@ async fn throws_to_a_client_that_is_there_when_its_server_stops_are_no_reason_fo
     .await;
 }
 
+/// Also without `stop`, and so without time for more than a word.
 #[tokio::test]
-async fn throws_that_a_server_handled_before_it_stopped_are_no_reason_for_a_warning() {
-    within(30, async {
-        let log = Log::default();
-        let _heard = log.hears();
-        let (routes, mut noted) = noting(echo(), "note");
-        let road = LocalConnector::new(unique("throws"));
-        let server = RouteServer::new(road.clone(), routes).start().await.unwrap();
-        let client = RouteClient::builder(road).grace(Duration::from_millis(100)).connect().await.unwrap();
-        for number in 0..10 {
-            client.throw("note", &number).await.unwrap();
-        }
-        take(&mut noted, 10).await;
-        server.stop().await;
-        eventually("the client sees it go", || !client.is_connected()).await;
-        client.close().await;
-        assert!(!log.text().contains(TOLD), "{}", log.text());
-    })
-    .await;
+async fn throws_that_a_server_handled_before_it_ended_are_no_reason_for_a_warning() {
+    for stops in [true, false] {
+        within(30, async {
+            let log = Log::default();
+            let _heard = log.hears();
+            let (routes, mut noted) = noting(echo(), "note");
+            let road = LocalConnector::new(unique("throws"));
+            let server = RouteServer::new(road.clone(), routes).start().await.unwrap();
+            let client =
+                RouteClient::builder(road).grace(Duration::from_millis(100)).connect().await.unwrap();
+            for number in 0..10 {
+                client.throw("note", &number).await.unwrap();
+            }
+            take(&mut noted, 10).await;
+            if stops {
+                server.stop().await;
+            } else {
+                drop(server);
+            }
+            eventually("the client sees it go", || !client.is_connected()).await;
+            client.close().await;
+            assert!(!log.text().contains(TOLD), "{}", log.text());
+        })
+        .await;
+    }
 }
 
 /// Those that came and whose handlers did not end are its receiver's to tell of.
@@ -168,28 +176,6 @@ async fn throws_that_a_stop_cuts_off_are_told_of() {
             log.text().matches("it was stopped before its end").count() == 2
         })
         .await;
-        eventually("the client sees it go", || !client.is_connected()).await;
-        client.close().await;
-        assert!(!log.text().contains(TOLD), "{}", log.text());
-    })
-    .await;
-}
-
-/// Without `stop`, and so without time for more than a word.
-#[tokio::test]
-async fn throws_that_a_server_handled_before_it_was_dropped_are_no_reason_for_a_warning() {
-    within(30, async {
-        let log = Log::default();
-        let _heard = log.hears();
-        let (routes, mut noted) = noting(echo(), "note");
-        let road = LocalConnector::new(unique("throws"));
-        let server = RouteServer::new(road.clone(), routes).start().await.unwrap();
-        let client = RouteClient::builder(road).grace(Duration::from_millis(100)).connect().await.unwrap();
-        for number in 0..10 {
-            client.throw("note", &number).await.unwrap();
-        }
-        take(&mut noted, 10).await;
-        drop(server);
         eventually("the client sees it go", || !client.is_connected()).await;
         client.close().await;
         assert!(!log.text().contains(TOLD), "{}", log.text());
