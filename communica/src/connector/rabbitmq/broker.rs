@@ -37,6 +37,9 @@ impl Url {
             }
             Ok(mut uri) => {
                 uri.query.heartbeat.get_or_insert(HEARTBEAT);
+                if let Some(address) = address_in_brackets(&text) {
+                    uri.authority.host = address.to_owned();
+                }
                 Ok(uri)
             }
         };
@@ -47,10 +50,28 @@ impl Url {
         self.uri.as_ref().map(|_| ()).map_err(|why| *why)
     }
 
+    #[cfg(test)]
+    pub(super) fn host(&self) -> Option<&str> {
+        self.uri.as_ref().ok().map(|uri| uri.authority.host.as_str())
+    }
+
     /// With its password.
     pub(super) fn secret(&self) -> &str {
         &self.text
     }
+}
+
+/// What stands before the path, and the rest.
+fn split(url: &str) -> (&str, &str) {
+    let behind = url.split_once("://").map_or("", |(_, behind)| behind);
+    behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()))
+}
+
+/// The parser takes an address of version 6 for no host at all, and puts this machine in its place.
+fn address_in_brackets(url: &str) -> Option<&str> {
+    let (authority, _) = split(url);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.split_once('[')?.1.split_once(']').map(|(address, _)| address)
 }
 
 impl std::fmt::Display for Url {
@@ -59,7 +80,11 @@ impl std::fmt::Display for Url {
             return f.write_str("an invalid URL");
         };
         let vhost = vhost.replace('/', "%2f");
-        write!(f, "{scheme}://{}:{}/{vhost}", authority.host, authority.port)
+        let host = match authority.host.contains(':') {
+            true => format!("[{}]", authority.host),
+            false => authority.host.clone(),
+        };
+        write!(f, "{scheme}://{host}:{}/{vhost}", authority.port)
     }
 }
 

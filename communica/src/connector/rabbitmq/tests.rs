@@ -53,3 +53,14 @@ fn a_client_needs_one_id_that_fits() {
     // A broker counts bytes.
     assert!(id(&road, Some(&"é".repeat(24))).is_err());
 }
+
+/// In brackets it is no name, and must not become this machine, which would be given the password.
+#[test]
+fn a_broker_may_have_an_address_of_version_six() {
+    for (authority, host) in [("user:s3cret@[::1]:47672", "::1"), ("[2001:db8::5]", "2001:db8::5")] {
+        let url = Url::new(format!("amqp://{authority}/%2f"));
+        assert_eq!(url.host(), Some(host));
+        let port = if authority.ends_with("47672") { 47672 } else { 5672 };
+        assert_eq!(url.to_string(), format!("amqp://[{host}]:{port}/%2f"));
+    }
+}
