@@ -230,6 +230,10 @@ async fn an_exchange_of_another_name_is_used_by_both() {
         let loaded = RmqConnector::load_state(&connector.dump_state()).unwrap();
         let another = connect(&loaded, "w2").await;
         Calls::start(&another, "times_ten", 0..5).are_answered().await;
+        // The virtual host `/` by its other spelling.
+        let spelt = RmqConnector::load_state(&connector.dump_state().replace("/%2f", "/")).unwrap();
+        assert_ne!(spelt, connector);
+        Calls::start(&connect(&spelt, "w3").await, "times_ten", 0..5).are_answered().await;
     })
     .await;
 }

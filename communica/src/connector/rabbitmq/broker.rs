@@ -40,6 +40,10 @@ impl Url {
                 if let Some(address) = address_in_brackets(&text) {
                     uri.authority.host = address.to_owned();
                 }
+                // Of all that may stand there, what Python's library means.
+                if uri.vhost.is_empty() {
+                    "/".clone_into(&mut uri.vhost);
+                }
                 Ok(uri)
             }
         };

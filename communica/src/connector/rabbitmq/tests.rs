@@ -64,3 +64,13 @@ fn a_broker_may_have_an_address_of_version_six() {
         assert_eq!(url.to_string(), format!("amqp://[{host}]:{port}/%2f"));
     }
 }
+
+/// As Python's library takes it.
+#[test]
+fn a_virtual_host_without_a_name_is_the_usual_one() {
+    for end in ["", "/", "/%2f", "/?heartbeat=7", "?heartbeat=7"] {
+        let url = Url::new(format!("amqp://user:s3cret@broker.example{end}"));
+        assert_eq!(url.to_string(), "amqp://broker.example:5672/%2f", "{end}");
+    }
+    assert!(Url::new(URL.to_owned()).to_string().ends_with("/office"));
+}
