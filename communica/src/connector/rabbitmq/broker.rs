@@ -21,6 +21,9 @@ pub(super) const LEAVING_TIME: Duration = Duration::from_secs(3);
 /// Opening a connection may take so long, and so may what a server needs to listen.
 pub(super) const OPENING: Duration = Duration::from_secs(30);
 
+const STRAY_AT: &str = "the broker's URL has an `@` behind its host: in user and password write %2f for `/`, \
+     %3f for `?` and %23 for `#`, in the virtual host %40 for `@`";
+
 /// A broker's URL, and what it means or why it means nothing. Its `Debug` and `Display` have no password.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
@@ -32,6 +35,8 @@ impl Url {
     pub(super) fn new(text: String) -> Self {
         let uri = match text.parse::<AMQPUri>() {
             Err(_) => Err("the broker's URL is not of the form amqp://user:password@host:port/vhost"),
+            // Half of a password may stand where the port or the virtual host does, which are told.
+            Ok(_) if split(&text).1.contains('@') => Err(STRAY_AT),
             Ok(uri) if uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "rabbitmq-tls") => {
                 Err("the broker's URL begins with amqps:, which needs the feature `rabbitmq-tls`")
             }
@@ -65,9 +70,9 @@ impl Url {
     }
 }
 
-/// What stands before the path, and the rest.
+/// What stands before the path, and the rest. Without the two slashes all of it is path.
 fn split(url: &str) -> (&str, &str) {
-    let behind = url.split_once("://").map_or("", |(_, behind)| behind);
+    let Some((_, behind)) = url.split_once("://") else { return ("", url) };
     behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()))
 }
 

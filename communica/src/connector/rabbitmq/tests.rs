@@ -74,3 +74,22 @@ fn a_virtual_host_without_a_name_is_the_usual_one() {
     }
     assert!(Url::new(URL.to_owned()).to_string().ends_with("/office"));
 }
+
+/// Else half of it would be the host's port or the virtual host's name, and be told.
+#[test]
+fn a_password_that_was_not_encoded_makes_no_url() {
+    for url in [
+        "amqp://guest:47672/s3cret@127.0.0.1/%2f",
+        "amqp://guest:47672?s3cret@127.0.0.1/%2f",
+        "amqp://guest:47672#s3cret@127.0.0.1/%2f",
+        "amqp:/guest:s3cret@127.0.0.1/%2f",
+    ] {
+        let connector = RmqConnector::new(url, "desk");
+        let why = Connector::client_id(&connector, Some("till-7")).expect_err(url);
+        assert!(why.contains("%2f") && why.contains("%40"), "{why}");
+        let told = format!("{connector:?} {} {why}", connector.address());
+        assert!(!told.contains("s3cret") && !told.contains("47672"), "{told}");
+    }
+    let encoded = Url::new("amqp://guest:p%2f%40ss@host/at%40home".to_owned());
+    assert_eq!(encoded.to_string(), "amqp://host:5672/at@home");
+}
