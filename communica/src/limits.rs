@@ -30,7 +30,7 @@ use crate::wire::WireLimits;
 ///
 /// | what | bound | what happens at it |
 /// |---|---|---|
-/// | hello | 64 KiB | the connection is closed; a client whose own is longer does not start |
+/// | hello, and over a broker whatever comes before or with it | 64 KiB | the connection is closed; a client whose own is longer does not start |
 /// | client id | 1 KiB | the connection is refused |
 /// | metadata of a message | 64 KiB and 64 levels, of a call of ours 32 KiB and 63 | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | a payload that is loaded | 128 levels, and 4,096 elements without any bytes | it is not loaded: its caller gets an `Error::Serializer` |

@@ -8,6 +8,7 @@ mod cable;
 mod callbacks;
 mod desk;
 mod faults;
+mod knocks;
 mod limits;
 mod processes;
 mod python;

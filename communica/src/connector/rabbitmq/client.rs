@@ -169,9 +169,13 @@ async fn sweep_away_bundles(connector: &RmqConnector, client: &str) -> io::Resul
     }
 }
 
-/// The next message of the handshake, which should be of this type.
+/// The next message of the handshake, which should be of this type. Nothing of one that is too long is read.
 pub(super) async fn expect(own: &mut Consumer, kind: &str) -> Result<Delivery, LinkError> {
     let delivery = next(own).await?;
+    let size = delivery.data.len();
+    if size > hello::MAX_LEN {
+        return Err(nonsense(&format!("it sent {size} bytes where {} are allowed", hello::MAX_LEN)));
+    }
     if is(&delivery, kind) {
         return Ok(delivery);
     }

@@ -122,11 +122,23 @@ impl RmqIncoming {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the client has given up").into());
         }
         let Doorstep { line, mut own, .. } = doorstep;
-        let hello = Bytes::from(expect(&mut own, NEXT).await?.data);
+        let hello = self.hear(&line, &mut own, &to).await?;
         let session_id =
             hello::decode::<ClientHello>(&hello).map_or_else(|_| String::new(), |it| it.client_id);
         self.stage = Stage::Shaking(Box::new(Shaking { line, own, to, hello: hello.clone(), session_id }));
         Ok(hello)
+    }
+
+    /// The client's hello. One that cannot be one is answered with the reason.
+    async fn hear(&self, line: &Line, own: &mut Consumer, to: &ShortString) -> Result<Bytes, LinkError> {
+        let heard = expect(own, NEXT).await.map(|said| Bytes::from(said.data));
+        if let Err(LinkError::Io(error)) = &heard {
+            if error.kind() == io::ErrorKind::InvalidData {
+                // It is turned away either way.
+                let _ = line.post(Post::new(FAIL, to, hello::refusal_json(&error.to_string()))).await;
+            }
+        }
+        heard
     }
 
     /// Who knocks, and where the answer goes.
@@ -134,6 +146,11 @@ impl RmqIncoming {
         let bad = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         if !is(&self.knock, CONNECT) {
             return Err(bad("a message of an unknown type came to the queue where clients connect"));
+        }
+        let size = self.knock.data.len();
+        if size > hello::MAX_LEN {
+            let what = format!("a client wants to connect with an id of {size} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         let to = self.knock.properties.reply_to().clone();
         let to = to.ok_or_else(|| bad("a client wants to connect and does not say where to answer"))?;
