@@ -11,8 +11,8 @@ use lapin::options::QueueBindOptions;
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use crate::over_rabbitmq::raw::{Raw, typed};
-use crate::over_rabbitmq::support::{Gate, client, desk, eventually, fresh, queue, shared, within};
+use crate::over_rabbitmq::raw::{Raw, Tap, typed};
+use crate::over_rabbitmq::support::{Calls, Gate, client, desk, eventually, fresh, queue, shared, within};
 
 const CONNECT: &str = "communica_client_connect";
 const CONNECT_OK: &str = "communica_client_connect_ok";
@@ -129,6 +129,31 @@ async fn a_server_whose_hello_is_too_long_is_left() {
         }
         let ended = connecting.await.unwrap().expect_err("it is not let in").to_string();
         assert!(ended.contains("65536"), "{ended}");
+    })
+    .await;
+}
+
+/// The hook that lets clients in sees the hello; the queues are those of the knock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_knocks_as_somebody_else_takes_nobodys_place() {
+    within(60, async {
+        let connector = fresh("posing").await;
+        let server = RouteServer::new(connector.clone(), desk(&Gate::shut()).0);
+        let server = server.authorize(|who| match who.has_token("open sesame") {
+            true => Ok(()),
+            false => Err("a token is needed".to_owned()),
+        });
+        let _server = server.start().await.unwrap();
+        let victim = client(&connector, "victim").token("open sesame").connect().await.unwrap();
+        let knocks = Tap::on(&queue(&connector, "connect.server")).await;
+        let visitor = Visitor::new().await;
+        let to = visitor.knock(&connector, "victim").await;
+        let about = json!({"instance": "0123456789abcdef", "features": [], "token": "open sesame"});
+        visitor.say_hello(&to, &json!({"client_id": "somebody", "communica": about})).await;
+        let why = visitor.is_refused().await;
+        assert!(why.contains("another"), "{why}");
+        Calls::start(&victim, "times_ten", 0..5).are_answered().await;
+        assert!(knocks.types().await.is_empty(), "the victim had to knock again");
     })
     .await;
 }

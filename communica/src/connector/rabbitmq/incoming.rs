@@ -122,16 +122,19 @@ impl RmqIncoming {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the client has given up").into());
         }
         let Doorstep { line, mut own, .. } = doorstep;
-        let hello = self.hear(&line, &mut own, &to).await?;
-        let session_id =
-            hello::decode::<ClientHello>(&hello).map_or_else(|_| String::new(), |it| it.client_id);
+        let (hello, session_id) = self.hear(&line, &mut own, &to).await?;
         self.stage = Stage::Shaking(Box::new(Shaking { line, own, to, hello: hello.clone(), session_id }));
         Ok(hello)
     }
 
-    /// The client's hello. One that cannot be one is answered with the reason.
-    async fn hear(&self, line: &Line, own: &mut Consumer, to: &ShortString) -> Result<Bytes, LinkError> {
-        let heard = expect(own, NEXT).await.map(|said| Bytes::from(said.data));
+    /// The client's hello, and the id in it. One that cannot be one is answered with the reason.
+    async fn hear(
+        &self,
+        line: &Line,
+        own: &mut Consumer,
+        to: &ShortString,
+    ) -> Result<(Bytes, String), LinkError> {
+        let heard = expect(own, NEXT).await.and_then(|said| self.read_hello(said.data.into()));
         if let Err(LinkError::Io(error)) = &heard {
             if error.kind() == io::ErrorKind::InvalidData {
                 // It is turned away either way.
@@ -139,6 +142,18 @@ impl RmqIncoming {
             }
         }
         heard
+    }
+
+    fn read_hello(&self, hello: Bytes) -> Result<(Bytes, String), LinkError> {
+        // Whoever decides about clients refuses what cannot be read.
+        let Ok(said) = hello::decode::<ClientHello>(&hello) else { return Ok((hello, String::new())) };
+        // Who may come in is decided by the hello, and the queues are those of the knock. The ids in Python's hellos are of their
+        // processes.
+        if said.communica.is_some() && said.client_id != self.client {
+            let what = "the client's hello names another client than its knock";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        }
+        Ok((hello, said.client_id))
     }
 
     /// Who knocks, and where the answer goes.
