@@ -43,6 +43,7 @@ use crate::wire::WireLimits;
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
+/// | what comes to the queue that a link over a broker has for itself, ahead of what is read | 4 messages | the rest waits at the broker |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use communica::{RmqConnector, RouteServer};
+use communica::{Limits, RmqConnector, RouteServer};
 use communica_tests::broker::unique;
 use lapin::message::BasicGetMessage;
-use lapin::options::QueueBindOptions;
+use lapin::options::{BasicConsumeOptions, QueueBindOptions};
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use crate::over_rabbitmq::raw::{Raw, Tap, typed};
-use crate::over_rabbitmq::support::{Calls, Gate, client, desk, eventually, fresh, queue, shared, within};
+use crate::over_rabbitmq::raw::{Raw, Tap, body, typed};
+use crate::over_rabbitmq::support::{
+    Calls, Gate, blocking, client, desk, eventually, fresh, queue, shared, unsettled, within,
+};
 
 const CONNECT: &str = "communica_client_connect";
 const CONNECT_OK: &str = "communica_client_connect_ok";
@@ -156,4 +158,58 @@ async fn whoever_knocks_as_somebody_else_takes_nobodys_place() {
         assert!(knocks.types().await.is_empty(), "the victim had to knock again");
     })
     .await;
+}
+
+/// To the queue of one link, while its server reads nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_reads_of_a_links_own_queue_stays_at_the_broker() {
+    const MESSAGES: u32 = 100;
+    within(60, async {
+        let (connector, gate) = (fresh("own").await, Gate::shut());
+        let (routes, mut notes) = desk(&gate);
+        let server = RouteServer::new(connector.clone(), routes);
+        let _server = server.limits(Limits::new().running(1).waiting(1, 1 << 20)).start().await.unwrap();
+        let visitor = Visitor::new().await;
+        let own = visitor.knock(&connector, "w1").await;
+        // As Python's library does, whose hello has an id of the process.
+        visitor.say_hello(&own, &json!({"client_id": "a process"})).await;
+        assert_eq!(kind(&visitor.next().await), NEXT);
+        assert_eq!(kind(&visitor.next().await), DONE);
+        // Or the server would find out that nobody listens.
+        let to_client = queue(&connector, "toClient.w1");
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consumed =
+            visitor.raw.channel.basic_consume(to_client.into(), "".into(), options, FieldTable::default());
+        let _listens = consumed.await.unwrap();
+        let to_server = queue(&connector, "toServer.w1");
+        let throw = async |route: &str, number: i64| {
+            let metadata = json!({"id": "", "type": 2, "route": route});
+            visitor.raw.publish(&to_server, typed("message"), &body(&metadata, &json!(number))).await;
+        };
+        throw("hold", 0).await;
+        assert_eq!(notes.take(1).await, [0]);
+        throw("note", 1).await;
+        eventually("it waits", async || unsettled(&to_server).await == Some(2)).await;
+        // What came before it was read then.
+        throw("note", 2).await;
+        for _ in 0..MESSAGES {
+            visitor.raw.publish(&own, typed("pigeon"), &[b'x'; 1000]).await;
+        }
+        let waiting = ready(&own).await;
+        assert!(waiting.is_some_and(|waiting| waiting + 16 >= MESSAGES), "{waiting:?} are at the broker");
+        gate.open();
+        assert_eq!(notes.take(2).await, [1, 2]);
+        eventually("all are read and acknowledged", async || unsettled(&own).await == Some(0)).await;
+        throw("note", 3).await;
+        assert_eq!(notes.take(1).await, [3]);
+    })
+    .await;
+}
+
+/// Messages of a queue of the shared broker that wait for a consumer.
+async fn ready(queue: &str) -> Option<u32> {
+    let list =
+        blocking(|| communica_tests::broker::shared().ctl(&["list_queues", "name", "messages_ready"])).await;
+    let line = list.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));
+    line.map(|count| count.trim().parse().expect("it is a number"))
 }

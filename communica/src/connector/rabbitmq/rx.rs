@@ -45,7 +45,7 @@ pub(super) struct RmqRx {
     silence: Option<Silence>,
     /// Somebody else reads the queue, too.
     beside: Option<Beside>,
-    /// Deliveries by tag, to be taken in this order; and whether they are to be acknowledged.
+    /// Deliveries by tag, to be taken in this order; and whether they came to the queue that only this side has.
     ready: BTreeMap<u64, (Delivery, bool)>,
     /// The tag that was taken last.
     taken: u64,
@@ -164,11 +164,11 @@ impl RmqRx {
         loop {
             self.poll_opening(cx)?;
             let before = self.ready.len();
-            let windows = self.windows.consumers.iter_mut().map(|consumer| (consumer, true));
-            for (consumer, acknowledged) in windows.chain(self.own.iter_mut().map(|own| (own, false))) {
+            let windows = self.windows.consumers.iter_mut().map(|consumer| (consumer, false));
+            for (consumer, own) in windows.chain(self.own.iter_mut().map(|own| (own, true))) {
                 while let Poll::Ready(delivery) = Pin::new(&mut *consumer).poll_next(cx) {
                     let delivery = delivery.ok_or_else(cancelled)?.map_err(broken)?;
-                    self.ready.insert(delivery.delivery_tag, (delivery, acknowledged));
+                    self.ready.insert(delivery.delivery_tag, (delivery, own));
                 }
             }
             if self.ready.len() == before {
@@ -190,9 +190,10 @@ impl RmqRx {
         Some(delivery)
     }
 
-    fn take(&self, delivery: Delivery, acknowledged: bool, into: &mut Vec<Message>) -> Result<(), Goodbye> {
-        if acknowledged {
-            self.shared.acks.came(delivery.delivery_tag);
+    /// `own`: it came to the queue that only this side has, where there are no messages.
+    fn take(&self, delivery: Delivery, own: bool, into: &mut Vec<Message>) -> Result<(), Goodbye> {
+        self.shared.acks.came(delivery.delivery_tag);
+        if !own {
             if is(&delivery, MESSAGE) {
                 self.take_message(delivery, into);
                 return Ok(());
@@ -329,7 +330,7 @@ impl RmqRx {
 /// What was brought and not taken goes back to the queue when the link has ended.
 impl Drop for RmqRx {
     fn drop(&mut self) {
-        let untaken = self.ready.iter().filter(|(_, (_, acknowledged))| *acknowledged).map(|(tag, _)| *tag);
+        let untaken = self.ready.iter().filter(|(_, (_, own))| !*own).map(|(tag, _)| *tag);
         let untaken = untaken.collect();
         let consumers = std::mem::take(&mut self.windows.consumers);
         let (opening, own) = (self.windows.opening.take(), self.own.take());
@@ -365,8 +366,8 @@ impl LinkRx for RmqRx {
             }
         }
         while into.len() - before < TAKEN_TOGETHER {
-            let Some((delivery, acknowledged)) = self.next_ready() else { break };
-            if let Err(Goodbye(reason)) = self.take(delivery, acknowledged, into) {
+            let Some((delivery, own)) = self.next_ready() else { break };
+            if let Err(Goodbye(reason)) = self.take(delivery, own, into) {
                 if reason.is_none() {
                     // The session may be forgotten before they are done, and then nobody would recognise them.
                     self.shared.acks.keep_throws();
