@@ -9,6 +9,7 @@ mod callbacks;
 mod desk;
 mod faults;
 mod knocks;
+mod large;
 mod limits;
 mod processes;
 mod python;
