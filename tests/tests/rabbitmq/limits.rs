@@ -10,7 +10,7 @@ use lapin::types::FieldTable;
 use tokio::time::Instant;
 
 use crate::over_rabbitmq::desk::Builder;
-use crate::over_rabbitmq::raw::Raw;
+use crate::over_rabbitmq::raw::{Raw, Tap};
 use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, blocking, client, connect, desk, eventually, fresh, queue, request_in, serve, shared,
     within,
@@ -110,6 +110,37 @@ async fn a_request_whose_time_passed_while_no_server_was_there_is_not_handled() 
         let _client = connect(&connector, "w1").await;
         assert_eq!(notes.take(1).await, [2]);
         assert!(notes.is_empty(), "it was handled");
+    })
+    .await;
+}
+
+/// All that the broker delivers ahead is being handled, so that nothing more comes, not even a word of the server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_took_all_it_may_does_not_miss_its_server() {
+    const PREFETCH: i64 = 4;
+    within(60, async {
+        let connector = fresh("full").await.prefetch(4);
+        let server = serve(&connector, RouteTable::new()).await;
+        let gate = Gate::shut();
+        let (routes, mut notes) = desk(&gate);
+        let limits = communica::Limits::new().running(3).waiting(1, 1 << 20);
+        let _client = client(&connector, "w1").routes(routes).limits(limits).connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        let knocks = Tap::on(&queue(&connector, "connect.server")).await;
+        for number in 0..PREFETCH {
+            peer.throw("hold", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(3).await, [0, 1, 2]);
+        // The client hears nothing for longer than it bears: one and a half times the period of half a second.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        gate.open();
+        for number in PREFETCH..2 * PREFETCH {
+            peer.throw("hold", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(5).await, (3..8).collect::<Vec<_>>());
+        // And it goes on hearing.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(knocks.types().await.is_empty(), "it connected anew");
     })
     .await;
 }
