@@ -21,7 +21,7 @@ use super::client::expect;
 use super::doorstep::Doorstep;
 use super::line::{Line, Post, is};
 use super::links::{Entry, Shaken};
-use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, MINE, NEXT, OURS};
+use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, MINE, NEXT, OURS, readable};
 use super::rx::{RmqRx, Windows};
 use super::server::{House, Mine, say_replaced};
 use super::shared::Shared;
@@ -317,7 +317,7 @@ impl Incoming for RmqIncoming {
     fn address(&self) -> String {
         match self.client.is_empty() {
             true => self.house.connector.describe(),
-            false => format!("{}, client {}", self.house.connector.describe(), self.client),
+            false => format!("{}, client {}", self.house.connector.describe(), readable(&self.client)),
         }
     }
 

@@ -93,3 +93,9 @@ fn a_password_that_was_not_encoded_makes_no_url() {
     let encoded = Url::new("amqp://guest:p%2f%40ss@host/at%40home".to_owned());
     assert_eq!(encoded.to_string(), "amqp://host:5672/at@home");
 }
+
+#[test]
+fn an_id_from_a_knock_makes_no_line_of_a_log() {
+    assert_eq!(names::readable("till-7\n2026 ERROR \u{1b}[31mforged"), "till-7 2026 ERROR  [31mforged");
+    assert!(names::readable(&"x".repeat(100_000)).len() < 2000);
+}
