@@ -28,6 +28,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod unconfirmed;
 mod work;
 
 use std::io;

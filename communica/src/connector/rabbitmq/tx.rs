@@ -16,9 +16,10 @@ use tokio::time::{Instant, Sleep};
 
 use super::broker::{broken, is_not_found};
 use super::bundle::{self, Bundle, Posted};
-use super::line::{Post, Posting};
+use super::line::Post;
 use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
+use super::unconfirmed::Unconfirmed;
 use crate::connector::{BoxFuture, Delivery, LinkTx, REPLACED};
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
 
@@ -46,10 +47,8 @@ pub(super) struct RmqTx {
     alone: bool,
     /// Messages that are to be published together.
     bundle: Bundle,
-    /// What was published and not confirmed, in this order; and how many of the session's messages are in it.
-    posted: VecDeque<(Posting, u64)>,
-    confirmed: u64,
-    /// So many of them were told.
+    posted: Unconfirmed,
+    /// So many messages were told to be confirmed.
     reported: u64,
     /// Acknowledgements on their way.
     acks: VecDeque<BoxFuture<'static, lapin::Result<()>>>,
@@ -141,8 +140,7 @@ impl RmqTx {
             held: VecDeque::new(),
             alone: false,
             bundle: Bundle::default(),
-            posted: VecDeque::new(),
-            confirmed: 0,
+            posted: Unconfirmed::default(),
             reported: 0,
             acks: VecDeque::new(),
             ack_timer: None,
@@ -222,7 +220,7 @@ impl RmqTx {
     fn is_all_confirmed(&mut self, cx: &mut Context<'_>) -> bool {
         let waker = self.shared.waker();
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
-        matches!(self.look_at_posted(&mut cx), Ok(true))
+        matches!(self.posted.look(&mut cx), Ok(true))
     }
 
     /// Nothing may be published now.
@@ -287,23 +285,8 @@ impl RmqTx {
             Poll::Pending => posting,
             Poll::Ready(done) => Box::pin(std::future::ready(done)),
         };
-        self.posted.push_back((posting, messages));
+        self.posted.push(posting, messages);
         self.signs.sent();
-    }
-
-    /// Takes in what was confirmed. True if nothing is left to be.
-    fn look_at_posted(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        while let Some((posting, messages)) = self.posted.front_mut() {
-            let Poll::Ready(done) = posting.as_mut().poll(cx) else { return Ok(false) };
-            if let Err(error) = done {
-                // It is told with the next look, if something else is to be told first.
-                *posting = Box::pin(std::future::ready(Err(io::Error::new(error.kind(), error.to_string()))));
-                return Err(error);
-            }
-            self.confirmed += *messages;
-            self.posted.pop_front();
-        }
-        Ok(true)
     }
 
     /// Acknowledges what is done with, together with what will be done with in a moment: for a broker an
@@ -446,9 +429,9 @@ impl LinkTx for RmqTx {
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shared.keep_waker(cx.waker());
-        self.look_at_posted(cx)?;
+        self.posted.look(cx)?;
         self.send_held(cx)?;
-        let all_confirmed = self.look_at_posted(cx)? && self.held.is_empty();
+        let all_confirmed = self.posted.look(cx)? && self.held.is_empty();
         let all_acknowledged = self.acknowledge(cx)?;
         if !(all_confirmed && all_acknowledged) {
             return Poll::Pending;
@@ -470,14 +453,14 @@ impl LinkTx for RmqTx {
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.shared.keep_waker(cx.waker());
-        let looked = self.look_at_posted(cx);
+        let looked = self.posted.look(cx);
         if !self.is_alone() {
             self.send_refusals();
         }
-        if self.confirmed > self.reported {
+        if self.posted.confirmed() > self.reported {
             // What was confirmed counts, whatever else there is to say.
-            self.reported = self.confirmed;
-            return Poll::Ready(Ok(self.confirmed));
+            self.reported = self.posted.confirmed();
+            return Poll::Ready(Ok(self.reported));
         }
         looked?;
         let held_close = self.holds_close();
