@@ -45,6 +45,7 @@ use crate::wire::WireLimits;
 /// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
 /// | what comes to the queue that a link over a broker has for itself, ahead of what is read | 4 messages | the rest waits at the broker |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
+/// | a message that goes out beside others, over a broker | 256 KiB | a larger one goes alone: when all before it is confirmed, and nothing behind it before it is |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |

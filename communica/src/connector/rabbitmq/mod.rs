@@ -96,7 +96,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// - A message that is handled for longer than the broker's `consumer_timeout` (30 minutes by default) breaks the link, and
 ///   is brought again.
 /// - A message larger than the broker takes (128 MiB by default, 16 MiB since RabbitMQ 4) breaks the link; after the third
-///   time its call ends. [`Limits::message_size`] should be below that.
+///   time its call ends. [`Limits::message_size`] should be below that. What has more than 256 KiB goes out alone, so that no other
+///   message is taken for it: each costs the way to the broker and back. A broker that takes no more than that (`max_message_size`) may
+///   still close the connection, with all links.
 /// - What the broker delivers ahead is held in memory. Its number is bounded ([`prefetch`](Self::prefetch)), and its bytes are not, not by
 ///   [`Limits::waiting`] either: many large messages want a smaller number.
 /// - Where the virtual host makes queues quorum queues by default, the broker drops a message that it delivered too often (20 times since
