@@ -6,7 +6,7 @@ use communica::{RmqConnector, RouteTable};
 use communica_tests::broker::Broker;
 
 use crate::over_rabbitmq::support::{
-    Calls, Gate, Notes, blocking, connect, desk, fresh, quick, serve, within,
+    Calls, Gate, Notes, blocking, client, connect, desk, fresh, quick, serve, within,
 };
 
 const MIB: usize = 1 << 20;
@@ -76,7 +76,7 @@ async fn large_messages_come_one_after_the_other_and_in_order() {
             client.throw("weigh", &(number, if number % 8 == 7 { &small } else { &text })).await.unwrap();
         }
         assert_eq!(notes.take(MESSAGES as usize).await, (0..MESSAGES).collect::<Vec<_>>());
-        eprintln!("{MESSAGES} throws of a MiB: {:?}", since.elapsed());
+        eprintln!("{MESSAGES} throws, most of them with a MiB: {:?}", since.elapsed());
         let since = Instant::now();
         for _ in 0..16 {
             let size: i64 = client.request("size", &text).await.unwrap();
@@ -96,6 +96,32 @@ async fn large_messages_come_one_after_the_other_and_in_order() {
         eprintln!("16 requests with a MiB at once: {:?}", since.elapsed());
         client.close().await;
         server.stop().await;
+    })
+    .await;
+}
+
+/// The goodbye stands behind them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_messages_before_a_goodbye_come_both_ways() {
+    const MESSAGES: i64 = 6;
+    within(60, async {
+        let connector = fresh("goodbye").await;
+        let ((routes, mut at_server), (other_routes, mut at_client)) = (weighed(), weighed());
+        let server = serve(&connector, routes).await;
+        let client = client(&connector, "w1").routes(other_routes).connect().await.unwrap();
+        let (peer, text) = (server.peer("w1").await, "x".repeat(2 * MIB));
+        for number in 0..MESSAGES {
+            peer.throw("weigh", &(number, &text)).await.unwrap();
+            client.throw("weigh", &(number, &text)).await.unwrap();
+        }
+        assert_eq!(at_client.take(MESSAGES as usize).await, (0..MESSAGES).collect::<Vec<_>>());
+        for number in MESSAGES..2 * MESSAGES {
+            client.throw("weigh", &(number, &text)).await.unwrap();
+        }
+        client.close().await;
+        assert_eq!(at_server.take(2 * MESSAGES as usize).await, (0..2 * MESSAGES).collect::<Vec<_>>());
+        server.stop().await;
+        assert!(at_server.is_empty() && at_client.is_empty(), "something came twice");
     })
     .await;
 }
