@@ -43,7 +43,7 @@ use crate::wire::WireLimits;
 ///
 /// | what | bound | what happens at it |
 /// |---|---|---|
-/// | hello | 64 KiB | the connection is closed; a client whose own is longer does not start |
+/// | hello, and over a broker whatever comes before or with it | 64 KiB | the connection is closed; a client whose own is longer does not start |
 /// | client id | 1 KiB | the connection is refused |
 /// | metadata of a message | 64 KiB and 64 levels, of a call of ours 32 KiB and 63 | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | a payload that is loaded | 128 levels, and 4,096 elements without any bytes | it is not loaded: its caller gets an `Error::Serializer` |
@@ -56,7 +56,9 @@ use crate::wire::WireLimits;
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
 /// | what waits while an answer may stand behind it | 4 times `waiting` | its link is closed |
 /// | cancels of requests that did not start | twice as many as wait, and 32 | a handler more runs to its end |
+/// | what comes to the queue that a link over a broker has for itself, ahead of what is read | 4 messages | the rest waits at the broker |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
+/// | a message that goes out beside others, over a broker | 256 KiB | a larger one goes alone: when all before it is confirmed, and nothing behind it before it is |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |

@@ -10,7 +10,7 @@ use lapin::types::FieldTable;
 use tokio::time::Instant;
 
 use crate::over_rabbitmq::desk::Builder;
-use crate::over_rabbitmq::raw::Raw;
+use crate::over_rabbitmq::raw::{Raw, Tap};
 use crate::over_rabbitmq::support::{
     Calls, Gate, Notes, blocking, client, connect, desk, eventually, fresh, queue, request_in, serve, shared,
     within,
@@ -110,6 +110,37 @@ async fn a_request_whose_time_passed_while_no_server_was_there_is_not_handled() 
         let _client = connect(&connector, "w1").await;
         assert_eq!(notes.take(1).await, [2]);
         assert!(notes.is_empty(), "it was handled");
+    })
+    .await;
+}
+
+/// All that the broker delivers ahead is being handled, so that nothing more comes, not even a word of the server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_took_all_it_may_does_not_miss_its_server() {
+    const PREFETCH: i64 = 4;
+    within(60, async {
+        let connector = fresh("full").await.prefetch(4);
+        let server = serve(&connector, RouteTable::new()).await;
+        let gate = Gate::shut();
+        let (routes, mut notes) = desk(&gate);
+        let limits = communica::Limits::new().running(3).waiting(1, 1 << 20);
+        let _client = client(&connector, "w1").routes(routes).limits(limits).connect().await.unwrap();
+        let peer = server.peer("w1").await;
+        let knocks = Tap::on(&queue(&connector, "connect.server")).await;
+        for number in 0..PREFETCH {
+            peer.throw("hold", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(3).await, [0, 1, 2]);
+        // The client hears nothing for longer than it bears: one and a half times the period of half a second.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        gate.open();
+        for number in PREFETCH..2 * PREFETCH {
+            peer.throw("hold", &number).await.unwrap();
+        }
+        assert_eq!(notes.take(5).await, (3..8).collect::<Vec<_>>());
+        // And it goes on hearing.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(knocks.types().await.is_empty(), "it connected anew");
     })
     .await;
 }
@@ -230,6 +261,10 @@ async fn an_exchange_of_another_name_is_used_by_both() {
         let loaded = RmqConnector::load_state(&connector.dump_state()).unwrap();
         let another = connect(&loaded, "w2").await;
         Calls::start(&another, "times_ten", 0..5).are_answered().await;
+        // The virtual host `/` by its other spelling.
+        let spelt = RmqConnector::load_state(&connector.dump_state().replace("/%2f", "/")).unwrap();
+        assert_ne!(spelt, connector);
+        Calls::start(&connect(&spelt, "w3").await, "times_ten", 0..5).are_answered().await;
     })
     .await;
 }
@@ -299,10 +334,14 @@ async fn the_password_is_nowhere() {
         }
         let handle = serve(&RmqConnector::new(broker.url(), unique("secret")), RouteTable::new()).await;
         let debug = format!("{connector:?} {handle:?}").replace(":guest@", SECRET);
+        let decimal = SECRET.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
         for text in [server.log(), client.log(), debug] {
             assert!(!text.is_empty());
             let line = text.lines().find(|line| line.contains(SECRET));
             assert_eq!(line, None, "the password is told");
+            // The docs of the connector tell of this target.
+            let told = |line: &&str| line.contains(&decimal) && !line.starts_with("TRACE lapin::io_loop ");
+            assert_eq!(text.lines().find(told), None, "the password is told byte for byte");
         }
         assert!(connector.dump_state().contains(SECRET), "the state string needs it");
         server.command("stop").await;

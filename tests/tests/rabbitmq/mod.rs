@@ -8,6 +8,8 @@ mod cable;
 mod callbacks;
 mod desk;
 mod faults;
+mod knocks;
+mod large;
 mod limits;
 mod processes;
 mod python;

@@ -21,6 +21,9 @@ pub(super) const LEAVING_TIME: Duration = Duration::from_secs(3);
 /// Opening a connection may take so long, and so may what a server needs to listen.
 pub(super) const OPENING: Duration = Duration::from_secs(30);
 
+const STRAY_AT: &str = "the broker's URL has an `@` behind its host: in user and password write %2f for `/`, \
+     %3f for `?` and %23 for `#`, in the virtual host %40 for `@`";
+
 /// A broker's URL, and what it means or why it means nothing. Its `Debug` and `Display` have no password.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Url {
@@ -32,11 +35,20 @@ impl Url {
     pub(super) fn new(text: String) -> Self {
         let uri = match text.parse::<AMQPUri>() {
             Err(_) => Err("the broker's URL is not of the form amqp://user:password@host:port/vhost"),
+            // Half of a password may stand where the port or the virtual host does, which are told.
+            Ok(_) if split(&text).1.contains('@') => Err(STRAY_AT),
             Ok(uri) if uri.scheme == AMQPScheme::AMQPS && !cfg!(feature = "rabbitmq-tls") => {
                 Err("the broker's URL begins with amqps:, which needs the feature `rabbitmq-tls`")
             }
             Ok(mut uri) => {
                 uri.query.heartbeat.get_or_insert(HEARTBEAT);
+                if let Some(address) = address_in_brackets(&text) {
+                    uri.authority.host = address.to_owned();
+                }
+                // Of all that may stand there, what Python's library means.
+                if uri.vhost.is_empty() {
+                    "/".clone_into(&mut uri.vhost);
+                }
                 Ok(uri)
             }
         };
@@ -47,10 +59,28 @@ impl Url {
         self.uri.as_ref().map(|_| ()).map_err(|why| *why)
     }
 
+    #[cfg(test)]
+    pub(super) fn host(&self) -> Option<&str> {
+        self.uri.as_ref().ok().map(|uri| uri.authority.host.as_str())
+    }
+
     /// With its password.
     pub(super) fn secret(&self) -> &str {
         &self.text
     }
+}
+
+/// What stands before the path, and the rest. Without the two slashes all of it is path.
+fn split(url: &str) -> (&str, &str) {
+    let Some((_, behind)) = url.split_once("://") else { return ("", url) };
+    behind.split_at(behind.find(['/', '?', '#']).unwrap_or(behind.len()))
+}
+
+/// The parser takes an address of version 6 for no host at all, and puts this machine in its place.
+fn address_in_brackets(url: &str) -> Option<&str> {
+    let (authority, _) = split(url);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.split_once('[')?.1.split_once(']').map(|(address, _)| address)
 }
 
 impl std::fmt::Display for Url {
@@ -59,7 +89,11 @@ impl std::fmt::Display for Url {
             return f.write_str("an invalid URL");
         };
         let vhost = vhost.replace('/', "%2f");
-        write!(f, "{scheme}://{}:{}/{vhost}", authority.host, authority.port)
+        let host = match authority.host.contains(':') {
+            true => format!("[{}]", authority.host),
+            false => authority.host.clone(),
+        };
+        write!(f, "{scheme}://{host}:{}/{vhost}", authority.port)
     }
 }
 

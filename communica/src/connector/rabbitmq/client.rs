@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use lapin::Consumer;
 use lapin::message::Delivery;
+use lapin::options::BasicAckOptions;
 use lapin::types::ShortString;
 
 use super::RmqConnector;
 use super::broker::{Broker, LEAVING_TIME};
 use super::bundle;
-use super::line::{Line, Post, is, next};
+use super::line::{Line, Post, in_background, is, next};
 use super::names::{BACK, CLOSE, CONNECT, CONNECT_OK, DONE, FAIL, NEXT, OURS};
 use super::rx::{RmqRx, Windows};
 use super::shared::Shared;
@@ -49,8 +50,8 @@ pub(super) async fn connect(
         connector.former.queues_lost(&client);
     }
     let line = Line::open(&broker, &connector.exchange).await?;
-    line.prefetch(connector.prefetch).await?;
     let shaken = Handshake::run(connector, &line, &client, hello, limits).await?;
+    line.prefetch(connector.prefetch).await?;
     let shared = Shared::new(line, broker.clone(), shaken.connect_id, connector.elsewhere.clone());
     // An earlier link of this process that hangs does not read either.
     let turn = tokio::time::timeout(LEAVING_TIME, broker.turn(&to_client)).await.ok();
@@ -106,7 +107,7 @@ impl Handshake {
         limits: &Limits,
     ) -> Result<Self, LinkError> {
         let queue = line.own_queue().await?;
-        let mut own = line.consume(&queue, false).await?;
+        let mut own = line.consume_own(&queue).await?;
         let knock = serde_json::to_vec(client).map_err(io::Error::from)?;
         // RabbitMQ takes 32 bits.
         let patience = limits.handshake_time.as_millis().min(u32::MAX.into()).to_string();
@@ -169,9 +170,16 @@ async fn sweep_away_bundles(connector: &RmqConnector, client: &str) -> io::Resul
     }
 }
 
-/// The next message of the handshake, which should be of this type.
+/// The next message of the handshake, which should be of this type. Nothing of one that is too long is read.
 pub(super) async fn expect(own: &mut Consumer, kind: &str) -> Result<Delivery, LinkError> {
     let delivery = next(own).await?;
+    let acker = delivery.acker.clone();
+    // Nobody else would get it if this attempt failed.
+    in_background(async move { _ = acker.ack(BasicAckOptions::default()).await });
+    let size = delivery.data.len();
+    if size > hello::MAX_LEN {
+        return Err(nonsense(&format!("it sent {size} bytes where {} are allowed", hello::MAX_LEN)));
+    }
     if is(&delivery, kind) {
         return Ok(delivery);
     }

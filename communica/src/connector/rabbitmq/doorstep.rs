@@ -36,7 +36,7 @@ impl Doorsteps {
         }
         let line = Line::open(broker, exchange).await?;
         let queue = line.own_queue().await?;
-        let own = line.consume(&queue, false).await?;
+        let own = line.consume_own(&queue).await?;
         Ok(Doorstep { line, queue, own })
     }
 

@@ -21,7 +21,7 @@ use super::client::expect;
 use super::doorstep::Doorstep;
 use super::line::{Line, Post, is};
 use super::links::{Entry, Shaken};
-use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, MINE, NEXT, OURS};
+use super::names::{CONNECT, CONNECT_OK, DONE, FAIL, MINE, NEXT, OURS, readable};
 use super::rx::{RmqRx, Windows};
 use super::server::{House, Mine, say_replaced};
 use super::shared::Shared;
@@ -122,11 +122,38 @@ impl RmqIncoming {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the client has given up").into());
         }
         let Doorstep { line, mut own, .. } = doorstep;
-        let hello = Bytes::from(expect(&mut own, NEXT).await?.data);
-        let session_id =
-            hello::decode::<ClientHello>(&hello).map_or_else(|_| String::new(), |it| it.client_id);
+        let (hello, session_id) = self.hear(&line, &mut own, &to).await?;
         self.stage = Stage::Shaking(Box::new(Shaking { line, own, to, hello: hello.clone(), session_id }));
         Ok(hello)
+    }
+
+    /// The client's hello, and the id in it. One that cannot be one is answered with the reason.
+    async fn hear(
+        &self,
+        line: &Line,
+        own: &mut Consumer,
+        to: &ShortString,
+    ) -> Result<(Bytes, String), LinkError> {
+        let heard = expect(own, NEXT).await.and_then(|said| self.read_hello(said.data.into()));
+        if let Err(LinkError::Io(error)) = &heard {
+            if error.kind() == io::ErrorKind::InvalidData {
+                // It is turned away either way.
+                let _ = line.post(Post::new(FAIL, to, hello::refusal_json(&error.to_string()))).await;
+            }
+        }
+        heard
+    }
+
+    fn read_hello(&self, hello: Bytes) -> Result<(Bytes, String), LinkError> {
+        // Whoever decides about clients refuses what cannot be read.
+        let Ok(said) = hello::decode::<ClientHello>(&hello) else { return Ok((hello, String::new())) };
+        // Who may come in is decided by the hello, and the queues are those of the knock. The ids in Python's hellos are of their
+        // processes.
+        if said.communica.is_some() && said.client_id != self.client {
+            let what = "the client's hello names another client than its knock";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        }
+        Ok((hello, said.client_id))
     }
 
     /// Who knocks, and where the answer goes.
@@ -134,6 +161,11 @@ impl RmqIncoming {
         let bad = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         if !is(&self.knock, CONNECT) {
             return Err(bad("a message of an unknown type came to the queue where clients connect"));
+        }
+        let size = self.knock.data.len();
+        if size > hello::MAX_LEN {
+            let what = format!("a client wants to connect with an id of {size} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         let to = self.knock.properties.reply_to().clone();
         let to = to.ok_or_else(|| bad("a client wants to connect and does not say where to answer"))?;
@@ -285,7 +317,7 @@ impl Incoming for RmqIncoming {
     fn address(&self) -> String {
         match self.client.is_empty() {
             true => self.house.connector.describe(),
-            false => format!("{}, client {}", self.house.connector.describe(), self.client),
+            false => format!("{}, client {}", self.house.connector.describe(), readable(&self.client)),
         }
     }
 

@@ -19,6 +19,9 @@ use lapin::{BasicProperties, Channel, Confirmation, Consumer, ExchangeKind, Queu
 use super::broker::{Broker, OPENING, broken};
 use crate::connector::BoxFuture;
 
+/// Messages that come to the queue of a handshake or a link ahead of what was read of it.
+const OWN_AHEAD: u16 = 4;
+
 /// A channel that confirms what is published on it, and a way to say things on it. The channel is closed with the last
 /// copy, and what was not acknowledged on it goes back to its queue.
 #[derive(Clone)]
@@ -189,6 +192,13 @@ impl Line {
     /// How many messages each consumer from now on gets before it waits for acknowledgements.
     pub(super) async fn prefetch(&self, messages: u16) -> io::Result<()> {
         self.channel.basic_qos(messages, BasicQosOptions::default()).await.map_err(broken)
+    }
+
+    /// What comes to a queue of this side alone, a little at a time: whoever may publish there must not fill this process, which
+    /// may be reading nothing. Sets the [`prefetch`](Self::prefetch).
+    pub(super) async fn consume_own(&self, queue: &ShortString) -> io::Result<Consumer> {
+        self.prefetch(OWN_AHEAD).await?;
+        self.consume(queue, true).await
     }
 
     /// What comes to a queue. `acknowledged`: each message wants to be.

@@ -28,6 +28,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod unconfirmed;
 mod work;
 
 use std::io;
@@ -88,12 +89,20 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// - `lapin` logs a message that no queue takes, payload and all, as a warning: where payloads are secrets, switch its target
 ///   `lapin::returned_messages` off.
+/// - On the level TRACE `lapin` also logs what it writes when it connects, the password among it, byte for byte as decimal numbers: where
+///   that level is kept, switch its target `lapin::io_loop` off.
 /// - Whoever may publish to the exchange can send requests, and can connect under any client's id and so push that client
 ///   out: the permissions of the virtual host are the boundary.
 /// - A message that is handled for longer than the broker's `consumer_timeout` (30 minutes by default) breaks the link, and
 ///   is brought again.
 /// - A message larger than the broker takes (128 MiB by default, 16 MiB since RabbitMQ 4) breaks the link; after the third
-///   time its call ends. [`Limits::message_size`] should be below that.
+///   time its call ends. [`Limits::message_size`] should be below that. What has more than 256 KiB goes out alone, so that no other
+///   message is taken for it: each costs the way to the broker and back. A broker that takes no more than that (`max_message_size`) may
+///   still close the connection, with all links.
+/// - What the broker delivers ahead is held in memory. Its number is bounded ([`prefetch`](Self::prefetch)), and its bytes are not, not by
+///   [`Limits::waiting`] either: many large messages want a smaller number.
+/// - Where the virtual host makes queues quorum queues by default, the broker drops a message that it delivered too often (20 times since
+///   RabbitMQ 4), and each link that is cut counts for all that it had.
 /// - That a queue was emptied, or one that servers share was deleted while they live, is not noticed: what was in it is gone, and calls end with their time limit.
 /// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.

@@ -4,6 +4,8 @@ use std::io;
 
 use lapin::types::ShortString;
 
+use crate::excerpt::excerpt;
+
 pub(super) const EXCHANGE: &str = "communica";
 
 /// Characters of address and client id together, as in Python.
@@ -35,6 +37,11 @@ pub(super) const OURS: &str = "communica-rust";
 pub(super) const REASON: &str = "reason";
 /// Ours, in the headers of what goes to servers in common: the queue id of the client it is from.
 pub(super) const CLIENT: &str = "client";
+
+/// A client's id as it may stand in a line of a log: a knock may bring any.
+pub(super) fn readable(client: &str) -> String {
+    excerpt(client.replace(char::is_control, " "))
+}
 
 /// Queues of one address. Each is bound to the exchange by its own name.
 #[derive(Clone, Debug, PartialEq, Eq)]

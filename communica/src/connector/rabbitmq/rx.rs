@@ -45,7 +45,7 @@ pub(super) struct RmqRx {
     silence: Option<Silence>,
     /// Somebody else reads the queue, too.
     beside: Option<Beside>,
-    /// Deliveries by tag, to be taken in this order; and whether they are to be acknowledged.
+    /// Deliveries by tag, to be taken in this order; and whether they came to the queue that only this side has.
     ready: BTreeMap<u64, (Delivery, bool)>,
     /// The tag that was taken last.
     taken: u64,
@@ -78,6 +78,8 @@ pub(super) struct Windows {
 struct Silence {
     limit: Duration,
     over: Pin<Box<Sleep>>,
+    /// All windows were full at the last look, and nothing could come, perhaps until just now.
+    deaf: bool,
 }
 
 /// A delivery that is being handled.
@@ -138,7 +140,7 @@ impl RmqRx {
     /// The other side is never silent for so long.
     pub(super) fn with_silence(mut self, limit: Duration) -> Self {
         let over = Box::pin(tokio::time::sleep(limit));
-        self.silence = Some(Silence { limit, over });
+        self.silence = Some(Silence { limit, over, deaf: false });
         self
     }
 
@@ -164,11 +166,11 @@ impl RmqRx {
         loop {
             self.poll_opening(cx)?;
             let before = self.ready.len();
-            let windows = self.windows.consumers.iter_mut().map(|consumer| (consumer, true));
-            for (consumer, acknowledged) in windows.chain(self.own.iter_mut().map(|own| (own, false))) {
+            let windows = self.windows.consumers.iter_mut().map(|consumer| (consumer, false));
+            for (consumer, own) in windows.chain(self.own.iter_mut().map(|own| (own, true))) {
                 while let Poll::Ready(delivery) = Pin::new(&mut *consumer).poll_next(cx) {
                     let delivery = delivery.ok_or_else(cancelled)?.map_err(broken)?;
-                    self.ready.insert(delivery.delivery_tag, (delivery, acknowledged));
+                    self.ready.insert(delivery.delivery_tag, (delivery, own));
                 }
             }
             if self.ready.len() == before {
@@ -190,9 +192,10 @@ impl RmqRx {
         Some(delivery)
     }
 
-    fn take(&self, delivery: Delivery, acknowledged: bool, into: &mut Vec<Message>) -> Result<(), Goodbye> {
-        if acknowledged {
-            self.shared.acks.came(delivery.delivery_tag);
+    /// `own`: it came to the queue that only this side has, where there are no messages.
+    fn take(&self, delivery: Delivery, own: bool, into: &mut Vec<Message>) -> Result<(), Goodbye> {
+        self.shared.acks.came(delivery.delivery_tag);
+        if !own {
             if is(&delivery, MESSAGE) {
                 self.take_message(delivery, into);
                 return Ok(());
@@ -269,19 +272,28 @@ impl RmqRx {
         }
     }
 
+    /// Messages that the broker delivers ahead to one of the windows.
+    fn window_size(&self, window: usize) -> u32 {
+        (u32::from(self.settings.prefetch) << window).min(u32::from(u16::MAX))
+    }
+
+    /// All that the broker delivers ahead is being handled.
+    fn is_full(&self) -> bool {
+        let sizes = (0..self.windows.consumers.len()).map(|window| self.window_size(window) as usize);
+        self.shared.acks.open() >= sizes.sum()
+    }
+
     /// Opens another window if all are full. This is called when more is wanted.
     fn widen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(queue) = &self.windows.queue else { return Ok(()) };
         let windows = self.windows.consumers.len();
-        let size = |window: usize| (u32::from(self.settings.prefetch) << window).min(u32::from(u16::MAX));
-        let is_full = self.shared.acks.open() >= (0..windows).map(|window| size(window) as usize).sum();
         // Also when they are left to others: what the handlers that run wait for may stand behind.
         let no_more = windows == 0 || windows >= WINDOWS;
-        if self.windows.opening.is_some() || no_more || !is_full {
+        if self.windows.opening.is_some() || no_more || !self.is_full() {
             return Ok(());
         }
         let (line, queue) = (self.shared.line.clone(), queue.clone());
-        let size = u16::try_from(size(windows)).unwrap_or(u16::MAX);
+        let size = u16::try_from(self.window_size(windows)).unwrap_or(u16::MAX);
         self.windows.opening = Some(Box::pin(async move {
             line.prefetch(size).await?;
             line.consume(&queue, true).await
@@ -319,7 +331,9 @@ impl RmqRx {
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
-        let Some(silence) = &mut self.silence else { return Poll::Pending };
+        let Some(silence) = self.silence.as_mut().filter(|silence| !silence.deaf) else {
+            return Poll::Pending;
+        };
         std::task::ready!(silence.over.as_mut().poll(cx));
         let what = format!("the server was not heard for {:?}", silence.limit);
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what).into())
@@ -329,7 +343,7 @@ impl RmqRx {
 /// What was brought and not taken goes back to the queue when the link has ended.
 impl Drop for RmqRx {
     fn drop(&mut self) {
-        let untaken = self.ready.iter().filter(|(_, (_, acknowledged))| *acknowledged).map(|(tag, _)| *tag);
+        let untaken = self.ready.iter().filter(|(_, (_, own))| !*own).map(|(tag, _)| *tag);
         let untaken = untaken.collect();
         let consumers = std::mem::take(&mut self.windows.consumers);
         let (opening, own) = (self.windows.opening.take(), self.own.take());
@@ -359,20 +373,25 @@ impl LinkRx for RmqRx {
         if self.failed.is_none() {
             self.failed = self.gather(cx).and_then(|()| self.look_beside(cx)).err().or(self.shared.broken());
         }
-        if !self.ready.is_empty() {
-            if let Some(silence) = &mut self.silence {
+        let heard = !self.ready.is_empty();
+        if let Some(silence) = &mut self.silence {
+            if heard || silence.deaf {
                 silence.over.as_mut().reset(Instant::now() + silence.limit);
             }
         }
         while into.len() - before < TAKEN_TOGETHER {
-            let Some((delivery, acknowledged)) = self.next_ready() else { break };
-            if let Err(Goodbye(reason)) = self.take(delivery, acknowledged, into) {
+            let Some((delivery, own)) = self.next_ready() else { break };
+            if let Err(Goodbye(reason)) = self.take(delivery, own, into) {
                 if reason.is_none() {
                     // The session may be forgotten before they are done, and then nobody would recognise them.
                     self.shared.acks.keep_throws();
                 }
                 self.shared.end(reason);
             }
+        }
+        let is_full = self.is_full();
+        if let Some(silence) = &mut self.silence {
+            silence.deaf = is_full;
         }
         self.take_aside(cx, into);
         if into.len() > before {

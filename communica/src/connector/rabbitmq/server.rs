@@ -24,7 +24,7 @@ use super::doorstep::Doorsteps;
 use super::incoming::RmqIncoming;
 use super::line::{Line, Post, cancelled, is};
 use super::links::{Displaced, Links};
-use super::names::{CLOSE, MINE, REASON};
+use super::names::{CLOSE, MINE, REASON, readable};
 use super::tx::headers;
 use super::work::WorkDesk;
 use crate::connector::{BoxFuture, Incoming, Listener, REPLACED};
@@ -267,7 +267,7 @@ impl Door {
             if let Some(displaced) =
                 self.house.links.moved(&mine.client, &mine.connect_id, mine.server == self.house.id)
             {
-                tracing::info!(client = mine.client, "another server has this client now");
+                tracing::info!(client = readable(&mine.client), "another server has this client now");
                 say_replaced(&self.line, displaced);
             }
         }

@@ -16,9 +16,10 @@ use tokio::time::{Instant, Sleep};
 
 use super::broker::{broken, is_not_found};
 use super::bundle::{self, Bundle, Posted};
-use super::line::{Post, Posting};
+use super::line::Post;
 use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
+use super::unconfirmed::Unconfirmed;
 use crate::connector::{BoxFuture, Delivery, LinkTx, REPLACED};
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
 
@@ -28,6 +29,10 @@ pub(super) const PERSISTENT: u8 = 2;
 const ACKS_WAIT: Duration = Duration::from_millis(5);
 /// … or until they are so many, or a quarter of what the broker delivers ahead.
 const ACKS_TOGETHER: usize = 64;
+/// Bytes of the largest message that goes out among others. A broker that does not take a message closes its channel; what lapin still
+/// writes of those behind it would make the broker close the connection of all links, and what stands before it would be
+/// suspected in its place.
+const LARGEST_AMONG_OTHERS: usize = 256 * 1024;
 /// While nothing is sent, it is asked so many times less often whether the peer listens.
 const IDLE: u32 = 5;
 
@@ -35,12 +40,15 @@ pub(super) struct RmqTx {
     shared: Arc<Shared>,
     to: Destination,
     fresh: bool,
+    /// What was given to this link and was not published yet, in this order: a large message waits until the broker has all before
+    /// it, and what stands behind it until the broker has it.
+    held: VecDeque<Item>,
+    /// What was published last is large.
+    alone: bool,
     /// Messages that are to be published together.
     bundle: Bundle,
-    /// What was published and not confirmed, in this order; and how many of the session's messages are in it.
-    posted: VecDeque<(Posting, u64)>,
-    confirmed: u64,
-    /// So many of them were told.
+    posted: Unconfirmed,
+    /// So many messages were told to be confirmed.
     reported: u64,
     /// Acknowledgements on their way.
     acks: VecDeque<BoxFuture<'static, lapin::Result<()>>>,
@@ -129,9 +137,10 @@ impl RmqTx {
             shared,
             to,
             fresh,
+            held: VecDeque::new(),
+            alone: false,
             bundle: Bundle::default(),
-            posted: VecDeque::new(),
-            confirmed: 0,
+            posted: Unconfirmed::default(),
             reported: 0,
             acks: VecDeque::new(),
             ack_timer: None,
@@ -180,6 +189,48 @@ impl RmqTx {
         self.send_bundle();
         self.publish(if must_arrive { post.must_arrive() } else { post }, 1);
         Ok(())
+    }
+
+    /// Publishes what may go out now.
+    fn send_held(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while let Some(item) = self.held.front() {
+            let is_large = is_large(item);
+            if is_large {
+                self.send_bundle();
+            }
+            if (is_large || self.alone) && !self.is_all_confirmed(cx) {
+                break;
+            }
+            self.alone = is_large;
+            match self.held.pop_front() {
+                Some(Item::Message { metadata, payload, stamp }) => self.send(&metadata, &payload, &stamp)?,
+                Some(Item::Close { reason }) => {
+                    self.send_bundle();
+                    self.send_close(reason.as_deref());
+                }
+                None => {}
+            }
+        }
+        self.send_bundle();
+        Ok(())
+    }
+
+    /// If not, whoever looks after the link hears when it is. What failed is told by the next look there, behind what was confirmed
+    /// before it.
+    fn is_all_confirmed(&mut self, cx: &mut Context<'_>) -> bool {
+        let waker = self.shared.waker();
+        let mut cx = Context::from_waker(waker.as_ref().unwrap_or(cx.waker()));
+        matches!(self.posted.look(&mut cx), Ok(true))
+    }
+
+    /// Nothing may be published now.
+    fn is_alone(&self) -> bool {
+        self.alone && !self.posted.is_empty()
+    }
+
+    /// This side said that it goes, and that was not published yet.
+    fn holds_close(&self) -> bool {
+        matches!(self.held.back(), Some(Item::Close { .. }))
     }
 
     /// Publishes what was collected.
@@ -234,23 +285,8 @@ impl RmqTx {
             Poll::Pending => posting,
             Poll::Ready(done) => Box::pin(std::future::ready(done)),
         };
-        self.posted.push_back((posting, messages));
+        self.posted.push(posting, messages);
         self.signs.sent();
-    }
-
-    /// Takes in what was confirmed. True if nothing is left to be.
-    fn look_at_posted(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        while let Some((posting, messages)) = self.posted.front_mut() {
-            let Poll::Ready(done) = posting.as_mut().poll(cx) else { return Ok(false) };
-            if let Err(error) = done {
-                // It is told with the next look, if something else is to be told first.
-                *posting = Box::pin(std::future::ready(Err(io::Error::new(error.kind(), error.to_string()))));
-                return Err(error);
-            }
-            self.confirmed += *messages;
-            self.posted.pop_front();
-        }
-        Ok(true)
     }
 
     /// Acknowledges what is done with, together with what will be done with in a moment: for a broker an
@@ -315,7 +351,9 @@ impl RmqTx {
     }
 
     fn give_sign(&mut self) {
-        if self.signs.listening.is_some_and(|period| self.signs.last_sent.elapsed() >= period) {
+        // A large message is a sign as well.
+        let due = self.signs.listening.is_some_and(|period| self.signs.last_sent.elapsed() >= period);
+        if due && !self.is_alone() {
             let post = Post::new(LISTENING, &self.to.peer, Vec::new());
             self.publish(post, 0);
         }
@@ -335,6 +373,13 @@ impl RmqTx {
             let queue = channel.queue_declare(queue, passive, FieldTable::default()).await?;
             Ok(queue.consumer_count())
         }));
+    }
+}
+
+fn is_large(item: &Item) -> bool {
+    match item {
+        Item::Message { metadata, payload, .. } => metadata.len() + payload.len() > LARGEST_AMONG_OTHERS,
+        Item::Close { .. } => false,
     }
 }
 
@@ -373,22 +418,20 @@ impl Drop for RmqTx {
 }
 
 impl LinkTx for RmqTx {
-    fn poll_send(&mut self, _: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         while let Some(item) = batch.next_item() {
-            match item {
-                Item::Message { metadata, payload, stamp } => self.send(&metadata, &payload, &stamp)?,
-                Item::Close { reason } => {
-                    self.send_bundle();
-                    self.send_close(reason.as_deref());
-                }
-            }
+            self.held.push_back(item);
         }
-        self.send_bundle();
-        Poll::Ready(Ok(()))
+        self.send_held(cx)?;
+        // Messages that are held are repeated on the next link if this one ends before them; that this side goes is not.
+        if self.holds_close() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let all_confirmed = self.look_at_posted(cx)?;
+        self.shared.keep_waker(cx.waker());
+        self.posted.look(cx)?;
+        self.send_held(cx)?;
+        let all_confirmed = self.posted.look(cx)? && self.held.is_empty();
         let all_acknowledged = self.acknowledge(cx)?;
         if !(all_confirmed && all_acknowledged) {
             return Poll::Pending;
@@ -410,14 +453,22 @@ impl LinkTx for RmqTx {
 
     fn poll_confirmed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.shared.keep_waker(cx.waker());
-        self.send_refusals();
-        let looked = self.look_at_posted(cx);
-        if self.confirmed > self.reported {
+        let looked = self.posted.look(cx);
+        if !self.is_alone() {
+            self.send_refusals();
+        }
+        if self.posted.confirmed() > self.reported {
             // What was confirmed counts, whatever else there is to say.
-            self.reported = self.confirmed;
-            return Poll::Ready(Ok(self.confirmed));
+            self.reported = self.posted.confirmed();
+            return Poll::Ready(Ok(self.reported));
         }
         looked?;
+        let held_close = self.holds_close();
+        self.send_held(cx)?;
+        if held_close && !self.holds_close() {
+            // Whoever sends that waits for it.
+            cx.waker().wake_by_ref();
+        }
         self.acknowledge_soon(cx)?;
         self.look_for_signs(cx)?;
         Poll::Pending

@@ -17,7 +17,7 @@ use super::broker::Broker;
 use super::dropped::tell_of_dropped;
 use super::leaving::{end, give_back};
 use super::line::{Line, Post, in_background, is};
-use super::names::{CLIENT, MESSAGE};
+use super::names::{CLIENT, MESSAGE, readable};
 use super::rx::{RmqRx, Windows};
 use super::server::{House, poll_next};
 use super::shared::Shared;
@@ -98,7 +98,7 @@ impl WorkDesk {
         let message = match split(body, self.house.limits.message_size) {
             Ok(message) => message,
             Err(unfit) => {
-                tell_of_dropped(delivery.routing_key.as_str(), Some(&client), &unfit.why);
+                tell_of_dropped(delivery.routing_key.as_str(), Some(&readable(&client)), &unfit.why);
                 let Some(answer) = unfit.answer else {
                     ticket.done();
                     return None;
@@ -191,7 +191,8 @@ impl WorkIncoming {
     }
 
     fn describe(&self) -> String {
-        format!("{}, client {} by the work queue", self.house.connector.describe(), self.client)
+        let client = readable(&self.client);
+        format!("{}, client {client} by the work queue", self.house.connector.describe())
     }
 
     /// What takes time, before any other link is ended for this one.
@@ -258,7 +259,7 @@ impl WorkIncoming {
         while let Ok(mut message) = self.waiting.try_recv() {
             if message.metadata.kind() != Kind::Request {
                 // Kept, it would come again for ever.
-                let (client, route) = (&self.client, message.metadata.route());
+                let (client, route) = (readable(&self.client), message.metadata.route());
                 tracing::error!(
                     client,
                     route = route.as_deref(),
