@@ -324,7 +324,7 @@ impl Driver<'_> {
             Poll::Pending => {
                 // What is with the link now made room for answers, and so for handlers.
                 self.go_on_if_there_is_room(cx);
-                return self.poll_watch(cx);
+                return self.poll_watch(cx, self.exchange.progress());
             }
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
             Poll::Ready(Ok(Flushed::Some)) => {
@@ -337,7 +337,7 @@ impl Driver<'_> {
         if self.exchange.session().is_held_back() {
             // More may be read then, and the word that lets go on stands behind what was not.
             self.go_on_if_there_is_room(cx);
-            return self.poll_watch(cx);
+            return self.poll_watch(cx, self.exchange.progress_of_window());
         }
         self.stuck = None;
         self.go_on_if_there_is_room(cx);
@@ -345,8 +345,7 @@ impl Driver<'_> {
     }
 
     /// Nothing goes on now. Fine, unless it stays so.
-    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        let now = self.exchange.progress();
+    fn poll_watch(&mut self, cx: &mut Context<'_>, now: Progress) -> Poll<LinkEnd> {
         if self.stuck != Some(now) {
             self.set_watch(self.exchange.limits.stall_time);
         }

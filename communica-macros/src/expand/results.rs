@@ -29,6 +29,7 @@ fn refusal(service: &Service, method: &Method) -> Option<TokenStream> {
     Some(quote_spanned! {place=>
         #(#trait_cfg)*
         #(#cfg)*
+        #[allow(deprecated)]
         const _: () = {
             use #krate::__private::NoResult as _;
             ::core::assert!(!<#krate::__private::Probe<#ty>>::IS_RESULT, #what);

@@ -21,7 +21,7 @@ impl Driver<'_> {
             return self.poll_write(cx);
         }
         match self.exchange.poll_close(cx) {
-            Poll::Pending => self.poll_watch(cx),
+            Poll::Pending => self.poll_watch(cx, self.exchange.progress()),
             // What was sent and may not have come is repeated on the next link.
             Poll::Ready(Err(error)) if self.exchange.session().is_unacknowledged() => {
                 Poll::Ready(self.broken(cx, error))

@@ -10,7 +10,6 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Driver, LinkEnd};
 use crate::connector::{LinkError, Received, is_elsewhere};
-use crate::session::Intake;
 
 /// A peer that went.
 pub(super) struct Left {
@@ -80,7 +79,7 @@ impl Driver<'_> {
         let mut came = true;
         loop {
             // What may not wait here is not read here either: whoever sends without reading would fill memory, link by link.
-            if self.exchange.session().intake() != Intake::Open {
+            if self.exchange.session().has_more_than_may_wait() {
                 return LinkEnd::Broken(error.into());
             }
             match self.rx.poll_recv(cx, &mut self.room.inbox) {

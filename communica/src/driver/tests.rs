@@ -135,5 +135,6 @@ async fn a_link_that_broke_brings_no_more_than_may_wait() {
         assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
     }
     let brought = brought.load(Ordering::Relaxed);
-    assert!((1..=4 * WAITING).contains(&brought), "{brought}");
+    // One of them runs.
+    assert!((1..=4 * WAITING + 1).contains(&brought), "{brought}");
 }

@@ -20,6 +20,8 @@ pub(super) async fn noticed(process: &Process, exchange: &Exchange, number: u64)
             return;
         }
         if process.is_gone() {
+            // While this is held there is no new link, whose calls would seem to be that process's.
+            let Ok(_slot) = exchange.link_slot.try_lock() else { return };
             exchange.peer_is_gone(&Reason::Disconnected("the client's process ended".to_owned()));
             return;
         }

@@ -184,12 +184,14 @@ impl Server {
     }
 
     async fn accept(self: Arc<Self>, _accepting: Accepting, mut listener: Box<dyn Listener>) {
-        let (handshakes, failures) = (Arc::new(Semaphore::new(self.limits.handshakes)), Sparingly::new());
+        let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        let mut failures = Sparingly::new();
         for order in 0.. {
             // Never closed, so there is always a permit to come.
             let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok(incoming) => {
+                    failures = Sparingly::new();
                     let server = self.clone();
                     let mut connections = lock(&self.connections);
                     // Looked at under the lock under which those that are there are ended.

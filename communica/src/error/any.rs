@@ -244,7 +244,7 @@ mod tests {
         tracing::subscriber::with_default(log.clone(), || {
             let by_place = std::collections::BTreeMap::from([((1, 2), 3)]);
             let fault = Fault::new(FaultKind::Req, "full", None).with_variant("Full", &by_place);
-            assert_eq!((fault.variant(), fault.data::<()>()), (Some("Full"), None));
+            assert_eq!((fault.variant(), fault.data::<()>()), (None, None));
             drop(Fault::new(FaultKind::Req, "none", None).with_variant("Empty", &()));
         });
         let lines = log.0.lock().unwrap().clone();

@@ -13,7 +13,7 @@ mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -32,6 +32,12 @@ pub(crate) use calls::TimeLimit;
 use writer::Writer;
 pub(crate) use writer::{Flushed, Progress};
 
+/// Exchanges of this process so far.
+static CREATED: AtomicU64 = AtomicU64::new(0);
+
+/// See [`Exchange::beginning`].
+pub(crate) type Beginning = (u64, u64);
+
 /// What somebody may wait for.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct News {
@@ -44,6 +50,8 @@ pub(crate) struct News {
 /// Everything about one peer that outlives its links.
 pub(crate) struct Exchange {
     client_id: Arc<str>,
+    /// Unlike that of every other exchange of this process.
+    number: u64,
     /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
     handlers: Weak<Handlers>,
     pub(crate) limits: Limits,
@@ -94,6 +102,7 @@ impl Exchange {
         let session = Session::new(crate::random::hex(8), client_id.clone(), &limits);
         Arc::new(Self {
             client_id,
+            number: CREATED.fetch_add(1, Ordering::Relaxed),
             handlers,
             limits,
             runtime,
@@ -111,6 +120,11 @@ impl Exchange {
 
     pub(crate) fn client_id(&self) -> &str {
         &self.client_id
+    }
+
+    /// Changes whenever nothing of what went on before goes on, also when the client was forgotten and came back.
+    pub(crate) fn beginning(&self) -> Beginning {
+        (self.number, self.session().beginning())
     }
 
     pub(crate) fn peer_info(&self) -> PeerInfo {

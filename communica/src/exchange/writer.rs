@@ -185,6 +185,11 @@ impl Exchange {
         Progress { left, done, came: self.session().came() }
     }
 
+    /// The same where only word of the peer lets more go out: signs of life do not count.
+    pub(crate) fn progress_of_window(&self) -> Progress {
+        Progress { left: 0, done: 0, came: self.session().came() }
+    }
+
     /// Sends what came and a close notify behind what the link was given already, and nothing that is queued. `reason`: what it
     /// says; `None` to go on with what was begun.
     pub(crate) fn poll_last_words(

@@ -137,11 +137,7 @@ impl<W: Clone> Session<W> {
         // The word that lets answers out, and so handlers start, stands behind what was not read yet.
         let factor = if self.outbox.window_is_full() { 4 } else { 1 };
         let full = self.jobs.meets(self.limits.waiting.times(factor));
-        // Refusals are answers too, and a peer that reads none of them must not make them pile up. What handlers make is
-        // bounded by how many run, and the peer could not know how much it is.
-        self.refusing &= self.outbox.answers_meet(self.limits.queued);
-        let over =
-            self.too_many_wait() || self.refusing && self.outbox.answers_meet(self.limits.queued.times(4));
+        let over = self.has_more_than_may_wait();
         // What an earlier link left is not this one's fault: it may take the answers first.
         self.paused = full && self.calls.waiting() == 0 || over && !self.brought;
         if self.paused {
@@ -151,6 +147,14 @@ impl<W: Clone> Session<W> {
         } else {
             Intake::Open
         }
+    }
+
+    /// Too much of what came waits, or of what refuses it.
+    pub(crate) fn has_more_than_may_wait(&mut self) -> bool {
+        // Refusals are answers too, and a peer that reads none of them must not make them pile up. What handlers make is
+        // bounded by how many run, and the peer could not know how much it is.
+        self.refusing &= self.outbox.answers_meet(self.limits.queued);
+        self.too_many_wait() || self.refusing && self.outbox.answers_meet(self.limits.queued.times(4))
     }
 
     fn too_many_wait(&self) -> bool {

@@ -120,6 +120,8 @@ impl<W: Clone> Session<W> {
 
     /// The peer's process is gone, and with it what it had of this session. Wake the returned.
     pub(crate) fn peer_is_gone(&mut self, reason: &Reason) -> Vec<W> {
+        // It may have been something in between that is gone. Then the peer must not wait for what was stopped here.
+        self.over |= self.resumes;
         if self.stored { self.end_sent(reason) } else { self.start_over(0, reason) }
     }
 

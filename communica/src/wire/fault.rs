@@ -184,7 +184,7 @@ impl Fault {
                     error,
                     "the fields of an error have no JSON form: its caller gets no variant"
                 );
-                None
+                return self;
             }
         };
         self.body.variant = Some(variant);

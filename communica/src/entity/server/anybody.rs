@@ -8,7 +8,7 @@ use super::{Server, lock};
 use crate::entity::caller::{self, CallOptions};
 use crate::entity::peer::Inflight;
 use crate::error::{CallError, Error, Reason, ServiceError};
-use crate::exchange::Exchange;
+use crate::exchange::{Beginning, Exchange};
 use crate::serializer::{Dump, Load};
 
 /// Calls for which nobody is connected.
@@ -77,7 +77,7 @@ impl Server {
             match next(&error, options.is_idempotent()) {
                 Next::Ends => return Err(CallError::Failed(error)),
                 Next::Another => {}
-                Next::NotThisOne => refused.push(exchange),
+                Next::NotThisOne => refused.push(exchange.beginning()),
             }
             refusal = Some(error);
             left = options.without(since.elapsed());
@@ -94,12 +94,12 @@ impl Server {
         Ok((found.ok_or(Error::NotSent(Reason::Closed))?, left))
     }
 
-    /// The same, but none of these; none at all if they are all that are connected.
+    /// The same, but none of these, unless they began anew; none at all if they are all that are connected.
     async fn any_but(
         &self,
         options: &CallOptions,
         route: Option<&str>,
-        refused: &[Arc<Exchange>],
+        refused: &[Beginning],
     ) -> Result<(Option<Arc<Exchange>>, CallOptions), Error> {
         let choose = || self.choose_but(refused);
         if let Some(chosen) = choose() {
@@ -112,14 +112,14 @@ impl Server {
     }
 
     /// Nothing where nobody is connected; and `Some(None)` where all who are refused.
-    fn choose_but(&self, refused: &[Arc<Exchange>]) -> Option<Option<Arc<Exchange>>> {
+    fn choose_but(&self, refused: &[Beginning]) -> Option<Option<Arc<Exchange>>> {
         let here = lock(&self.here);
         let start = if here.is_empty() { 0 } else { crate::random::index(here.len()) };
         let (before, from) = here.split_at(start);
         let mut connected =
             from.iter().chain(before).filter(|client| client.session().is_linked()).peekable();
         connected.peek()?;
-        let has_refused = |client: &&Arc<Exchange>| refused.iter().any(|other| Arc::ptr_eq(other, client));
+        let has_refused = |client: &&Arc<Exchange>| refused.contains(&client.beginning());
         Some(connected.find(|client| !has_refused(client)).cloned())
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Server;
+use crate::exchange::Beginning;
 
 /// What became of a client's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct PeerWatch {
 }
 
 /// Client ids, and which of their connections that went on from nothing it is.
-type Present = BTreeMap<String, u64>;
+type Present = BTreeMap<String, Beginning>;
 
 impl PeerWatch {
     pub(crate) fn new(server: Arc<Server>) -> Self {
@@ -79,7 +80,8 @@ impl fmt::Debug for PeerWatch {
 
 /// Those that went, then those that came; one that is another now is both.
 fn changes<'a>(before: &'a Present, now: &'a Present) -> impl Iterator<Item = PeerEvent> + 'a {
-    let not_in = |other: &'a Present| move |(id, link): &(&'a String, &u64)| other.get(*id) != Some(*link);
+    let not_in =
+        |other: &'a Present| move |(id, link): &(&'a String, &Beginning)| other.get(*id) != Some(*link);
     let gone = before.iter().filter(not_in(now)).map(|(id, _)| PeerEvent::Disconnected(id.clone()));
     let new = now.iter().filter(not_in(before)).map(|(id, _)| PeerEvent::Connected(id.clone()));
     gone.chain(new)
@@ -88,6 +90,6 @@ fn changes<'a>(before: &'a Present, now: &'a Present) -> impl Iterator<Item = Pe
 impl Server {
     fn present(&self) -> Present {
         let connected = self.connected();
-        connected.iter().map(|client| (client.client_id().to_owned(), client.session().beginning())).collect()
+        connected.iter().map(|client| (client.client_id().to_owned(), client.beginning())).collect()
     }
 }

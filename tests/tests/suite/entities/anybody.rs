@@ -8,7 +8,7 @@ use communica::{
 };
 
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{Gate, eventually, holding, memory_server, unique, within};
+use crate::support::{Gate, eventually, hanging, holding, memory_server, take, unique, within};
 
 #[communica::service]
 trait Worker {
@@ -128,6 +128,45 @@ async fn while_one_client_is_stopping_the_other_is_asked() {
         gate.open();
         holds.await.unwrap().unwrap();
         stops.await.unwrap();
+    })
+    .await;
+}
+
+/// What refused was another process than the one that has its id since.
+#[tokio::test]
+async fn who_is_back_after_it_refused_is_asked_again() {
+    within(60, async {
+        let (server, road) = memory_server(RouteTable::new()).await;
+        let named =
+            |id: &str, routes| RouteClient::builder(road.clone()).client_id(id).routes(routes).connect();
+        let gate = Gate::shut();
+        let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let stopping = named("w1", Bench.into_routes().merge(routes)).await.unwrap();
+        let holds = tokio::spawn({
+            let server = server.clone();
+            async move { server.any_peer().request::<_, i64>("hold", &1).await }
+        });
+        eventually("it is busy", || held.inside() == 1).await;
+        let stops = tokio::spawn(async move { stopping.close().await });
+        let any = WorkerClient::new(server.any_peer());
+        while any.size("x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (routes, asked) = hanging(RouteTable::new(), "twice");
+        let other = named("w2", routes).await.unwrap();
+        let mut asked = asked;
+        let call = tokio::spawn({
+            let any = any.clone();
+            async move { any.twice(21).await }
+        });
+        take(&mut asked, 1).await;
+        gate.open();
+        holds.await.unwrap().unwrap();
+        stops.await.unwrap();
+        let _back = named("w1", Bench.into_routes()).await.unwrap();
+        eventually("both are there", || server.peers().len() == 2).await;
+        other.close().await;
+        assert_eq!(call.await.unwrap().unwrap(), 42);
     })
     .await;
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::raw_peer::peer::RawPeer;
-use crate::support::{Gate, echo, eventually, unique, within};
+use crate::support::{Gate, echo, eventually, holding, quick, unique, within};
 
 #[tokio::test]
 async fn no_more_handlers_run_than_may_and_all_run_in_the_end() {
@@ -66,7 +66,7 @@ async fn a_peer_with_too_much_waiting_is_cut_off_when_its_answer_is_awaited() {
             client_asked.open();
             std::future::pending::<()>()
         });
-        let client = crate::support::quick(RouteClient::builder(connector)).routes(hang).client_id("w1");
+        let client = quick(RouteClient::builder(connector)).routes(hang).client_id("w1");
         let client = client.connect().await.unwrap();
         let peer = server.peer("w1").await;
         let awaited = tokio::spawn(async move { peer.request::<_, ()>("hang", &()).await });
@@ -98,6 +98,31 @@ async fn a_link_that_takes_nothing_for_too_long_is_lost() {
         eventually("the deaf one is given up", || server.peers().len() == 1).await;
         assert_eq!(healthy.request::<_, i64>("echo", &1).await.unwrap(), 1);
         drop(deaf);
+    })
+    .await;
+}
+
+/// Its signs of life are no word of what came.
+#[tokio::test]
+async fn a_peer_that_lives_and_takes_nothing_for_too_long_loses_its_link() {
+    within(30, async {
+        let gate = Gate::shut();
+        let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let inner = LocalConnector::new(unique("stall"));
+        let busy = Limits::new().running(1).waiting(2, usize::MAX).silence_time(Duration::from_millis(200));
+        let _server = RouteServer::new(inner.clone(), routes).limits(busy).start().await.unwrap();
+        let road = FaultConnector::new(inner, Faults::seeded(1));
+        let limits = Limits::new()
+            .unacknowledged(4, usize::MAX)
+            .stall_time(Duration::from_millis(500))
+            .silence_time(Duration::from_millis(200));
+        let client = quick(RouteClient::builder(road.clone())).limits(limits).connect().await.unwrap();
+        for number in 0..200 {
+            client.throw("hold", &number).await.unwrap();
+        }
+        eventually("it is given up", || road.links() > 1).await;
+        gate.open();
+        eventually("all of it comes", || held.finished() == 200).await;
     })
     .await;
 }

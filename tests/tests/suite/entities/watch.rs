@@ -1,9 +1,11 @@
 //! Clients come and go, and a server tells which.
 
+use std::time::Duration;
+
 use communica::PeerEvent::{Connected, Disconnected};
 use communica::{
-    FaultConnector, Faults, LocalConnector, MemoryConnector, RouteClient, RouteServer, SimpleClient,
-    SimpleServer,
+    Error, FaultConnector, Faults, Limits, LocalConnector, MemoryConnector, Reason, RouteClient, RouteServer,
+    SimpleClient, SimpleServer,
 };
 
 use crate::raw_peer::peer::RawPeer;
@@ -48,6 +50,27 @@ async fn a_session_that_takes_over_between_two_looks_is_another() {
         assert_eq!(watch.next().await, Some(Connected("w1".to_owned())));
         let _newer = worker(&connector, "w1").await;
         eventually("it has the place", || server.peers().len() == 1).await;
+        assert_eq!(watch.next().await, Some(Disconnected("w1".to_owned())));
+        assert_eq!(watch.next().await, Some(Connected("w1".to_owned())));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_was_forgotten_and_is_back_between_two_looks_is_another() {
+    within(20, async {
+        let road = MemoryConnector::unique();
+        let limits = Limits::new().forget_time(Duration::from_millis(20));
+        let server = RouteServer::new(road.clone(), echo()).limits(limits).start().await.unwrap();
+        let first = worker(&road, "w1").await;
+        let peer = server.peer("w1").await;
+        let mut watch = server.watch_peers();
+        assert_eq!(watch.next().await, Some(Connected("w1".to_owned())));
+        first.close().await;
+        // It never comes, and is told when it is forgotten.
+        let gone = peer.request::<_, i64>("echo", &1).await;
+        assert!(matches!(gone, Err(Error::NotSent(Reason::Forgotten))), "{gone:?}");
+        let _second = worker(&road, "w1").await;
         assert_eq!(watch.next().await, Some(Disconnected("w1".to_owned())));
         assert_eq!(watch.next().await, Some(Connected("w1".to_owned())));
     })

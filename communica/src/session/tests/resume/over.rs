@@ -42,6 +42,27 @@ fn calls_end_though_only_the_responder_knows_that_the_link_was_over() {
     assert!(end(&mut road.sides[0], later).is_none());
 }
 
+/// What was seen to be gone stood between the two, as a forwarder of sockets does, and both are there.
+#[test]
+fn calls_end_whose_responder_stopped_what_they_asked_for() {
+    let mut road = Road::new(&limits());
+    let call = request(&mut road.sides[0], "x");
+    assert!(end(&mut road.sides[0], call).is_none());
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(start(&mut road.sides[1]).len(), 1);
+    road.cut([Batch::default(), Batch::default()]);
+    road.sides[1].peer_is_gone(&Reason::Disconnected("it ended".to_owned()));
+    let [client, _] = road.reconnect();
+    assert_eq!(client.wake, ["caller"]);
+    assert!(matches!(end(&mut road.sides[0], call), Some(CallEnd::Lost(Error::MayHaveRun(_)))));
+    let later = request(&mut road.sides[0], "z");
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(texts(&start(&mut road.sides[1])), ["z"]);
+    assert!(end(&mut road.sides[0], later).is_none());
+}
+
 /// The same, and it was the caller that ended it.
 #[test]
 fn nothing_is_taken_for_repeated_when_only_the_caller_knows_that_the_link_was_over() {
