@@ -24,6 +24,7 @@ mod opening;
 mod rx;
 mod server;
 mod shared;
+mod signs;
 mod sweep;
 #[cfg(test)]
 mod tests;

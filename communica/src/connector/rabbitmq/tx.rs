@@ -1,4 +1,4 @@
-//! Messages → a queue; what the broker confirmed, acknowledgements, and signs of life.
+//! Messages → a queue; what the broker confirmed, and acknowledgements.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lapin::BasicProperties;
-use lapin::options::{BasicAckOptions, QueueDeclareOptions};
+use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
-use super::broker::{broken, is_not_found};
+use super::broker::broken;
 use super::bundle::{self, Bundle, Posted};
 use super::line::Post;
 use super::names::{BUNDLE, CLIENT, CLOSE, LISTENING, MESSAGE, REASON};
 use super::shared::{Refusal, Shared};
+use super::signs::Signs;
 use super::unconfirmed::Unconfirmed;
 use crate::connector::{BoxFuture, Delivery, LinkTx, REPLACED};
 use crate::wire::{Batch, Item, Kind, Metadata, Stamp};
@@ -33,8 +34,6 @@ const ACKS_TOGETHER: usize = 64;
 /// writes of those behind it would make the broker close the connection of all links, and what stands before it would be
 /// suspected in its place.
 const LARGEST_AMONG_OTHERS: usize = 256 * 1024;
-/// While nothing is sent, it is asked so many times less often whether the peer listens.
-const IDLE: u32 = 5;
 
 pub(super) struct RmqTx {
     shared: Arc<Shared>,
@@ -74,60 +73,6 @@ pub(super) struct Destination {
     pub(super) bundles: bool,
     /// What the broker delivers ahead to this side.
     pub(super) prefetch: u16,
-}
-
-/// Signs of life, given and asked for.
-pub(super) struct Signs {
-    /// Say that this side is there when it said nothing for so long.
-    listening: Option<Duration>,
-    /// Ask the broker whether the peer listens.
-    check: Check,
-    last_sent: Instant,
-    next: Pin<Box<Sleep>>,
-    asking: Option<BoxFuture<'static, lapin::Result<u32>>>,
-}
-
-/// When to ask whether somebody consumes the peer's queue.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Check {
-    /// Every so often.
-    Always(Duration),
-    /// When nothing came for so long; less often while nothing is sent either.
-    Silent(Duration),
-}
-
-impl Signs {
-    pub(super) fn new(listening: Option<Duration>, check: Check) -> Self {
-        let next = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let mut signs = Self { listening, check, last_sent: Instant::now(), next, asking: None };
-        let wait = signs.wait();
-        signs.next = Box::pin(tokio::time::sleep(wait));
-        signs
-    }
-
-    /// Something goes out.
-    fn sent(&mut self) {
-        let was_idle = self.is_idle();
-        self.last_sent = Instant::now();
-        if was_idle {
-            let wait = self.wait();
-            self.next.as_mut().reset(self.last_sent + wait);
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        matches!(self.check, Check::Silent(period) if self.last_sent.elapsed() > period * IDLE)
-    }
-
-    /// Until the next look.
-    fn wait(&self) -> Duration {
-        let sign = self.listening.map(|period| period.saturating_sub(self.last_sent.elapsed()));
-        let check = match self.check {
-            Check::Silent(period) if self.is_idle() => period * IDLE,
-            Check::Always(period) | Check::Silent(period) => period,
-        };
-        sign.map_or(check, |sign| sign.min(check)).max(Duration::from_millis(1))
-    }
 }
 
 impl RmqTx {
@@ -333,46 +278,15 @@ impl RmqTx {
         if self.shared.ended().is_some() {
             return Ok(());
         }
-        while self.signs.next.as_mut().poll(cx).is_ready() {
-            self.give_sign();
-            self.ask_for_sign();
-            let wait = self.signs.wait();
-            self.signs.next.as_mut().reset(Instant::now() + wait);
+        while self.signs.is_due(cx) {
+            // A large message is a sign as well.
+            if self.signs.should_give() && !self.is_alone() {
+                self.publish(Post::new(LISTENING, &self.to.peer, Vec::new()), 0);
+            }
+            self.signs.ask(&self.shared, &self.to.peer);
+            self.signs.wait_on();
         }
-        let Some(asking) = &mut self.signs.asking else { return Ok(()) };
-        let Poll::Ready(answer) = asking.as_mut().poll(cx) else { return Ok(()) };
-        self.signs.asking = None;
-        match answer {
-            Ok(0) => Err(gone("nobody listens to what is sent to the peer any more")),
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Err(gone("the peer's queue was deleted")),
-            Err(error) => Err(broken(error)),
-        }
-    }
-
-    fn give_sign(&mut self) {
-        // A large message is a sign as well.
-        let due = self.signs.listening.is_some_and(|period| self.signs.last_sent.elapsed() >= period);
-        if due && !self.is_alone() {
-            let post = Post::new(LISTENING, &self.to.peer, Vec::new());
-            self.publish(post, 0);
-        }
-    }
-
-    fn ask_for_sign(&mut self) {
-        let due = match self.signs.check {
-            Check::Always(_) => true,
-            Check::Silent(_) => !self.shared.take_heard(),
-        };
-        if !due || self.signs.asking.is_some() {
-            return;
-        }
-        let (channel, queue) = (self.shared.line.channel.clone(), self.to.peer.clone());
-        self.signs.asking = Some(Box::pin(async move {
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let queue = channel.queue_declare(queue, passive, FieldTable::default()).await?;
-            Ok(queue.consumer_count())
-        }));
+        self.signs.heed(cx)
     }
 }
 
@@ -402,10 +316,6 @@ pub(super) fn headers(name: &str, text: &str) -> FieldTable {
     let mut headers = FieldTable::default();
     headers.insert(name.into(), AMQPValue::LongString(text.into()));
     headers
-}
-
-fn gone(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, what)
 }
 
 /// What is done with is not to be brought to somebody else: it is acknowledged before the channel closes. What was refused is done
