@@ -51,6 +51,14 @@ impl Running {
         while tasks.all.try_join_next().is_some() {}
     }
 
+    /// One of them ends without an answer: the others that are over need no memory any more. Whoever is at it just now sees to that
+    /// himself; and where a runtime is over, a task may be dropped under the lock.
+    pub(crate) fn one_ended(&self) {
+        if let Ok(mut tasks) = self.0.try_lock() {
+            while tasks.all.try_join_next().is_some() {}
+        }
+    }
+
     /// Stops the handler of this request. False if none runs.
     pub(crate) fn stop(&self, id: &str) -> bool {
         let found = self.tasks().requests.remove(id);
@@ -94,5 +102,41 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.no_more_giving_up();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// As handlers are that nobody waits for: with what they do last.
+    struct Ends(Arc<Running>);
+
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            self.0.one_ended();
+        }
+    }
+
+    #[tokio::test]
+    async fn those_that_are_stopped_leave_nothing_behind() {
+        let running = Arc::new(Running::default());
+        for number in 0..100 {
+            let ends = Ends(running.clone());
+            running.spawn(Some(number.to_string()), async move {
+                let _ends = ends;
+                std::future::pending::<()>().await;
+            });
+        }
+        tokio::task::yield_now().await;
+        running.stop_requests();
+        let stopped = async {
+            while running.tasks().all.len() > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), stopped).await.expect("they end");
     }
 }

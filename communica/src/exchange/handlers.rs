@@ -366,6 +366,7 @@ impl Drop for Job {
         let mut session = self.exchange.session();
         session.job_stopped(&metadata);
         drop(session);
+        self.exchange.running.one_ended();
         self.exchange.changed.notify_waiters();
         self.exchange.start_others();
     }
