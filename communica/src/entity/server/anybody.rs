@@ -63,22 +63,26 @@ impl Server {
         E: ServiceError,
     {
         let (mut left, mut refused, mut refusal) = (options.clone(), Vec::new(), None);
+        let mut may_have_run = false;
         loop {
-            let (exchange, options) = match self.any_but(&left, route, &refused).await? {
-                (Some(exchange), options) => (exchange, options),
+            let (exchange, options) = match self.any_but(&left, route, &refused).await {
+                Ok((Some(exchange), options)) => (exchange, options),
                 // All that are connected refused it.
-                (None, _) => {
-                    return Err(CallError::Failed(refusal.unwrap_or(Error::NotSent(Reason::Closed))));
+                Ok((None, _)) => {
+                    let error = refusal.unwrap_or(Error::NotSent(Reason::Closed));
+                    return Err(of_all(error, may_have_run).into());
                 }
+                Err(error) => return Err(of_all(error, may_have_run).into()),
             };
             let since = Instant::now();
             let ended = caller::request_here(&exchange, &options, route, serializer, args).await;
             let Err(CallError::Failed(error)) = ended else { return ended };
             match next(&error, options.is_idempotent()) {
-                Next::Ends => return Err(CallError::Failed(error)),
+                Next::Ends => return Err(of_all(error, may_have_run).into()),
                 Next::Another => {}
                 Next::NotThisOne => refused.push(exchange.beginning()),
             }
+            may_have_run |= matches!(error, Error::MayHaveRun(_));
             refusal = Some(error);
             left = options.without(since.elapsed());
         }
@@ -142,6 +146,14 @@ fn next(error: &Error, idempotent: bool) -> Next {
         Error::NotSent(reason) if is_gone(reason) => Next::Another,
         Error::MayHaveRun(reason) if idempotent && is_gone(reason) => Next::Another,
         _ => Next::Ends,
+    }
+}
+
+/// What the last of several attempts says of all of them.
+fn of_all(error: Error, may_have_run: bool) -> Error {
+    match error {
+        Error::NotSent(reason) if may_have_run => Error::MayHaveRun(reason),
+        error => error,
     }
 }
 

@@ -98,6 +98,25 @@ async fn what_may_run_twice_another_client_is_asked_when_one_went_with_it() {
     .await;
 }
 
+/// That another one was not asked makes nothing undone.
+#[tokio::test]
+async fn what_may_have_run_once_is_not_told_as_not_sent() {
+    within(60, async {
+        let (name, server) = local_server().await;
+        let mut mute = RawPeer::local(&name).await;
+        mute.hello("mute").await;
+        let any = WorkerClient::new(server.any_peer()).timeout(Duration::from_secs(2));
+        let call = tokio::spawn(async move { any.twice(21).await });
+        mute.message().await;
+        drop(mute);
+        match call.await.unwrap() {
+            Err(CallError::Failed(error)) => assert_eq!(error.outcome(), Outcome::MayHaveRun, "{error}"),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
 fn answering(number: i64) -> RouteTable {
     RouteTable::new().route("who", move |(): ()| number)
 }
