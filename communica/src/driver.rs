@@ -85,7 +85,7 @@ pub(crate) async fn drive(
     let goes_on = detach.lost == Lost::Cut && exchange.session().supports(Feature::Resume);
     if let (LinkEnd::Broken(error), false) = (&end, goes_on) {
         // Whoever wrote the other side wants to know.
-        exchange.say_last_words(&error.to_string());
+        goodbye::last_words(exchange, &error.to_string()).await;
     }
     end
 }

@@ -1,14 +1,25 @@
 //! The last words on a link: everything is said, or it has to end at once, and then the peer closes its side.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::{Driver, LinkEnd};
+use crate::exchange::Exchange;
 use crate::turns::let_others_first;
 
 /// A link that is to end at once gets so long to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Tells the peer of a link that broke why it did. What the link was given before goes first, so that may take a moment.
+pub(super) async fn last_words(exchange: &Exchange, reason: &str) {
+    let mut reason = Some(reason);
+    let said = poll_fn(|cx| exchange.poll_last_words(cx, reason.take()));
+    // That they are read is more than can be asked.
+    let _ = timeout(LAST_WORDS, said).await;
+}
 
 impl Driver<'_> {
     /// All that was queued went out: the link ends, if it should.

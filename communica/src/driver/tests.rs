@@ -1,7 +1,7 @@
 //! Links that do as no road does by itself: they buffer, or bring without end what they cannot take.
 
-use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, Weak};
 
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
@@ -75,6 +75,60 @@ async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
         end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
         taken = timeout(Duration::from_secs(30), taken) => taken.expect("all of it goes"),
     }
+}
+
+/// Says nonsense as soon as the other half was given something.
+struct Babbles(Arc<AtomicUsize>);
+
+impl LinkRx for Babbles {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, _: &mut Vec<Message>) -> Poll<Result<Received, LinkError>> {
+        if self.0.load(Ordering::Relaxed) > 0 {
+            return Poll::Ready(Err(WireError::EmptyFrame.into()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// As a named pipe: what it was given last has to be gone before it takes more.
+#[derive(Default)]
+struct OneAtATime {
+    gone: Option<Pin<Box<Sleep>>>,
+    given: Arc<AtomicUsize>,
+    taken: Arc<Mutex<Vec<u8>>>,
+}
+
+impl LinkTx for OneAtATime {
+    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        if let Some(gone) = &mut self.gone {
+            ready!(gone.as_mut().poll(cx));
+        }
+        self.gone = (!batch.is_empty()).then(|| Box::pin(sleep(Duration::from_millis(20))));
+        self.taken.lock().unwrap().extend(batch.copy_to_bytes(batch.remaining()));
+        self.given.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_nonsense_is_told_why_also_when_the_link_is_busy() {
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+    exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
+    let tx = OneAtATime::default();
+    let (given, taken) = (tx.given.clone(), tx.taken.clone());
+    let link = Link::new(tx, Babbles(given), Bytes::new(), "somewhere".to_owned());
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
+    let taken = String::from_utf8_lossy(&taken.lock().unwrap()).into_owned();
+    assert!(taken.contains(r#""reason""#), "{taken}");
 }
 
 /// Takes nothing, and says so.

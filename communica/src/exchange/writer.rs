@@ -37,6 +37,8 @@ pub(super) struct Writer {
     failed: Option<io::Error>,
     /// Batches that the link is done with.
     done: u64,
+    /// The last words are with the link, and nothing may stand behind them.
+    parts: bool,
 }
 
 /// How far it is with what is sent.
@@ -66,7 +68,8 @@ impl Exchange {
         *lock(&self.peer) = peer;
         let mut slot = lock(&self.writer);
         let delivery = tx.delivery();
-        *slot = Some(Writer { tx, batch: Batch::default(), owed: false, failed: None, done: 0 });
+        *slot =
+            Some(Writer { tx, batch: Batch::default(), owed: false, failed: None, done: 0, parts: false });
         let up = self.session().link_up(delivery, about);
         drop(slot);
         self.running.no_more_giving_up();
@@ -136,6 +139,9 @@ impl Exchange {
         if let Some(error) = writer.failed.take() {
             return Poll::Ready(Err(error));
         }
+        if writer.parts {
+            return Poll::Pending;
+        }
         for _ in 0..BATCHES_PER_TURN {
             if !writer.owed {
                 let mut session = self.session();
@@ -204,6 +210,7 @@ impl Exchange {
                 writer.batch.push_acknowledgement(count);
             }
             writer.batch.push_close(reason);
+            writer.parts = true;
         }
         ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
         if std::mem::take(&mut writer.owed) {
@@ -230,13 +237,9 @@ impl Exchange {
     pub(crate) fn say_that_it_is_over(&self, reason: &str) {
         let Some(_runtime) = self.enter_runtime() else { return };
         if self.session().is_resumable() {
-            self.say_last_words(reason);
+            // As far as the link takes them now: that they are read is more than can be asked.
+            let _ = at_once(|cx| self.poll_last_words(cx, Some(reason)));
         }
-    }
-
-    /// The last words, as far as the link takes them now: that they are read is more than can be asked.
-    pub(crate) fn say_last_words(&self, reason: &str) {
-        let _ = at_once(|cx| self.poll_last_words(cx, Some(reason)));
     }
 
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
