@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use communica_tests::flags::{Flags, fresh_seed};
 use communica_tests::soak::process;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,7 +16,7 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().expect("it is a number");
     match words[..] {
-        ["server", seed] => process::server(number(seed)).await,
+        ["server", seed] => process::server(number(seed), || ALLOCATED.current_usage()).await,
         ["house", state, seed, guests] => {
             process::house(state, number(seed), number(guests) as u32).await;
         }

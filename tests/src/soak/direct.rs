@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::samples::{Sample, Samples};
+use super::samples::{Sample, Samples, left};
 use crate::itself::Another;
 
 /// Processes of clients at any time, and clients of each.
@@ -16,6 +16,8 @@ const GUESTS: u32 = 6;
 const EVERY: Duration = Duration::from_secs(2);
 /// One of the houses is killed so often, and another comes.
 const KILL_EVERY: Duration = Duration::from_secs(10);
+/// The server forgets the last clients in this time.
+const REST: Duration = Duration::from_secs(30);
 
 /// Runs a soak of this length and prints how it went.
 ///
@@ -24,18 +26,17 @@ const KILL_EVERY: Duration = Duration::from_secs(10);
 pub async fn direct(time: Duration, seed: u64) -> Result<(), String> {
     let mut server = Another::start("server", &["server", &seed.to_string()]);
     let state = server.says("ready").await?;
+    let id = server.id();
+    let mut last = tells(&mut server).await?;
+    let at_first = sample(id, &last)?;
     let mut soak = Soak { state, seed, houses: Vec::new(), started: 0, book: BTreeMap::new() };
     (0..HOUSES).for_each(|_| soak.open_house());
 
-    let (id, since) = (server.id(), Instant::now());
+    let since = Instant::now();
     let (mut samples, mut killed) = (Samples::default(), since);
-    let mut last = String::new();
     let mut next = EVERY;
     while since.elapsed() < time {
-        // The server tells every second; that it falls silent is a failure, too.
-        last = tokio::time::timeout(Duration::from_secs(20), server.says("has"))
-            .await
-            .map_err(|_| "the server said nothing for 20 s")??;
+        last = tells(&mut server).await?;
         soak.read_books()?;
         if since.elapsed() >= next {
             samples.add(since.elapsed(), sample(id, &last)?);
@@ -47,18 +48,31 @@ pub async fn direct(time: Duration, seed: u64) -> Result<(), String> {
         }
     }
     soak.close_houses().await;
+    let (alone, mut at_rest) = (Instant::now(), sample(id, &last)?);
+    while alone.elapsed() < REST && !left(&at_first, &at_rest).is_empty() {
+        last = tells(&mut server).await?;
+        at_rest = sample(id, &last)?;
+    }
     server.finish().await?;
     server.ends_well(Duration::from_secs(60)).await?;
     let words: Vec<&str> = last.split(' ').collect();
     println!("{samples}");
+    println!("before the first client: {at_first}");
+    println!("after the last one:      {at_rest}");
     println!("seed {seed}, {} processes of clients were killed", soak.started - HOUSES);
     println!("the server cut {} links and took {} throws", words[2], words[3]);
     soak.book.iter().for_each(|(what, count)| println!("{count:>10} {what}"));
-    judge(&samples, &soak.book)
+    judge(samples.growth()?, left(&at_first, &at_rest), &soak.book)
 }
 
-fn judge(samples: &Samples, book: &BTreeMap<String, u64>) -> Result<(), String> {
-    let mut wrong = samples.growth()?;
+/// The server tells every second; that it falls silent is a failure, too.
+async fn tells(server: &mut Another) -> Result<String, String> {
+    let told = tokio::time::timeout(Duration::from_secs(20), server.says("has")).await;
+    told.map_err(|_| "the server said nothing for 20 s")?
+}
+
+fn judge(grown: Vec<String>, left: Vec<String>, book: &BTreeMap<String, u64>) -> Result<(), String> {
+    let mut wrong = [grown, left].concat();
     // Cut links are no excuse: whoever waits for an answer gets it.
     let bad = book.iter().filter(|(what, _)| !["answered", "thrown", "given-up"].contains(&what.as_str()));
     wrong.extend(bad.map(|(what, count)| format!("{count} calls: {what}")));
@@ -175,5 +189,6 @@ fn sample(id: u32, told: &str) -> Result<Sample, String> {
         threads: of_status("Threads:"),
         tasks: words.next().unwrap_or_default(),
         clients: words.next().unwrap_or_default(),
+        allocated: words.nth(2).unwrap_or_default() / 1024,
     })
 }

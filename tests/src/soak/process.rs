@@ -22,11 +22,11 @@ fn limits() -> Limits {
     Limits::new().chunk_size(64 * 1024).forget_time(FORGET)
 }
 
-/// Echoes, calls back, and takes throws, until it is told to end.
+/// Echoes, calls back, and takes throws, until it is told to end. `allocated`: bytes of this process.
 ///
 /// # Panics
 /// It does not start, or somebody was given a wrong answer.
-pub async fn server(seed: u64) {
+pub async fn server(seed: u64, allocated: fn() -> usize) {
     let thrown = Arc::new(AtomicU64::new(0));
     let count = thrown.clone();
     let routes = RouteTable::new()
@@ -45,12 +45,17 @@ pub async fn server(seed: u64) {
         RouteServer::new(road.clone(), routes).limits(limits()).start().await.expect("the server starts");
     println!("ready {}", server.dump_state());
     let tell = async {
-        let mut ticks = interval(Duration::from_secs(1));
+        let mut ticks = interval(Duration::from_millis(10));
         loop {
-            ticks.tick().await;
+            // What is there whatever is under way: the least of a hundred looks.
+            let mut least = usize::MAX;
+            for _ in 0..100 {
+                ticks.tick().await;
+                least = least.min(allocated());
+            }
             let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
             let (clients, thrown) = (server.peers().len(), thrown.load(Ordering::Relaxed));
-            println!("has {tasks} {clients} {} {thrown}", road.cuts());
+            println!("has {tasks} {clients} {} {thrown} {least}", road.cuts());
         }
     };
     tokio::select! {
