@@ -12,6 +12,7 @@ use crate::{floor, jsonrpsee, lapin, ours, tarpc, tonic};
 pub const OURS: &str = "ours";
 pub const TARPC: &str = "tarpc-json";
 pub const FLOOR: &str = "floor-wire";
+pub const FLOOR_OF_EACH: &str = "floor-each";
 pub const FLOOR_OF_TASKS: &str = "floor-tasks";
 pub const FLOOR_OF_BYTES: &str = "floor-bytes";
 pub const LAPIN: &str = "lapin";
@@ -20,7 +21,7 @@ pub const LAPIN_SAFE: &str = "lapin-safe";
 pub const PYTHON: &str = "python";
 
 /// In the order of the tables.
-pub const ALL: [&str; 17] = [
+pub const ALL: [&str; 18] = [
     OURS,
     "ours-fast-json",
     "ours-msgpack",
@@ -29,6 +30,7 @@ pub const ALL: [&str; 17] = [
     "ours-bytes",
     "floor-json",
     FLOOR,
+    FLOOR_OF_EACH,
     FLOOR_OF_TASKS,
     FLOOR_OF_BYTES,
     TARPC,
@@ -63,6 +65,7 @@ pub async fn serve(contender: &str, road: Road) {
         ("tarpc", format) => tarpc::serve(format, road).await,
         ("floor", "json") => floor::serve(Json, road).await,
         ("floor", "bytes") => floor::bytes::serve(road).await,
+        ("floor", "each") => floor::each::serve(Wire, road).await,
         ("floor", _) => floor::serve(Wire, road).await,
         ("tonic", _) => tonic::serve(road).await,
         ("jsonrpsee", _) => jsonrpsee::serve().await,
@@ -77,6 +80,9 @@ pub async fn measure(contender: &str, road: Road, address: &str, work: Work, pla
         (("tarpc", format), _) => tarpc::measure(format, road, address, work, plan).await,
         (("floor", "json"), Work::Echo(load)) => floor::measure(Json, road, address, load, plan).await,
         (("floor", "wire"), Work::Echo(load)) => floor::measure(Wire, road, address, load, plan).await,
+        (("floor", "each"), Work::Echo(load)) => {
+            by_tasks(async || floor::each::connect(Wire, road, address).await, load, plan).await
+        }
         (("floor", "tasks"), Work::Echo(load)) => {
             by_tasks(async || floor::tasks::connect(Wire, road, address).await, load, plan).await
         }

@@ -2,6 +2,7 @@
 //! many frames, and one write sends all that came of them.
 
 pub mod bytes;
+pub mod each;
 pub mod json;
 pub mod tasks;
 pub mod wire;

@@ -1,7 +1,7 @@
 //! The name of a table goes in; what is measured for it, and what the others are compared with, comes out.
 
 use crate::call::Load;
-use crate::contenders::{self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
+use crate::contenders::{self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
 use crate::road::Road;
 use crate::work::{Beside, Work};
 
@@ -71,7 +71,7 @@ impl Table {
                     1 => format!("{} in flight", load.in_flight),
                     many => format!("{many} connections, {} in flight on each", load.in_flight),
                 };
-                table(&title, lanes(Work::Echo(load)), vec![TARPC, FLOOR, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE])
+                table(&title, lanes(Work::Echo(load)), vec![TARPC, FLOOR_OF_EACH, FLOOR, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE])
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Measured;
 use super::lanes::{IDLE, REQUESTS};
 use super::row::Row;
-use crate::contenders::{FLOOR, FLOOR_OF_BYTES, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
+use crate::contenders::{FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
 use crate::road::Road;
 
 const BYTES: &str = "ours-bytes";
@@ -24,12 +24,14 @@ use Wanted::{Calls, Cpu, P99};
 type Target = (&'static str, &'static str, Wanted, &'static str);
 
 /// On local sockets and on TCP.
-const DIRECT: [Target; 14] = [
+const DIRECT: [Target; 16] = [
+    ("64", OURS, Calls(0.9), FLOOR_OF_EACH),
     ("64", OURS, Calls(0.9), FLOOR),
     ("64", OURS, Calls(0.9), FLOOR_OF_TASKS),
     ("64", OURS, Calls(0.9 * 2.9), TARPC),
     ("64", OURS, Cpu(0.45), TARPC),
     ("64", "ours-postcard", Calls(2.0), BINCODE),
+    ("256", OURS, Calls(0.9), FLOOR_OF_EACH),
     ("256", OURS, Calls(0.9), FLOOR),
     ("256", OURS, Calls(0.9), FLOOR_OF_TASKS),
     ("256", OURS, Calls(0.9 * 2.9), TARPC),
