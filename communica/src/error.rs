@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::excerpt::excerpt;
 
@@ -17,9 +18,16 @@ pub use service::{CallError, NoServiceError, ServiceError};
 /// That its time passed is half of what happened to a message that waited for a connection.
 fn why_not_sent(reason: &Reason) -> String {
     match reason {
-        Reason::TimedOut(limit) => format!("no connection took it within its time limit of {limit:?}"),
+        Reason::TimedOut { limit, no_connection } => {
+            let why = why_none(no_connection.as_deref());
+            format!("no connection took it within its time limit of {limit:?}{why}")
+        }
         reason => reason.to_string(),
     }
+}
+
+fn why_none(no_connection: Option<&str>) -> String {
+    no_connection.map_or_else(String::new, |why| format!(": {why}"))
 }
 
 /// How a call, a connect or a start failed.
@@ -112,8 +120,14 @@ pub enum Reason {
     #[error("the connection ended: {0}")]
     Disconnected(String),
     /// The time given with the call is over.
-    #[error("the time limit of {0:?} passed")]
-    TimedOut(std::time::Duration),
+    #[error("the time limit of {limit:?} passed{}", why_none(no_connection.as_deref()))]
+    #[non_exhaustive]
+    TimedOut {
+        /// What was given.
+        limit: Duration,
+        /// Where there was no connection at the end: what the last attempt to connect ran into, or how the last connection ended.
+        no_connection: Option<String>,
+    },
     /// The peer was started anew, or another process took its place: nobody knows what became of the call.
     #[error("the peer is another process now")]
     Restarted,

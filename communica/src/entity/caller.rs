@@ -139,16 +139,18 @@ impl CallOptions {
         Self { time: self.time.map(|time| time.without(spent)), ..self }
     }
 
-    /// Does something first, within the time of the call. Gives what is left of it. `runtime`: that of the entity.
+    /// Looks for a connection first, within the time of the call. Gives what is left of it. `runtime`: that of the entity; `none`: what
+    /// it means that there is none.
     pub(crate) async fn spend<T>(
         &self,
         runtime: &Handle,
         first: impl Future<Output = T>,
+        none: &str,
     ) -> Result<(T, Self), Error> {
         let Some(time) = self.time else { return Ok((first.await, self.clone())) };
         let start = Instant::now();
         let done = timeout(time.left(), runtime, first).await;
-        let done = done.map_err(|_| Error::NotSent(time.passed()))?;
+        let done = done.map_err(|_| Error::NotSent(time.passed(Some(none.to_owned()))))?;
         Ok((done, Self { time: Some(time.without(start.elapsed())), ..self.clone() }))
     }
 }

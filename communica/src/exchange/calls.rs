@@ -35,8 +35,9 @@ impl TimeLimit {
         Self { left: self.left.saturating_sub(spent), ..self }
     }
 
-    pub(crate) fn passed(self) -> Reason {
-        Reason::TimedOut(self.limit)
+    /// `no_connection`: why there was none.
+    pub(crate) fn passed(self, no_connection: Option<String>) -> Reason {
+        Reason::TimedOut { limit: self.limit, no_connection }
     }
 }
 
@@ -51,7 +52,7 @@ impl Exchange {
         let call = self.request_untimed(what, payload, &mut unsent);
         let waited = timeout(time.left, &self.runtime, call).await;
         waited.unwrap_or_else(|_| {
-            let reason = time.passed();
+            let reason = time.passed(self.why_no_link());
             // `None`: it was not even accepted.
             CallEnd::Lost(if unsent.unwrap_or(true) {
                 Error::NotSent(reason)
@@ -121,7 +122,8 @@ impl Exchange {
         let accepted = match time {
             None => accepted.await,
             Some(time) => {
-                timeout(time.left, &self.runtime, accepted).await.unwrap_or_else(|_| Err(time.passed()))
+                let accepted = timeout(time.left, &self.runtime, accepted).await;
+                accepted.unwrap_or_else(|_| Err(time.passed(self.why_no_link())))
             }
         };
         wake(accepted.map_err(Error::NotSent)?);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::{Exchange, wake};
+use super::{Exchange, lock, wake};
 use crate::error::Reason;
 use crate::session::{Goodbye, Lost};
 
@@ -11,6 +11,7 @@ impl Exchange {
     /// What the link did not take waits for the next; what it took is repeated there, if the peer can go on.
     pub(crate) fn link_lost(self: &Arc<Self>, why: &str, lost: Lost) {
         let (tx, batch) = self.detach();
+        self.note_no_link(format!("the last one ended: {why}"));
         let mut session = self.session();
         let wakers = session.link_lost(batch, why, lost);
         // What a store has is answered whenever the peer is there.
@@ -32,6 +33,15 @@ impl Exchange {
         // A user's own code: whatever it does, the link is gone by now.
         drop(tx);
         self.tell_of_lost_throws();
+    }
+
+    /// Whose time ends before there is a link is told why there was none.
+    pub(crate) fn note_no_link(&self, why: String) {
+        *lock(&self.no_link) = Some(why);
+    }
+
+    pub(super) fn why_no_link(&self) -> Option<String> {
+        lock(&self.no_link).clone()
     }
 
     /// Callers learn what became of their calls; of throws the log tells.

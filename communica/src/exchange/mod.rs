@@ -61,6 +61,8 @@ pub(crate) struct Exchange {
     born: Instant,
     session: Mutex<Session<Waker>>,
     writer: Mutex<Option<Writer>>,
+    /// What was known last of why there is no link.
+    no_link: Mutex<Option<String>>,
     /// Who was at the other end of the latest link.
     peer: Mutex<Arc<PeerInfo>>,
     /// Room for callers that found the outbox full.
@@ -109,6 +111,7 @@ impl Exchange {
             born: Instant::now(),
             session: Mutex::new(session),
             writer: Mutex::new(None),
+            no_link: Mutex::new(None),
             peer: Mutex::default(),
             room: Notify::new(),
             changed: Notify::new(),

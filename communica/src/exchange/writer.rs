@@ -72,6 +72,7 @@ impl Exchange {
             Some(Writer { tx, batch: Batch::default(), owed: false, failed: None, done: 0, parts: false });
         let up = self.session().link_up(delivery, about);
         drop(slot);
+        lock(&self.no_link).take();
         self.running.no_more_giving_up();
         wake(up.wake);
         // What the peer has, or what nobody repeats, makes room.

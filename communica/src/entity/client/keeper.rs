@@ -247,6 +247,7 @@ impl Keeper {
     /// Keeps the error for who waits. `Some` when there is no point in going on.
     fn note(&mut self, error: LinkError) -> Option<Reason> {
         tracing::debug!(address = self.connector.address(), %error, "could not connect");
+        self.exchange.note_no_link(format!("the last attempt to connect ran into: {error}"));
         if let Some(outage) = &mut self.outage {
             outage.last = Some(error.to_string());
         }

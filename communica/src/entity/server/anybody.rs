@@ -111,7 +111,7 @@ impl Server {
         }
         let _waits = Waits::new(self, route);
         let found = self.find(choose, || self.tell_that_nobody_comes());
-        let (found, left) = options.spend(&self.runtime, found).await?;
+        let (found, left) = options.spend(&self.runtime, found, "no client is connected").await?;
         Ok((found.map_err(Error::NotSent)?, left))
     }
 

@@ -135,7 +135,7 @@ async fn a_client_that_is_turned_down_when_it_comes_back_tries_on(road: Road) {
     cable.cut_now();
     eventually("it is turned down", || knocks.load(Ordering::SeqCst) >= 3).await;
     let ended = request_in(Duration::from_millis(50), &client, "echo", 1).await;
-    assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(_)))), "{ended:?}");
+    assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut { .. }))), "{ended:?}");
     open.store(true, Ordering::SeqCst);
     assert_eq!(within(20, client.request::<_, i64>("echo", &2)).await.unwrap(), 2);
 }

@@ -94,7 +94,7 @@ async fn a_call_that_timed_out_stops_its_handler(road: Road) {
     });
     eventually("the handler runs", || held.entered() == 1).await;
     let ended = call.await.unwrap();
-    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{ended:?}");
+    assert!(matches!(ended, Err(Error::MayHaveRun(Reason::TimedOut { .. }))), "{ended:?}");
     eventually("the handler is dropped", || held.inside() == 0).await;
     assert_eq!(client.request::<_, i64>("echo", &2).await.unwrap(), 2);
 }

@@ -43,9 +43,9 @@ const MOMENT: Duration = Duration::from_millis(100);
 fn brief<T>(ended: Result<T, Error>) -> &'static str {
     match ended {
         Ok(_) => "done",
-        Err(Error::NotSent(Reason::TimedOut(_))) => "not sent: timed out",
+        Err(Error::NotSent(Reason::TimedOut { .. })) => "not sent: timed out",
         Err(Error::NotSent(Reason::Closed)) => "not sent: closed",
-        Err(Error::MayHaveRun(Reason::TimedOut(_))) => "may have run: timed out",
+        Err(Error::MayHaveRun(Reason::TimedOut { .. })) => "may have run: timed out",
         Err(Error::MayHaveRun(Reason::Closed)) => "may have run: closed",
         Err(other) => panic!("{other:?}"),
     }

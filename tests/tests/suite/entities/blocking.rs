@@ -135,7 +135,7 @@ fn while_the_pool_is_full_they_wait_in_order_and_those_given_up_never_begin() {
         });
         assert_eq!(take(&mut rings, 1).await, [FIRST]);
         let given_up = TillClient::new(&client).timeout(soon()).ring(GIVEN_UP).await.map_err(Error::from);
-        assert!(matches!(given_up, Err(Error::MayHaveRun(Reason::TimedOut(_)))), "{given_up:?}");
+        assert!(matches!(given_up, Err(Error::MayHaveRun(Reason::TimedOut { .. }))), "{given_up:?}");
         let till = TillClient::new(&client);
         for number in 0..THROWS {
             till.throw_ring(number).await.unwrap();

@@ -130,7 +130,7 @@ async fn the_one_that_is_gone_longest_makes_room() {
         let ended = request_in(soon(), &forgotten, "echo", 1).await;
         assert!(matches!(ended, Err(Error::NotSent(Reason::Forgotten))), "{ended:?}");
         let ended = request_in(Duration::from_millis(50), &known, "echo", 1).await;
-        assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut(_)))), "{ended:?}");
+        assert!(matches!(ended, Err(Error::NotSent(Reason::TimedOut { .. }))), "{ended:?}");
     })
     .await;
 }

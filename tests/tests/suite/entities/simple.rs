@@ -80,23 +80,25 @@ async fn calls_of_a_simple_pair_have_a_time_limit_and_metadata() {
         };
         let server = SimpleServer::new(connector.clone(), handler).start().await.unwrap();
         let nobody = server.any_peer().timeout(LIMIT).request::<_, ()>(&true).await;
-        assert!(matches!(nobody, Err(Error::NotSent(Reason::TimedOut(LIMIT)))), "{nobody:?}");
-        assert!(
-            nobody.unwrap_err().to_string().ends_with("no connection took it within its time limit of 50ms")
-        );
+        assert!(matches!(nobody, Err(Error::NotSent(Reason::TimedOut { limit: LIMIT, .. }))), "{nobody:?}");
+        let why = nobody.unwrap_err().to_string();
+        assert!(why.ends_with("took it within its time limit of 50ms: no client is connected"), "{why}");
         let client = SimpleClient::builder(connector).handler(handler).client_id("w1");
         let client = client.connect().await.unwrap();
         let traced = client.timeout(Duration::from_secs(20)).metadata("trace", 7_u8);
         assert_eq!(traced.request::<_, Option<u8>>(&false).await.unwrap(), Some(7));
         assert_eq!(client.request::<_, Option<u8>>(&false).await.unwrap(), None);
         let late = client.timeout(LIMIT).request::<_, Option<u8>>(&true).await;
-        assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(LIMIT)))), "{late:?}");
+        assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut { limit: LIMIT, .. }))), "{late:?}");
         assert!(late.unwrap_err().to_string().ends_with("the time limit of 50ms passed"));
         for peer in [server.peer("w1").await, server.any_peer()] {
             let traced = peer.metadata("trace", 8_u8);
             assert_eq!(traced.request::<_, Option<u8>>(&false).await.unwrap(), Some(8));
             let late = peer.timeout(LIMIT).request::<_, Option<u8>>(&true).await;
-            assert!(matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(LIMIT)))), "{late:?}");
+            assert!(
+                matches!(late, Err(Error::MayHaveRun(Reason::TimedOut { limit: LIMIT, .. }))),
+                "{late:?}"
+            );
         }
     })
     .await;
@@ -132,7 +134,7 @@ async fn calls_to_all_of_a_simple_server_have_a_time_limit_and_metadata() {
         let [(quick, answer), (slow, late)] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!((quick.as_str(), answer.as_ref().unwrap(), slow.as_str()), ("quick", &Some(7), "slow"));
         assert!(
-            matches!(late, Err(Error::MayHaveRun(Reason::TimedOut(time))) if *time == soon()),
+            matches!(late, Err(Error::MayHaveRun(Reason::TimedOut { limit, .. })) if *limit == soon()),
             "{late:?}"
         );
         let thrown = server.all_peers().metadata("trace", 8_u8).throw(&()).await;
@@ -169,7 +171,7 @@ async fn a_throw_to_all_of_a_simple_server_does_not_wait_for_room_beyond_its_tim
                 break outcome.clone();
             }
         };
-        assert!(matches!(late, Err(Error::NotSent(Reason::TimedOut(LIMIT)))), "{late:?}");
+        assert!(matches!(late, Err(Error::NotSent(Reason::TimedOut { limit: LIMIT, .. }))), "{late:?}");
         gate.open();
     })
     .await;
