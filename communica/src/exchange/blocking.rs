@@ -58,8 +58,8 @@ impl Exchange {
             return;
         };
         let (exchange, waited_for) = (self.clone(), id.clone());
-        self.keep(id, async move {
-            let _given_up = given_up;
+        self.keep(id, |ends| async move {
+            let (_ends, _given_up) = (ends, given_up);
             match deadline.filter(|_| is_request) {
                 // What it has to say, it has said to the exchange.
                 None => drop(blocked.await),

@@ -17,6 +17,7 @@ use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
 use crate::route::{Handlers, Ran, Route};
+use crate::running::Ends;
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
@@ -238,7 +239,8 @@ impl Exchange {
             Err(panic) => Poll::Ready(Err(panic)),
         });
         let deadline = deadline.filter(|_| is_request);
-        self.keep(id, async move {
+        self.keep(id, |ends| async move {
+            let _ends = ends;
             let ended = match deadline {
                 None => handler.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline.into(), handler).await {
@@ -252,7 +254,10 @@ impl Exchange {
 
     /// Keeps the task of a handler, to be stopped when nobody waits for its answer any more. `id`: of the request it
     /// answers.
-    pub(super) fn keep(&self, id: Option<String>, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn keep<F>(&self, id: Option<String>, task: impl FnOnce(Ends) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         self.running.spawn(id.clone(), task);
         // The word that nobody waits may have come when the handler was not yet known to run.
         if let Some(id) = id {
@@ -366,7 +371,6 @@ impl Drop for Job {
         let mut session = self.exchange.session();
         session.job_stopped(&metadata);
         drop(session);
-        self.exchange.running.one_ended();
         self.exchange.changed.notify_waiters();
         self.exchange.start_others();
     }

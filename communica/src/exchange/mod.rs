@@ -70,7 +70,7 @@ pub(crate) struct Exchange {
     /// A link or a place came or went, or the last handler finished.
     pub(crate) changed: Notify,
     /// Handlers that were not done at once.
-    running: Running,
+    running: Arc<Running>,
     /// Connections of this peer that its server let in, be they links already or not.
     pub(crate) places: AtomicUsize,
     /// Held by the driver of the current link.
@@ -115,7 +115,7 @@ impl Exchange {
             peer: Mutex::default(),
             room: Notify::new(),
             changed: Notify::new(),
-            running: Running::default(),
+            running: Arc::default(),
             places: AtomicUsize::new(0),
             link_slot: Arc::default(),
         })
