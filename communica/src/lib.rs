@@ -36,6 +36,7 @@ mod exchange;
 mod lean;
 #[cfg_attr(not(feature = "stream"), allow(dead_code))]
 mod limits;
+mod panics;
 mod random;
 mod route;
 mod running;

@@ -1,13 +1,13 @@
 //! A client that wants to come in → let in, or refused with a reason.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use subtle::ConstantTimeEq;
 
 use crate::connector::PeerInfo;
+use crate::panics::caught;
 use crate::wire::hello::Token;
 
 /// A client that knocks, as far as it is known before it is let in. See
@@ -71,7 +71,7 @@ impl Authorize {
 
     pub(crate) fn check(&self, applicant: &Applicant<'_>) -> Result<(), String> {
         let Some(check) = &self.0 else { return Ok(()) };
-        catch_unwind(AssertUnwindSafe(|| check(applicant))).unwrap_or_else(|_| {
+        caught(|| check(applicant)).unwrap_or_else(|| {
             tracing::error!(?applicant, "the authorize hook panicked, so the client was refused");
             Err("the server could not check who this is".to_owned())
         })

@@ -269,6 +269,23 @@ where
     throw_dumped(to, options, route, dump(route, serializer, args)?).await
 }
 
+pub(crate) async fn throw_here<S, A>(
+    exchange: &Exchange,
+    options: &CallOptions,
+    route: Option<&str>,
+    serializer: &S,
+    args: &A,
+) -> Result<(), Error>
+where
+    S: Dump<A>,
+    A: ?Sized,
+{
+    let args = dump(route, serializer, args)?;
+    let more = options.more(route).map_err(|error| not_sent(error, route))?;
+    let what = What { route, more: &more, here: true, ..What::default() };
+    exchange.throw(what, args, options.time).await
+}
+
 /// Of arguments that go to many, who share the bytes.
 pub(crate) fn dump_to_share<S, A>(route: Option<&str>, serializer: &S, args: &A) -> Result<Bytes, Error>
 where

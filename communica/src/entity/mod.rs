@@ -111,6 +111,7 @@ mod route;
 mod server;
 mod shutdown;
 mod simple;
+mod waits;
 
 /// What both sides say to a client that is to have none.
 const EMPTY_CLIENT_ID: &str =
@@ -126,3 +127,4 @@ pub use simple::{
     NoSerializer, SimpleClient, SimpleClientBuilder, SimplePeer, SimplePeers, SimpleServer,
     SimpleServerHandle,
 };
+pub(crate) use waits::Waits;

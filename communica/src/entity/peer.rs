@@ -78,7 +78,7 @@ impl Peer {
     }
 }
 
-/// A call that waits for its answer.
+/// A call that waits for its answer, or a throw that waits for room ([`Limits::queued`](crate::Limits::queued)): accepted, it waits for nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inflight {
@@ -180,8 +180,7 @@ impl Caller for AnyPeer {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let (exchange, options) = self.0.any(options, Some(route)).await?;
-        Ok(caller::throw((&exchange, Sender::Caller), &options, Some(route), serializer, args).await?)
+        Ok(self.0.throw_any(options, Some(route), serializer, args).await?)
     }
 }
 

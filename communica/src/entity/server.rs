@@ -19,8 +19,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::EMPTY_CLIENT_ID;
 use super::applicant::{Applicant, Authorize};
+use super::{EMPTY_CLIENT_ID, Waits};
 use crate::connector::{
     Connector, Delivery, Incoming, Link, LinkError, Listener, PeerInfo, Process, REPLACED, SUCCEEDED,
     SUPERSEDED, is_elsewhere,
@@ -34,7 +34,6 @@ use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::sparingly::Sparingly;
 use crate::wire::hello::{self, About, ClientHello, ServerHello};
-use anybody::Unassigned;
 use finding::Missing;
 use places::{Known, Place, Turn};
 pub(crate) use running::Running;
@@ -83,7 +82,7 @@ impl ServerSettings {
             connections: Mutex::new(JoinSet::new()),
             accepts: AtomicBool::new(true),
             missing: Mutex::default(),
-            unassigned: Mutex::default(),
+            unassigned: Waits::default(),
             stopping: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -119,7 +118,7 @@ pub(crate) struct Server {
     accepts: AtomicBool,
     /// Who is waited for.
     missing: Mutex<Missing>,
-    unassigned: Mutex<Unassigned>,
+    unassigned: Waits,
     /// Clients that are not known yet are not let in any more.
     stopping: AtomicBool,
     /// No client will come any more.

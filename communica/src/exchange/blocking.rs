@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::handlers::Job;
 use super::{Exchange, lock};
 use crate::error::{Fault, FaultKind};
+use crate::panics::caught;
 use crate::route::Block;
 use crate::wire::{Kind, Metadata};
 
@@ -18,7 +19,7 @@ const NO_THREAD: &str =
 
 /// `None` when the system has no thread for the pool, which tokio takes for a panic. What was to run may be dropped later then.
 pub(crate) fn on_the_pool(run: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-    catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_blocking(run))).ok()
+    caught(|| tokio::task::spawn_blocking(run))
 }
 
 impl Exchange {

@@ -70,7 +70,7 @@ impl Exchange {
         unsent: &mut Option<bool>,
     ) -> CallEnd {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|cx| {
+        let accepted = self.accepted(what.route, |cx| {
             // A user's own code, so not under the lock.
             let mut waker = Some(cx.waker().clone());
             let mut session = self.session();
@@ -118,7 +118,7 @@ impl Exchange {
         time: Option<TimeLimit>,
     ) -> Result<(), Error> {
         let mut payload = Some(payload);
-        let accepted = self.accepted(|_| self.session().throw(what, &mut payload));
+        let accepted = self.accepted(what.route, |_| self.session().throw(what, &mut payload));
         let accepted = match time {
             None => accepted.await,
             Some(time) => {
@@ -133,9 +133,11 @@ impl Exchange {
     /// Tries until there is room.
     async fn accepted<T>(
         &self,
+        route: Option<&str>,
         mut send: impl FnMut(&TaskContext<'_>) -> Result<T, Refused>,
     ) -> Result<T, Reason> {
         let mut send = |cx: &mut TaskContext<'_>| Poll::Ready(send(cx));
+        let mut waits = None;
         loop {
             match poll_fn(&mut send).await {
                 Ok(accepted) => return Ok(accepted),
@@ -148,23 +150,23 @@ impl Exchange {
             match poll_fn(&mut send).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(Refused::For(reason)) => return Err(reason),
-                Err(Refused::Full) => room.await,
+                Err(Refused::Full) => {}
             }
+            waits.get_or_insert_with(|| self.waits_for_room.enter(route));
+            room.await;
         }
     }
 
     /// The calls that wait, the longest first.
     pub(crate) fn inflight(&self) -> Vec<Inflight> {
         let (now, waiting) = (self.now(), self.session().waiting_calls());
-        let mut calls: Vec<_> = waiting
-            .into_iter()
-            .map(|Waiting { route, since, is_sent }| Inflight {
-                route,
-                client_id: self.client_id.to_string(),
-                age: now.saturating_sub(since),
-                is_sent,
-            })
-            .collect();
+        let mut calls = self.waits_for_room.list(&self.client_id);
+        calls.extend(waiting.into_iter().map(|Waiting { route, since, is_sent }| Inflight {
+            route,
+            client_id: self.client_id.to_string(),
+            age: now.saturating_sub(since),
+            is_sent,
+        }));
         calls.sort_by_key(|call| std::cmp::Reverse(call.age));
         calls
     }

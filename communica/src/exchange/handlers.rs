@@ -16,6 +16,7 @@ use super::{Exchange, Flushed, wake};
 use crate::connector::{BoxFuture, PeerInfo};
 use crate::context::Context;
 use crate::entity::Peer;
+use crate::panics::discard;
 use crate::route::{Handlers, Ran, Route};
 use crate::running::Ends;
 use crate::session::Answer;
@@ -201,6 +202,7 @@ impl Exchange {
             }
             Err(panic) => {
                 let fault = self.panicked(&metadata, &*panic);
+                discard(panic);
                 Started::Answered(metadata, Err(fault))
             }
         }
@@ -344,7 +346,11 @@ impl Job {
     pub(super) fn finish(mut self, ended: thread::Result<Answer>) {
         let Some(metadata) = self.metadata.take() else { return };
         let exchange = &self.exchange;
-        let answer = ended.unwrap_or_else(|panic| Err(exchange.panicked(&metadata, &*panic)));
+        let answer = ended.unwrap_or_else(|panic| {
+            let fault = exchange.panicked(&metadata, &*panic);
+            discard(panic);
+            Err(fault)
+        });
         exchange.running.done(&metadata.id());
         exchange.finish(&mut vec![(metadata, answer)]);
         exchange.call_driver();

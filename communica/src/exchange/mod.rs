@@ -11,7 +11,6 @@ mod told;
 mod turn;
 mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,7 +21,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::connector::PeerInfo;
+use crate::entity::Waits;
 use crate::limits::Limits;
+use crate::panics::caught;
 use crate::route::Handlers;
 use crate::running::Running;
 use crate::session::{Said, Session};
@@ -67,6 +68,8 @@ pub(crate) struct Exchange {
     peer: Mutex<Arc<PeerInfo>>,
     /// Room for callers that found the outbox full.
     room: Notify,
+    /// Those callers.
+    waits_for_room: Waits,
     /// A link or a place came or went, or the last handler finished.
     pub(crate) changed: Notify,
     /// Handlers that were not done at once.
@@ -86,7 +89,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// tokio's `Notify`, which does not see to that.
 pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
-        if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+        if caught(|| waker.wake()).is_none() {
             tracing::error!("the waker of a call panicked: whoever made the call may wait for ever");
         }
     }
@@ -114,6 +117,7 @@ impl Exchange {
             no_link: Mutex::new(None),
             peer: Mutex::default(),
             room: Notify::new(),
+            waits_for_room: Waits::default(),
             changed: Notify::new(),
             running: Arc::default(),
             places: AtomicUsize::new(0),

@@ -12,6 +12,7 @@ use tokio::task::unconstrained;
 
 use super::{Exchange, News, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
+use crate::panics::caught;
 use crate::wire::Batch;
 use crate::wire::hello::About;
 
@@ -157,7 +158,7 @@ impl Exchange {
                 drop(session);
                 writer.owed = true;
             }
-            ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+            ready!(unharmed(|| writer.tx.poll_send(cx, &mut writer.batch)))?;
             writer.owed = false;
             writer.done += 1;
             let mut session = self.session();
@@ -174,7 +175,7 @@ impl Exchange {
     pub(crate) fn poll_confirmed(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         let mut slot = lock(&self.writer);
         let Some(writer) = slot.as_mut() else { return Poll::Pending };
-        let count = ready!(writer.tx.poll_confirmed(cx))?;
+        let count = ready!(unharmed(|| writer.tx.poll_confirmed(cx)))?;
         let mut session = self.session();
         let made_room = session.confirmed(count);
         let idle = writer.batch.is_empty() && session.is_idle();
@@ -213,7 +214,7 @@ impl Exchange {
             writer.batch.push_close(reason);
             writer.parts = true;
         }
-        ready!(writer.tx.poll_send(cx, &mut writer.batch))?;
+        ready!(unharmed(|| writer.tx.poll_send(cx, &mut writer.batch)))?;
         if std::mem::take(&mut writer.owed) {
             let made_room = self.session().filled_was_sent();
             drop(slot);
@@ -230,7 +231,7 @@ impl Exchange {
         if let Some(count) = count {
             writer.batch.push_acknowledgement(count);
             // It goes: whether it still takes this shows on its side.
-            let _ = at_once(|cx| writer.tx.poll_send(cx, &mut writer.batch));
+            let _ = at_once(|cx| unharmed(|| writer.tx.poll_send(cx, &mut writer.batch)));
         }
     }
 
@@ -244,7 +245,9 @@ impl Exchange {
     }
 
     pub(crate) fn poll_close(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.tx.poll_close(cx))
+        lock(&self.writer)
+            .as_mut()
+            .map_or(Poll::Ready(Ok(())), |writer| unharmed(|| writer.tx.poll_close(cx)))
     }
 }
 
@@ -252,4 +255,10 @@ impl Exchange {
 /// link takes nothing.
 fn at_once<T>(poll: impl FnMut(&mut TaskContext<'_>) -> Poll<T>) -> Poll<T> {
     pin!(unconstrained(poll_fn(poll))).poll(&mut TaskContext::from_waker(Waker::noop()))
+}
+
+/// A user's own code: should it panic, the link is broken, and nobody else is.
+fn unharmed<T>(poll: impl FnOnce() -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    let panicked = || Poll::Ready(Err(io::Error::other("the outgoing half of the link panicked")));
+    caught(poll).unwrap_or_else(panicked)
 }

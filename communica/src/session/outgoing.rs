@@ -40,6 +40,9 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Option<W>, Refused> {
+        if what.here && !self.linked {
+            return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
+        }
         let payload = self.admit(payload, what.sender)?;
         self.outbox.push_request("", Kind::Throw, what.route, what.more, payload, false);
         Ok(self.call_driver())

@@ -1,7 +1,6 @@
 //! A client that is to be connected → one link after the other, until there is no point in going on.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,6 +15,7 @@ use crate::driver::{LinkEnd, drive};
 use crate::entity::backoff::Backoff;
 use crate::error::Reason;
 use crate::exchange::Exchange;
+use crate::panics::caught;
 use crate::route::Handlers;
 use crate::session::Goodbye;
 use crate::wire::WireError;
@@ -68,14 +68,9 @@ impl Keeper {
         let reason = {
             let mut kept = pin!(self.keep_connected());
             // A connector may be a user's own.
-            poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| kept.as_mut().poll(cx))) {
-                Ok(polled) => polled,
-                Err(_) => {
-                    let why = "the task that keeps the connection panicked";
-                    Poll::Ready(Reason::Disconnected(why.to_owned()))
-                }
-            })
-            .await
+            let why = "the task that keeps the connection panicked";
+            let panicked = || Poll::Ready(Reason::Disconnected(why.to_owned()));
+            poll_fn(|cx| caught(|| kept.as_mut().poll(cx)).unwrap_or_else(panicked)).await
         };
         if !matches!(reason, Reason::Closed) {
             let (address, client_id) = (self.connector.address(), self.exchange.client_id());
@@ -273,7 +268,7 @@ impl Keeper {
     /// They may do so without end, but not in silence.
     fn tell_that_calls_wait(&mut self, error: &LinkError) {
         let Some(outage) = self.outage.as_mut().filter(|outage| !outage.told) else { return };
-        let (without, waiting) = (outage.since.elapsed(), self.exchange.session().waiting_calls().len());
+        let (without, waiting) = (outage.since.elapsed(), self.exchange.inflight().len());
         if waiting > 0 && without >= self.exchange.limits.resume_time {
             outage.told = true;
             let address = self.connector.address();

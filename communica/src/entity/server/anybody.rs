@@ -1,41 +1,13 @@
 //! A call for whichever client is connected → one that takes it, and another one when that went before it had it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Server, lock};
 use crate::entity::caller::{self, CallOptions};
-use crate::entity::peer::Inflight;
 use crate::error::{CallError, Error, Reason, ServiceError};
 use crate::exchange::{Beginning, Exchange};
 use crate::serializer::{Dump, Load};
-
-/// Calls for which nobody is connected.
-#[derive(Default)]
-pub(super) struct Unassigned {
-    next: u64,
-    calls: BTreeMap<u64, (Option<String>, Instant)>,
-}
-
-/// One of them, while it waits.
-struct Waits<'a>(&'a Server, u64);
-
-impl<'a> Waits<'a> {
-    fn new(server: &'a Server, route: Option<&str>) -> Self {
-        let mut unassigned = lock(&server.unassigned);
-        let number = unassigned.next;
-        unassigned.next += 1;
-        unassigned.calls.insert(number, (route.map(str::to_owned), Instant::now()));
-        Self(server, number)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.unassigned).calls.remove(&self.1);
-    }
-}
 
 /// What a failed call is told next.
 enum Next {
@@ -88,17 +60,32 @@ impl Server {
         }
     }
 
-    /// A connected client, by chance; and what is left of the call's time.
-    pub(crate) async fn any(
+    /// Throws to a connected client, by chance; to another one when that went before it accepted it.
+    pub(crate) async fn throw_any<S, A>(
         &self,
         options: &CallOptions,
         route: Option<&str>,
-    ) -> Result<(Arc<Exchange>, CallOptions), Error> {
-        let (found, left) = self.any_but(options, route, &[]).await?;
-        Ok((found.ok_or(Error::NotSent(Reason::Closed))?, left))
+        serializer: &S,
+        args: &A,
+    ) -> Result<(), Error>
+    where
+        S: Dump<A>,
+        A: ?Sized + Sync,
+    {
+        let mut left = options.clone();
+        loop {
+            let (found, options) = self.any_but(&left, route, &[]).await?;
+            let exchange = found.ok_or(Error::NotSent(Reason::Closed))?;
+            let since = Instant::now();
+            match caller::throw_here(&exchange, &options, route, serializer, args).await {
+                Err(Error::NotSent(reason)) if is_gone(&reason) => left = options.without(since.elapsed()),
+                ended => return ended,
+            }
+        }
     }
 
-    /// The same, but none of these, unless they began anew; none at all if they are all that are connected.
+    /// A connected client, by chance, but none of these, unless they began anew; none at all if they are all that are connected. And
+    /// what is left of the call's time.
     async fn any_but(
         &self,
         options: &CallOptions,
@@ -109,7 +96,7 @@ impl Server {
         if let Some(chosen) = choose() {
             return Ok((chosen, options.clone()));
         }
-        let _waits = Waits::new(self, route);
+        let _waits = self.unassigned.enter(route);
         let found = self.find(choose, || self.tell_that_nobody_comes());
         let (found, left) = options.spend(&self.runtime, found, "no client is connected").await?;
         Ok((found.map_err(Error::NotSent)?, left))
@@ -125,18 +112,6 @@ impl Server {
         connected.peek()?;
         let has_refused = |client: &&Arc<Exchange>| refused.contains(&client.beginning());
         Some(connected.find(|client| !has_refused(client)).cloned())
-    }
-
-    /// Calls for which nobody is connected.
-    pub(super) fn unassigned(&self) -> Vec<Inflight> {
-        let unassigned = lock(&self.unassigned);
-        let calls = unassigned.calls.values().map(|(route, since)| Inflight {
-            route: route.clone(),
-            client_id: String::new(),
-            age: since.elapsed(),
-            is_sent: false,
-        });
-        calls.collect()
     }
 }
 

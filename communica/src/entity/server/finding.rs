@@ -5,9 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::timeout;
-
 use super::{Server, lock};
+use crate::clock::by_clock_of;
 use crate::entity::peer::Inflight;
 use crate::error::Reason;
 use crate::excerpt::excerpt;
@@ -31,7 +30,7 @@ impl Server {
     /// Calls to all clients, whether they are connected or not, and those for which nobody is.
     pub(crate) fn inflight(&self) -> Vec<Inflight> {
         let known: Vec<_> = lock(&self.known).values().map(|known| known.exchange.clone()).collect();
-        let mut calls = self.unassigned();
+        let mut calls = self.unassigned.list("");
         calls.extend(known.iter().flat_map(|exchange| exchange.inflight()));
         calls.sort_by_key(|call| std::cmp::Reverse(call.age));
         calls
@@ -73,21 +72,16 @@ impl Server {
         if let Some(found) = self.found(&look) {
             return found;
         }
+        let mut comes = pin!(self.come(&look));
         // By the server's own clock: there may be none where the caller is.
-        let soon = {
-            let _entered = self.runtime.enter();
-            timeout(self.limits.resume_time, self.come(&look))
-        };
-        match soon.await {
-            Ok(found) => found,
-            Err(_) => {
-                if let Some(found) = self.found(&look) {
-                    return found;
-                }
-                tell();
-                self.come(&look).await
-            }
+        if let Ok(found) = by_clock_of(&self.runtime, self.limits.resume_time, comes.as_mut()).await {
+            return found;
         }
+        if let Some(found) = self.found(&look) {
+            return found;
+        }
+        tell();
+        comes.await
     }
 
     /// Looks until there is something, whenever a client came or went.

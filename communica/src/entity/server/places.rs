@@ -132,8 +132,11 @@ impl Server {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(STOPPING.to_owned());
         }
-        if known.len() >= self.limits.peers {
-            let longest_gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id))).min();
+        if known.len() + self.still_leaving() >= self.limits.peers {
+            // What one that is forgotten threw goes on, and would make no room.
+            let gone = known.iter().filter_map(|(id, known)| Some((known.gone?, id, &known.exchange)));
+            let idle = gone.filter(|(.., exchange)| exchange.session().no_jobs());
+            let longest_gone = idle.map(|(gone, id, _)| (gone, id)).min();
             let Some(id) = longest_gone.map(|(_, id)| id.clone()) else {
                 return Err(format!("the server has its {} clients, see `Limits::peers`", self.limits.peers));
             };
@@ -156,6 +159,11 @@ impl Server {
             self.let_go(&[forgotten.exchange]);
         }
         Ok(place)
+    }
+
+    /// Clients that were forgotten, and of whom something is still handled.
+    fn still_leaving(&self) -> usize {
+        lock(&self.leaving).iter().filter(|exchange| !exchange.session().no_jobs()).count()
     }
 
     /// Waits for the link before this one to end. `None` when a newer connection came first.

@@ -128,15 +128,12 @@ impl<S: Serializer> SimplePeer<S> {
         S: Dump<A>,
         A: ?Sized + Sync,
     {
-        let (exchange, options) = self.exchange().await?;
-        caller::throw((&exchange, Sender::Caller), &options, None, &self.serializer, value).await
-    }
-
-    /// Whom to call, and what is left of the call's time.
-    async fn exchange(&self) -> Result<(Arc<Exchange>, CallOptions), Error> {
         match &self.whom {
-            Whom::One(exchange) => Ok((exchange.clone(), self.options.clone())),
-            Whom::Any(server) => server.any(&self.options, None).await,
+            Whom::One(exchange) => {
+                let to = (&**exchange, Sender::Caller);
+                caller::throw(to, &self.options, None, &self.serializer, value).await
+            }
+            Whom::Any(server) => server.throw_any(&self.options, None, &self.serializer, value).await,
         }
     }
 }
