@@ -192,3 +192,60 @@ async fn a_link_that_broke_brings_no_more_than_may_wait() {
     // One of them runs.
     assert!((1..=4 * WAITING + 1).contains(&brought), "{brought}");
 }
+
+/// As a road of a user's own may.
+struct Panics;
+
+impl LinkTx for Panics {
+    fn poll_send(&mut self, _: &mut Context<'_>, _: &mut Batch) -> Poll<io::Result<()>> {
+        panic!("a road of a user's own")
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a road of a user's own")
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
+/// Asks once.
+struct Asks(bool);
+
+impl LinkRx for Asks {
+    fn poll_recv(
+        &mut self,
+        _: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<Received, LinkError>> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Pending;
+        }
+        let metadata = Bytes::from_static(br#"{"id":"a","type":1,"route":"echo"}"#);
+        into.push(Message::parse(metadata, Bytes::from_static(b"7"))?);
+        Poll::Ready(Ok(Received::Messages))
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_panics_is_broken_and_the_next_one_goes_on() {
+    let table = RouteTable::new().route("echo", |number: u32| number);
+    let handlers = Arc::new(Handlers::Table(table));
+    let exchange = exchange(Limits::default(), &handlers);
+    let link = Link::new(Panics, Asks(false), Bytes::new(), "somewhere".to_owned());
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
+    let tx = OneAtATime::default();
+    let taken = tx.taken.clone();
+    let link = Link::new(tx, Asks(false), Bytes::new(), "somewhere".to_owned());
+    let answered = async {
+        while !String::from_utf8_lossy(&taken.lock().unwrap()).contains(r#""type":11"#) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        answered = timeout(Duration::from_secs(30), answered) => answered.expect("the handler's answer"),
+    }
+}

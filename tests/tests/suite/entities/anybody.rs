@@ -1,10 +1,12 @@
 //! Calls for whichever client is there do not depend on the one that was chosen first.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use communica::{
-    CallError, Error, LocalConnector, MemoryConnector, Outcome, RouteClient, RouteServer, RouteServerHandle,
-    RouteTable,
+    CallError, Error, Limits, LocalConnector, MemoryConnector, Outcome, RouteClient, RouteServer,
+    RouteServerHandle, RouteTable,
 };
 
 use crate::raw_peer::peer::RawPeer;
@@ -216,6 +218,40 @@ async fn what_waits_for_anybody_is_told_by_inflight() {
         let _client = client(&road, answering(1)).await;
         assert_eq!(asks.await.unwrap().unwrap(), 1);
         assert!(server.inflight().is_empty());
+    })
+    .await;
+}
+
+/// It was not accepted: nobody else has it.
+#[tokio::test]
+async fn a_throw_that_waits_for_room_at_one_that_goes_is_for_another() {
+    within(60, async {
+        let name = unique("anybody");
+        let limits = Limits::new().queued(4, 1 << 20).unacknowledged(4, 1 << 20);
+        let server = RouteServer::new(LocalConnector::new(&name), RouteTable::new()).limits(limits);
+        let server = server.start().await.unwrap();
+        let any = server.any_peer();
+        let mut deaf = RawPeer::local(&name).await;
+        deaf.hello("deaf").await;
+        let throws: Vec<_> = (0..20)
+            .map(|_| {
+                let any = any.clone();
+                tokio::spawn(async move { any.throw("note", &"x".repeat(100_000)).await })
+            })
+            .collect();
+        eventually("most wait for room", || server.inflight().len() > 10).await;
+        let came = Arc::new(AtomicUsize::new(0));
+        let counts = came.clone();
+        let routes = RouteTable::new().route("note", move |_: String| {
+            counts.fetch_add(1, Ordering::Relaxed);
+        });
+        let able = RouteClient::builder(LocalConnector::new(&name)).routes(routes).client_id("able");
+        let _able = able.connect().await.unwrap();
+        drop(deaf);
+        for throw in throws {
+            throw.await.unwrap().unwrap();
+        }
+        eventually("the other has them", || came.load(Ordering::Relaxed) > 10).await;
     })
     .await;
 }

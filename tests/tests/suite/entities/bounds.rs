@@ -231,3 +231,58 @@ async fn callers_that_wait_for_room_behind_large_messages_all_have_their_turn() 
     })
     .await;
 }
+
+/// What a client threw is handled though it is forgotten, and holds its place for so long: others could come, throw and leave, one
+/// after the other.
+#[tokio::test]
+async fn a_client_whose_throws_still_run_holds_its_place() {
+    within(30, async {
+        let gate = Gate::shut();
+        let (routes, held) = holding(echo(), "hold", &gate);
+        let road = MemoryConnector::unique();
+        let limits = Limits::new().peers(2).running(1).forget_time(Duration::from_millis(50));
+        let server = RouteServer::new(road.clone(), routes).limits(limits).start().await.unwrap();
+        let comes = |number: usize| {
+            let builder = RouteClient::builder(road.clone()).client_id(format!("w{number}"));
+            builder.connect_timeout(Duration::from_millis(100)).connect()
+        };
+        for number in 0..2 {
+            let client = comes(number).await.unwrap();
+            client.throw("hold", &1).await.unwrap();
+            client.close().await;
+        }
+        eventually("they run", || held.inside() == 2).await;
+        eventually("they are gone", || server.peers().is_empty()).await;
+        for number in 2..6 {
+            // Also when those that left were forgotten.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let refused = comes(number).await.expect_err("there is no place");
+            assert!(refused.to_string().contains("Limits::peers"), "{refused}");
+        }
+        gate.open();
+        eventually("none is left", || held.inside() == 0).await;
+        let client = comes(7).await.unwrap();
+        assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waits_for_room_is_told_by_inflight() {
+    within(20, async {
+        let limits = Limits::new().queued(2, 1 << 20);
+        let client = RouteClient::builder(MemoryConnector::unique()).limits(limits).start().unwrap();
+        for number in 0..2 {
+            client.throw("note", &number).await.unwrap();
+        }
+        assert!(client.inflight().is_empty(), "what is accepted waits for nothing");
+        let asks = client.clone();
+        let call = tokio::spawn(async move { asks.request::<_, i64>("echo", &1).await });
+        eventually("it is told", || client.inflight().len() == 1).await;
+        let told = client.inflight().remove(0);
+        assert!(told.route.as_deref() == Some("echo") && !told.is_sent, "{told:?}");
+        call.abort();
+        eventually("nobody waits", || client.inflight().is_empty()).await;
+    })
+    .await;
+}

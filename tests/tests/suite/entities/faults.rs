@@ -150,3 +150,35 @@ async fn a_value_that_cannot_be_dumped_is_not_sent() {
     })
     .await;
 }
+
+/// As a value that a handler panics with may.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "what it panicked with panics");
+    }
+}
+
+#[tokio::test]
+async fn what_a_handler_panics_with_may_panic_itself() {
+    within(20, async {
+        let routes = echo().route("at once", |_: i64| -> i64 { std::panic::panic_any(Bomb) }).route(
+            "later",
+            |number: i64| async move {
+                tokio::task::yield_now().await;
+                if number > 0 {
+                    std::panic::panic_any(Bomb);
+                }
+                number
+            },
+        );
+        let (_server, client) = memory_pair(routes).await;
+        for route in ["at once", "later"] {
+            let ended = client.request::<_, i64>(route, &7).await;
+            assert!(matches!(ended, Err(Error::Unknown(_))), "{ended:?}");
+            assert_eq!(client.request::<_, i64>("echo", &1).await.unwrap(), 1);
+        }
+    })
+    .await;
+}
