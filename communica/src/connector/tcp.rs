@@ -1,5 +1,6 @@
 //! Links over TCP, with or without TLS.
 
+mod attempt;
 mod dialing;
 #[cfg(all(test, target_os = "linux"))]
 mod keepalive;
@@ -22,6 +23,7 @@ use super::stream;
 use super::tls::{Acceptor, Tls};
 use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
 use crate::limits::Limits;
+use attempt::Attempt;
 use dialing::dial;
 use knocking::{Knocking, Outside};
 #[cfg(not(feature = "tls"))]
@@ -204,15 +206,18 @@ impl Connector for TcpConnector {
     fn connect<'a>(&'a self, hello: &'a [u8], limits: &'a Limits) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let (tcp, peer) = (self.open().await?, PeerInfo::from(self.address()));
+            let attempt = Attempt::new(&tcp)?;
             let Some(tls) = &self.tls else {
                 let (read, write) = tcp.into_split();
                 let opened = stream::connect(read, write, hello, limits, peer).await;
+                attempt.over();
                 return opened
                     .map_err(|error| advised(error, "does it speak TLS there (`TcpConnector::tls`)?"));
             };
             let opened = tls.connect(&self.host, tcp, Patience::within(limits)).await?;
             let peer = PeerInfo { certificates: opened.certificates, ..peer };
             let opened = stream::connect(opened.read, opened.write, hello, limits, peer).await;
+            attempt.over();
             // With TLS 1.3 a server looks at the client's certificate when the client has done its part.
             opened.map_err(|error| {
                 advised(error, "it may not accept this client's certificate, or demand one (`Tls::identity`)")

@@ -157,7 +157,7 @@ impl Client {
 
     fn not_in_time(&self, time: Duration) -> Error {
         let last = match &*self.status.borrow() {
-            Status::Trying(Some(last)) => format!("the last attempt said: {last}; does a server run there?"),
+            Status::Trying(Some(last)) => format!("the last attempt said: {last}"),
             _ => "no attempt came to an end".to_owned(),
         };
         self.failed(format!("no connection within {time:?}; {last}"))
@@ -203,6 +203,7 @@ impl Client {
             exchange.wait_until(|session| session.is_idle()).await;
         })
         .await;
+        exchange.answer_for_stopped().await;
         exchange.session().refuse_calls(Reason::Closed);
         exchange.end_link(Goodbye { reason: None, at_once: false });
         let left = self.grace.saturating_sub(since.elapsed());

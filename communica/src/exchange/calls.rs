@@ -48,6 +48,9 @@ impl Exchange {
         let said = self.said();
         let what = What { now: said.at, said: Some(said), ..what };
         let Some(time) = time else { return self.request_untimed(what, payload, &mut None).await };
+        if time.left.is_zero() {
+            return CallEnd::Lost(Error::NotSent(time.passed(self.why_no_link())));
+        }
         let mut unsent = None;
         let call = self.request_untimed(what, payload, &mut unsent);
         let waited = timeout(time.left, &self.runtime, call).await;
@@ -117,6 +120,9 @@ impl Exchange {
         payload: Payload,
         time: Option<TimeLimit>,
     ) -> Result<(), Error> {
+        if let Some(time) = time.filter(|time| time.left.is_zero()) {
+            return Err(Error::NotSent(time.passed(self.why_no_link())));
+        }
         let mut payload = Some(payload);
         let accepted = self.accepted(what.route, |_| self.session().throw(what, &mut payload));
         let accepted = match time {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::{Exchange, lock, wake};
+use crate::clock::timeout;
 use crate::error::Reason;
 use crate::session::{Goodbye, Lost};
 
@@ -147,6 +149,16 @@ impl Exchange {
         // First, or they would start in the places of those that are stopped.
         self.session().forget_requests();
         self.running.stop_requests();
+    }
+
+    /// The time for handlers to end is over: they are stopped here where their callers would not learn that otherwise.
+    pub(crate) async fn answer_for_stopped(&self) {
+        /// Those that do not block are gone at once.
+        const MOMENT: Duration = Duration::from_millis(100);
+        if self.session().answer_for_stopped() {
+            self.running.stop_requests();
+            let _ = timeout(MOMENT, &self.runtime, self.wait_until(|session| session.no_jobs())).await;
+        }
     }
 
     /// Ends every call and accepts no more.

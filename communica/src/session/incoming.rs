@@ -241,9 +241,25 @@ impl<W: Clone> Session<W> {
         }
     }
 
+    /// The time for handlers to end is over. Peers of ours learn from the goodbye that there will be no answers; one that speaks 0.4
+    /// waits without end, so it gets them. False if nobody needs that: a store gives requests to somebody else.
+    pub(crate) fn answer_for_stopped(&mut self) -> bool {
+        self.answers_for_stopped = self.linked && !self.stored && !self.resumes;
+        if self.answers_for_stopped {
+            for request in self.jobs.take_requests() {
+                self.refuse(&request.metadata, "the responder stopped and did not begin it");
+            }
+        }
+        self.answers_for_stopped
+    }
+
     /// A started handler was stopped, and gives no answer.
     pub(crate) fn job_stopped(&mut self, message: &Metadata) {
         self.jobs.done(1, message.size());
+        if self.answers_for_stopped && message.kind() == Kind::Request {
+            let why = "the responder stopped before the handler had an answer";
+            return self.answer(message, Err(Fault::new(FaultKind::Resp, why, None)));
+        }
         if message.kind() == Kind::Throw && message.arrival().is_none() {
             self.failed_throws.tell(message.route().as_deref(), "it was stopped before its end");
         }

@@ -136,6 +136,15 @@ impl Jobs {
         self.not_awaited = self.waiting.len();
     }
 
+    /// The same, and which they were that waited.
+    pub(super) fn take_requests(&mut self) -> Vec<Message> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (requests, throws) = waiting.into_iter().partition::<Vec<_>, _>(is_request);
+        self.waiting = throws.into();
+        self.forget_requests();
+        requests
+    }
+
     pub(super) fn take_throws_dropped(&mut self) -> usize {
         std::mem::take(&mut self.throws_dropped)
     }

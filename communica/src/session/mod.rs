@@ -78,6 +78,8 @@ pub(crate) struct Session<W> {
     hands_over: usize,
     /// What that link takes or took is repeated until the peer has it.
     resumes: bool,
+    /// Handlers are stopped whose answers somebody would wait for without end.
+    answers_for_stopped: bool,
     /// Its driver, once that has looked for the first time.
     driver: Option<W>,
     /// When that looks next.
@@ -325,6 +327,7 @@ impl<W: Clone> Session<W> {
             stored: false,
             hands_over: 0,
             resumes: false,
+            answers_for_stopped: false,
             driver: None,
             next_look: NextLook::WhenCalled,
             goodbye: None,

@@ -1,6 +1,7 @@
 //! A client that is to be connected → one link after the other, until there is no point in going on.
 
 use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,6 +27,14 @@ const STEADY: Duration = Duration::from_secs(2);
 
 /// The last attempt of a client that gives up gets so long at least, or its handshake time if that is less.
 const MIN_LAST_ATTEMPT: Duration = Duration::from_secs(1);
+
+fn is_nobody_there(error: &LinkError) -> bool {
+    match error {
+        LinkError::NobodyThere(_) => true,
+        LinkError::Io(error) => matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),
+        LinkError::Wire(_) | LinkError::Refused(_) => false,
+    }
+}
 
 fn whole_millis(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
@@ -158,7 +167,7 @@ impl Keeper {
         let link = opened.unwrap_or_else(|_| {
             let what =
                 format!("no handshake within {time:?}: it was not reached, or is there and says nothing");
-            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, what).into())
+            Err(std::io::Error::new(ErrorKind::TimedOut, what).into())
         })?;
         let theirs = hello::decode::<ServerHello>(&link.hello)?;
         // A port that is free may lead a connection back to where it came from.
@@ -261,7 +270,8 @@ impl Keeper {
         if matches!(*self.status.borrow(), Status::Trying(None)) {
             tracing::warn!(address = self.connector.address(), %error, "could not connect yet, still trying");
         }
-        self.status.send_replace(Status::Trying(Some(error.to_string())));
+        let hint = if is_nobody_there(&error) { "; does a server run there?" } else { "" };
+        self.status.send_replace(Status::Trying(Some(format!("{error}{hint}"))));
         None
     }
 

@@ -87,6 +87,7 @@ impl Running {
         let left = self.grace.saturating_sub(since.elapsed());
         let _ = timeout(left, &self.server.runtime, all(work)).await;
         let goodbyes = exchanges.iter().map(|exchange| async {
+            exchange.answer_for_stopped().await;
             exchange.session().refuse_calls(Reason::Closed);
             exchange.end_link(Goodbye { reason: Some("the server stopped".to_owned()), at_once: false });
             exchange.wait_until(|session| !session.is_linked()).await;

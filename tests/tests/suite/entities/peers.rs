@@ -11,7 +11,9 @@ use communica::{
 };
 use serde_json::json;
 
-use crate::support::{eventually, hanging, memory_pair, memory_server, request_in, soon, take, within};
+use crate::support::{
+    echo, eventually, hanging, memory_pair, memory_server, noting, request_in, soon, take, within,
+};
 
 async fn worker(connector: &MemoryConnector, id: &'static str) -> RouteClient {
     let routes = RouteTable::new().route("who", move |number: i64| {
@@ -246,6 +248,24 @@ async fn calls_without_a_macro_have_time_limits_and_metadata() {
         let late = all.timeout(LIMIT).request("hangs", &1).await.pop();
         assert_late(late.expect("a client is connected").1);
         assert!(all.metadata("user", "Ada").throw("user", &()).await[0].1.is_ok());
+    })
+    .await;
+}
+
+/// As when a handler passes on what is left of its own time.
+#[tokio::test]
+async fn a_call_that_has_no_time_is_not_sent() {
+    within(20, async {
+        let (routes, mut noted) = noting(echo(), "note");
+        let (_server, client) = memory_pair(routes).await;
+        let calls = client.timeout(Duration::ZERO);
+        let request = calls.request::<_, ()>("note", &1).await.unwrap_err();
+        let throw = calls.throw("note", &1).await.unwrap_err();
+        for late in [request, throw] {
+            assert!(matches!(late, Error::NotSent(Reason::TimedOut { .. })), "{late:?}");
+        }
+        assert_eq!(client.request::<_, i64>("echo", &2).await.unwrap(), 2);
+        assert!(noted.try_recv().is_err(), "it was handled");
     })
     .await;
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use communica::{Limits, LocalConnector, RouteClient, RouteServer, TcpConnector};
+use communica::{Limits, LocalConnector, RouteClient, RouteServer, RouteTable, TcpConnector};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::peer::RawPeer;
 use super::servers::{accept, listen};
-use crate::support::{echo, eventually, quick, unique, within};
+use crate::support::{Gate, echo, eventually, holding, quick, unique, within};
 
 const GRACE: Duration = Duration::from_millis(300);
 /// A second is for goodbyes, the rest for a busy machine.
@@ -104,6 +104,36 @@ async fn a_connection_in_its_handshake_does_not_hold_up_stop() {
         assert!(since.elapsed() < ENOUGH, "stop took {:?}", since.elapsed());
         shy.expect_end().await;
         half.expect_end().await;
+    })
+    .await;
+}
+
+/// It takes no goodbye for an answer.
+#[tokio::test]
+async fn a_peer_of_0_4_gets_an_answer_for_each_handler_that_is_stopped() {
+    within(60, async {
+        let name = unique("stopped");
+        let gate = Gate::shut();
+        let (routes, held) = holding(RouteTable::new(), "hold", &gate);
+        let server = RouteServer::new(LocalConnector::new(&name), routes).grace(GRACE);
+        let server = server.limits(Limits::new().running(1)).start().await.unwrap();
+        let mut peer = RawPeer::local(&name).await;
+        peer.hello("w1").await;
+        for id in ["runs", "waits"] {
+            peer.send_message(&format!(r#"{{"id": "{id}", "type": 1, "route": "hold"}}"#), b"1").await;
+        }
+        eventually("one runs", || held.inside() == 1).await;
+        let stopping = tokio::spawn(async move { server.stop().await });
+        let mut answers = [peer.message().await, peer.message().await];
+        answers.sort();
+        for ((metadata, payload), id) in answers.iter().zip(["runs", "waits"]) {
+            let metadata: Value = serde_json::from_str(metadata).unwrap();
+            assert_eq!((&metadata["id"], &metadata["type"]), (&json!(id), &json!(51)), "a RespError");
+            assert!(String::from_utf8_lossy(payload).contains("the responder stopped"), "{payload:?}");
+        }
+        assert_eq!(peer.frame().await.expect("a goodbye").code, 20);
+        drop(peer);
+        stopping.await.unwrap();
     })
     .await;
 }
