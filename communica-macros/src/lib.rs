@@ -130,7 +130,7 @@ mod tests;
 /// | `serializer = BytesSerializer` | the format of this method |
 /// | `named` | an object, also for one argument or none |
 /// | `idempotent` | running it twice for one call does no harm, so a call may be repeated |
-/// | `blocking` | for a plain `fn`: runs on the blocking pool and holds nobody up, and those behind it do not wait for it to begin; once begun, it runs to its end, also after its caller has given up |
+/// | `blocking` | for a plain `fn`: runs on the blocking pool and holds nobody up, and those behind it do not wait for it to begin; once begun, it runs to its end, also after its caller has given up, unless it looks at `Context::is_given_up` |
 ///
 /// A serializer is given as a value, which is made anew wherever it is needed: a unit struct, or an expression that
 /// costs nothing. One argument, and the result, may be of any type that the format takes: `BytesSerializer` has

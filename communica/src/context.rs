@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
@@ -28,11 +30,21 @@ pub struct Context {
     peer: Peer,
     metadata: Metadata,
     deadline: Option<Instant>,
+    given_up: GivenUp,
 }
+
+/// Whether anybody waits for a handler that nothing stops. Nothing where there is none.
+#[derive(Clone, Debug, Default)]
+pub struct GivenUp(pub(crate) Option<Arc<AtomicBool>>);
 
 impl Context {
     pub(crate) fn new(peer: Peer, metadata: Metadata, deadline: Option<Instant>) -> Self {
-        Self { peer, metadata, deadline }
+        Self { peer, metadata, deadline, given_up: GivenUp::default() }
+    }
+
+    /// The same for a handler that may block.
+    pub(crate) fn with_given_up(self, given_up: GivenUp) -> Self {
+        Self { given_up, ..self }
     }
 
     /// A copy that a handler may keep for long: it holds no buffer of the link.
@@ -63,6 +75,33 @@ impl Context {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Nobody waits for this handler any more: the caller gave up, its time is over, it is gone; or this side is over, and its process
+    /// may wait for the handler to end. For methods with `#[route(blocking)]`, which nothing stops: one that takes long looks now and
+    /// then, and returns early, with anything: it is dropped. Other handlers are stopped instead, at what they next wait for; there it is
+    /// always false. That of a throw has no caller who could give up.
+    ///
+    /// ```
+    /// use communica::Context;
+    ///
+    /// #[communica::service]
+    /// trait Prices {
+    ///     #[route(blocking)]
+    ///     fn best(&self, cx: &Context, rounds: u64) -> u64;
+    /// }
+    ///
+    /// struct Desk;
+    ///
+    /// impl Prices for Desk {
+    ///     fn best(&self, cx: &Context, rounds: u64) -> u64 {
+    ///         (0..rounds).take_while(|round| round % 1024 != 0 || !cx.is_given_up()).max().unwrap_or_default()
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.given_up.0.as_ref().is_some_and(|given_up| given_up.load(Ordering::Relaxed))
     }
 
     /// A value that the caller sent along under this key, if there is one and it is a `T`. See

@@ -166,9 +166,9 @@ where
     H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
 {
     let handler = Arc::new(handler);
-    let run = move |context, payload| {
+    let run = move |context: Context, payload| {
         let handler = Arc::clone(&handler);
-        Ran::Blocking(Box::new(move || handler(context, payload)))
+        Ran::Blocking(Box::new(move |given_up| handler(context.with_given_up(given_up), payload)))
     };
     register(table, registration, Route::new(run));
 }

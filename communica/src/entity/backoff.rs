@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Waits between attempts to connect: they grow, and chance keeps clients of one server apart.
 ///
-/// The default starts at 50 ms, doubles, and ends at 5 s; each wait is between half of that and the whole.
+/// The default starts at 50 ms, doubles, and ends at 5 s; each wait is between half of that and the whole. It starts
+/// anew after a connection of two seconds; one that ended sooner may be about to do so again.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     start: Duration,

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::handlers::Job;
 use super::{Exchange, lock};
+use crate::context::GivenUp;
 use crate::error::{Fault, FaultKind};
 use crate::panics::caught;
 use crate::route::Block;
@@ -43,7 +44,8 @@ impl Exchange {
             if flag.load(Ordering::Relaxed) {
                 return;
             }
-            let ended = catch_unwind(AssertUnwindSafe(run));
+            let given_up = GivenUp(Some(flag.clone()));
+            let ended = catch_unwind(AssertUnwindSafe(|| run(given_up)));
             // That of a throw was nobody's to wait for.
             if !is_request || !flag.load(Ordering::Relaxed) {
                 job.finish(ended);
@@ -106,7 +108,7 @@ mod tests {
             session.start_jobs(&mut mine, &mut started);
         }
         let (of_thread, request) = (exchange.clone(), started.remove(0).metadata);
-        let run = || panic!("there is no thread");
+        let run = |_| panic!("there is no thread");
         std::thread::spawn(move || of_thread.spawn_blocking(request, None, Box::new(run))).join().unwrap();
         let session = exchange.session();
         assert!(session.no_jobs() && session.has_unsent());

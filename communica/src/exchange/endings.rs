@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(Arc::strong_count(&running), 3, "it runs");
         exchange.peer_is_gone(&Reason::Disconnected("it was killed".to_owned()));
         let ended = exchange.wait_until(|session| session.no_jobs());
-        tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("it is stopped");
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is stopped");
         assert_eq!(Arc::strong_count(&running), 2);
     }
 
@@ -264,7 +264,7 @@ mod tests {
         assert!(!ran.load(Ordering::Relaxed), "there was room for more answers");
         exchange.forget();
         let handled = exchange.wait_until(|session| session.no_jobs());
-        tokio::time::timeout(std::time::Duration::from_secs(20), handled).await.expect("it starts");
+        tokio::time::timeout(Duration::from_secs(20), handled).await.expect("it starts");
         assert!(ran.load(Ordering::Relaxed));
     }
 }

@@ -22,6 +22,11 @@ pub(crate) fn explained<S: Serializer>(error: &SerializerError, payload: &Bytes)
     if error.is_about_value() || is(expected, payload) == Some(true) {
         return format!("the {expected} is not the value that was expected: {why}");
     }
+    if expected == JSON && has_no_number(payload) {
+        return format!(
+            "NaN and infinities are no JSON: {why}; send nothing or `null` in their place (Python's `JsonSerializer` writes them)"
+        );
+    }
     let found = [JSON, MESSAGE_PACK].into_iter().find(|format| is(format, payload) == Some(true));
     match found.filter(|_| is_telling(payload)) {
         Some(found) => format!("the payload is {found} and not {expected}: {why}; {QUESTION}"),
@@ -44,6 +49,27 @@ pub(crate) fn in_object<S: Serializer>(name: &str, payload: &Bytes) -> Option<St
              is sent as it is, but for methods with `#[route(named)]`"
         )
     })
+}
+
+/// Whether it were JSON but for the words that Python writes for numbers that JSON does not have.
+fn has_no_number(payload: &[u8]) -> bool {
+    const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let (mut json, mut rest, mut in_string, mut found) = (Vec::new(), payload, false, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        let word = WORDS.into_iter().find(|word| !in_string && rest.starts_with(word));
+        if let Some(word) = word {
+            found = true;
+            json.extend_from_slice(b"null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        // What an escape stands before is no end of a string.
+        let len = if in_string && byte == b'\\' { 2.min(rest.len()) } else { 1 };
+        in_string ^= byte == b'"';
+        json.extend_from_slice(&rest[..len]);
+        rest = if len == 1 { behind } else { &rest[len..] };
+    }
+    found && serde_json::from_slice::<IgnoredAny>(&json).is_ok()
 }
 
 /// Whether the payload, all of it, is a value of some type in this format; `None` where that cannot be asked.

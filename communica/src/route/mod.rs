@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
-use crate::context::Context;
+use crate::context::{Context, GivenUp};
 use crate::error::{Error, Fault, FaultKind, undefined_route};
 use crate::serializer::Serializer;
 use crate::session::Answer;
@@ -35,7 +35,7 @@ pub enum Ran {
 }
 
 /// Makes the answer, and may block meanwhile.
-pub(crate) type Block = Box<dyn FnOnce() -> Answer + Send>;
+pub(crate) type Block = Box<dyn FnOnce(GivenUp) -> Answer + Send>;
 
 /// A handler whose types are hidden: takes a payload, gives a payload.
 #[derive(Clone)]
@@ -110,7 +110,7 @@ impl Route {
             Ran::Ready(answer) => answer,
             Ran::Later(future) => future.await,
             // Its route never counts as one that computes for long.
-            Ran::Blocking(run) => tokio::task::block_in_place(run),
+            Ran::Blocking(run) => tokio::task::block_in_place(|| run(GivenUp::default())),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use communica::{
-    AllPeers, AnyPeer, CallError, Connector, FaultConnector, Faults, LocalConnector, Outcome, RmqConnector,
-    RouteClient, RouteServer, RouteServerHandle, TcpConnector, Tls,
+    AllPeers, AnyPeer, Backoff, CallError, Connector, FaultConnector, Faults, LocalConnector, Outcome,
+    RmqConnector, RouteClient, RouteServer, RouteServerHandle, TcpConnector, Tls,
 };
 
 const README: &str = include_str!("../../../README.md");
@@ -93,7 +93,7 @@ async fn who_may_come_in() -> Ended {
 async fn through_a_broker() -> Ended {
     let road = RmqConnector::new("amqp://guest:guest@localhost:5672/%2f", "greeter");
     let server = RouteServer::new(road.clone(), Desk.into_routes()).start().await?;
-    let greeter = GreeterClient::new(RouteClient::connect(road.client_id("till-7")).await?);
+    let greeter = GreeterClient::new(RouteClient::builder(road).client_id("till-7").connect().await?);
     let _ = (server, greeter);
     Ok(())
 }
@@ -101,7 +101,9 @@ async fn through_a_broker() -> Ended {
 #[rustfmt::skip]
 async fn against_cut_links() -> Ended {
     let road = FaultConnector::new(LocalConnector::new("readme"), Faults::seeded(7).cut_after(1..=50_000));
-    let greeter = GreeterClient::new(RouteClient::connect(road.clone()).await?);
+    // At once, where a client else waits longer after each link that ended soon.
+    let client = RouteClient::builder(road.clone()).backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(10)));
+    let greeter = GreeterClient::new(client.connect().await?);
 
     road.cut_now();      // in the middle of whatever is under way
     greeter.greet("Ada", 1).await?;

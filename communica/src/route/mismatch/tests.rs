@@ -176,3 +176,18 @@ fn one_byte_is_not_called_another_format() {
     let message = told::<_, Lamp>(&crate::MsgPackSerializer, &Bytes::from_static(b"\xc1"));
     assert!(message.starts_with("the payload is not MessagePack: "), "{message}");
 }
+
+#[cfg(feature = "json")]
+#[test]
+fn words_that_python_writes_for_numbers_are_named() {
+    use crate::JsonSerializer;
+
+    for json in ["NaN", "[1.0, -Infinity]", r#"{"a": "NaN \" Infinity", "b": Infinity}"#] {
+        let told = told::<_, f64>(&JsonSerializer, &Bytes::copy_from_slice(json.as_bytes()));
+        assert!(told.contains("NaN and infinities are no JSON"), "{json}: {told}");
+    }
+    for json in [r#""NaN"#, r#"{"NaN": 1"#, "[1.0, nan]", "NaN]", r#"{"a": "\"#] {
+        let told = told::<_, f64>(&JsonSerializer, &Bytes::copy_from_slice(json.as_bytes()));
+        assert!(!told.contains("NaN and infinities"), "{json}: {told}");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use communica::{Error, Limits, MemoryConnector, Reason, RouteClient, RouteServer};
+use communica::{Context, Error, Limits, MemoryConnector, Reason, RouteClient, RouteServer};
 use communica_tests::patiently;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -149,4 +149,50 @@ fn while_the_pool_is_full_they_wait_in_order_and_those_given_up_never_begin() {
         held.await.unwrap().unwrap();
         assert!(rings.is_empty());
     }));
+}
+
+#[communica::service]
+trait Search {
+    #[route(blocking)]
+    fn search(&self, cx: &Context, number: i64);
+}
+
+/// Begins and ends, and looks meanwhile whether somebody waits.
+struct Searcher(mpsc::UnboundedSender<i64>);
+
+impl Search for Searcher {
+    fn search(&self, cx: &Context, number: i64) {
+        self.0.send(number).unwrap();
+        while !cx.is_given_up() {
+            std::thread::yield_now();
+        }
+        self.0.send(-number).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_looks_whether_somebody_waits_ends_when_nobody_does() {
+    within(30, async {
+        let (notes, mut noted) = mpsc::unbounded_channel();
+        let connector = MemoryConnector::unique();
+        let server = RouteServer::new(connector.clone(), Searcher(notes).into_routes());
+        let server = server.grace(Duration::from_millis(50)).start().await.unwrap();
+        let client = RouteClient::connect(connector).await.unwrap();
+        // The caller drops it, or has no time any more.
+        let call = {
+            let client = client.clone();
+            tokio::spawn(async move { SearchClient::new(&client).search(1).await })
+        };
+        assert_eq!(take(&mut noted, 1).await, [1]);
+        call.abort();
+        assert_eq!(take(&mut noted, 1).await, [-1]);
+        SearchClient::new(&client).timeout(soon()).search(2).await.unwrap_err();
+        assert_eq!(take(&mut noted, 2).await, [2, -2]);
+        // The server is over.
+        SearchClient::new(&client).throw_search(3).await.unwrap();
+        assert_eq!(take(&mut noted, 1).await, [3]);
+        server.stop().await;
+        assert_eq!(take(&mut noted, 1).await, [-3]);
+    })
+    .await;
 }
