@@ -148,6 +148,11 @@ impl RmqIncoming {
     fn read_hello(&self, hello: Bytes) -> Result<(Bytes, String), LinkError> {
         // Whoever decides about clients refuses what cannot be read.
         let Ok(said) = hello::decode::<ClientHello>(&hello) else { return Ok((hello, String::new())) };
+        if said.communica.is_none() && !self.house.connector.names.suit_python(&self.client) {
+            let what = "Python's library can use no queues for an address or a client id with other characters than ASCII letters, \
+                        digits, spaces and -_.:@#,/+";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        }
         // Who may come in is decided by the hello, and the queues are those of the knock. The ids in Python's hellos are of their
         // processes.
         if said.communica.is_some() && said.client_id != self.client {

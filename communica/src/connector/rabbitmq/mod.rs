@@ -187,7 +187,8 @@ impl RmqConnector {
         }
     }
 
-    /// Who connects. Address and id have at most 224 characters together, and some 230 bytes: a broker's names have 255. A server does not need it.
+    /// Who connects. Address and id have at most 224 characters together, and some 230 bytes: a broker's names have 255. With Python at the other end they are of
+    /// ASCII letters, digits, spaces and `-_.:@#,/+`. A server does not need it.
     #[must_use]
     pub fn client_id(self, id: impl Into<String>) -> Self {
         Self { client_id: Some(id.into()), ..self }

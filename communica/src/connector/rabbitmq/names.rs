@@ -99,6 +99,12 @@ impl Names {
         Err(io::Error::new(io::ErrorKind::InvalidInput, what))
     }
 
+    /// Whether Python's library can use the queues for this client: its client for AMQP (pamqp) takes names of these characters only.
+    pub(super) fn suit_python(&self, client: &str) -> bool {
+        let suits = |character: char| character.is_ascii_alphanumeric() || "-_.:@#,/+ ".contains(character);
+        self.address.chars().chain(client.chars()).all(suits)
+    }
+
     /// Whether queues for this client can have names.
     pub(super) fn check(&self, client: &str) -> io::Result<()> {
         let characters = self.address.chars().count() + client.chars().count();
@@ -122,5 +128,20 @@ impl Names {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_takes_few_characters_in_names() {
+        let names = Names::new("orders/eu-1".to_owned());
+        assert!(names.suit_python("till 8_a.b:c@d#e,f+g"));
+        for client in ["a(1)", "user~x", "клиент", "a%b"] {
+            assert!(!names.suit_python(client), "{client}");
+        }
+        assert!(!Names::new("a*".to_owned()).suit_python("b"));
     }
 }
