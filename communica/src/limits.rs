@@ -28,12 +28,12 @@ use crate::wire::WireLimits;
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
 /// | [`queued`](Self::queued) | 16,384 messages, 64 MiB | callers wait for room before their message is accepted, and no handler starts while so many answers wait; handlers have more room, see there |
-/// | [`peers`](Self::peers) | 10,000 | the client that is gone longest is forgotten for a new one; if all are connected, that is refused, with the reason |
+/// | [`peers`](Self::peers) | 10,000 | the client that is gone longest is forgotten for a new one; if all are connected, or what they sent is still handled, that is refused, with the reason |
 /// | [`handshakes`](Self::handshakes) | 256 | further connections wait to be accepted |
 /// | [`handshake_time`](Self::handshake_time) | 10 s | the connection is closed |
-/// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost |
+/// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost; not over a broker |
 /// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
-/// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came |
+/// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came; not over a broker |
 /// | [`busy_poll_time`](Self::busy_poll_time) | 0 | the thread that looked for the next message of a link may sleep |
 /// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; not over a broker |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
@@ -59,6 +59,7 @@ use crate::wire::WireLimits;
 /// | what comes to the queue that a link over a broker has for itself, ahead of what is read | 4 messages | the rest waits at the broker |
 /// | messages that share one of a broker's | 64, 32 KiB together, none above 16 KiB | the next one begins another |
 /// | a message that goes out beside others, over a broker | 256 KiB | a larger one goes alone: when all before it is confirmed, and nothing behind it before it is |
+/// | the last words on a link that broke, or that is to end at once | a second | the peer sees no more than a cut |
 /// | links that break over one message, to a peer without resume | 3 | it is not sent again |
 /// | links that take an idempotent call whole | 3 | it ends with `MayHaveRun` |
 /// | sessions that lost their client id to a newer one | 8 for each id | the oldest of them may come back |
@@ -186,7 +187,8 @@ impl Limits {
     }
 
     /// Clients a server knows, connected or not. For one more, the one that is gone longest is forgotten, with what waits for it; if
-    /// all are connected, the newcomer is refused with the reason.
+    /// all are connected, or something that they sent is still handled, the newcomer is refused with the reason. A forgotten one whose throws
+    /// are still handled counts.
     #[must_use]
     pub fn peers(self, clients: usize) -> Self {
         Self { peers: clients.max(1), ..self }
@@ -206,7 +208,8 @@ impl Limits {
     }
 
     /// How long a link may take nothing of what waits to be sent before it counts as lost. A local socket takes more when the peer read
-    /// most of what is in it, which may be a MiB of a large message.
+    /// most of what is in it, which may be a MiB of a large message. Not over a broker: one that takes nothing for want of memory or disk is
+    /// waited for, within the time limits of calls.
     #[must_use]
     pub fn stall_time(self, time: Duration) -> Self {
         Self { stall_time: time, ..self }
@@ -229,7 +232,7 @@ impl Limits {
 
     /// What was sent to one peer and not yet acknowledged by it, by number and by bytes: it is kept, to be repeated should
     /// the link be cut. At this bound nothing more is sent, and `request` and `throw` wait for room. A single larger message
-    /// is sent nevertheless, and one that goes out in pieces does not count while it is the only one. Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume).
+    /// is sent nevertheless, and one that goes out in pieces does not count while it is the only one. Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume), and not over a broker, which keeps that itself.
     #[must_use]
     pub fn unacknowledged(self, messages: usize, bytes: usize) -> Self {
         Self { unacknowledged: Quota { messages: messages.max(1), bytes: bytes.max(1) }, ..self }

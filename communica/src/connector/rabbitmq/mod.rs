@@ -90,6 +90,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// - `lapin` logs a message that no queue takes, payload and all, as a warning: where payloads are secrets, switch its target
 ///   `lapin::returned_messages` off.
+/// - `lapin` logs as errors what is none here: that a queue is not there yet (`NOT_FOUND`), once or twice for a new client of a Python server,
+///   and a refused password or virtual host, three times beside the one line that is ours.
 /// - On the level TRACE `lapin` also logs what it writes when it connects, the password among it, byte for byte as decimal numbers: where
 ///   that level is kept, switch its target `lapin::io_loop` off.
 /// - Whoever may publish to the exchange can send requests, and can connect under any client's id and so push that client
