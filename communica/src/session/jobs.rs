@@ -22,6 +22,8 @@ pub(crate) struct Jobs {
     /// The first so many are nothing that a handler waits for: they came when no call waited, or are throws.
     not_awaited: usize,
     running: usize,
+    /// How many ran and do so no more.
+    ended: u64,
     /// Bytes of their messages, which they may still hold.
     running_bytes: usize,
     limit: usize,
@@ -50,6 +52,7 @@ impl Jobs {
             waiting_bytes: 0,
             not_awaited: 0,
             running: 0,
+            ended: 0,
             running_bytes: 0,
             limit,
             limit_bytes,
@@ -283,6 +286,17 @@ impl Jobs {
     pub(super) fn done(&mut self, count: usize, bytes: usize) {
         self.running -= count;
         self.running_bytes -= bytes;
+        self.ended += count as u64;
+    }
+
+    /// Messages that wait for handlers to end; and how many ended so far.
+    pub(super) fn held_back(&self, calling: usize) -> (usize, u64) {
+        let waits = self.running > 0 && self.startable(calling) == 0;
+        (if waits { self.waiting.len() } else { 0 }, self.ended)
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running
     }
 
     /// These were not started after all; the last one stands first.

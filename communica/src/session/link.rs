@@ -149,11 +149,25 @@ impl<W: Clone> Session<W> {
         if came || self.paused {
             self.other.heard();
         }
+        self.tell_of_stall();
         let beat = self.other.beat();
         if beat == Beat::Say {
             self.heard.tell();
         }
         beat
+    }
+
+    /// What waits for handlers to end may wait without end, but not in silence.
+    fn tell_of_stall(&mut self) {
+        let (waiting, ended) = self.jobs.held_back(self.calls.waiting());
+        if self.stall.is_news(waiting, ended) {
+            tracing::warn!(
+                client_id = &*self.client_id,
+                waiting,
+                running = self.jobs.running(),
+                "messages wait for handlers of the same peer to end, and none does: see `Limits::running`"
+            );
+        }
     }
 
     pub(crate) fn is_linked(&self) -> bool {

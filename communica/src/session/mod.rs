@@ -18,6 +18,7 @@ mod other;
 mod outbox;
 mod outgoing;
 mod sent;
+mod stall;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use heard::Heard;
 use jobs::Jobs;
 use other::Other;
 use outbox::Outbox;
+use stall::Stall;
 
 /// What a handler made of a request.
 pub(crate) type Answer = Result<Payload, Fault>;
@@ -47,6 +49,9 @@ pub(crate) struct Session<W> {
     jobs: Jobs,
     arrivals: Arrivals,
     failed_throws: FailedThrows,
+    stall: Stall,
+    /// For the log.
+    client_id: Arc<str>,
     /// Unlike that of every other session, the one of an earlier process included.
     instance: String,
     other: Other,
@@ -302,7 +307,9 @@ impl<W: Clone> Session<W> {
             calls: Calls::new(prefix.clone()),
             jobs: Jobs::new(limits.running, limits.waiting.bytes),
             arrivals: Arrivals::new(limits.remembered),
-            failed_throws: FailedThrows::new(client_id),
+            failed_throws: FailedThrows::new(client_id.clone()),
+            stall: Stall::default(),
+            client_id,
             instance: prefix,
             other: Other::default(),
             heard: Heard::new(),

@@ -12,6 +12,7 @@ use communica_tests::{patience, patiently};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::log::Log;
 use crate::raw_peer::peer::RawPeer;
 use crate::support::{Gate, echo, eventually, holding, quick, unique, within};
 
@@ -283,6 +284,32 @@ async fn what_waits_for_room_is_told_by_inflight() {
         assert!(told.route.as_deref() == Some("echo") && !told.is_sent, "{told:?}");
         call.abort();
         eventually("nobody waits", || client.inflight().is_empty()).await;
+    })
+    .await;
+}
+
+/// As where one client is shared by many who wait for each other.
+#[tokio::test]
+async fn the_log_tells_of_messages_that_wait_for_handlers_of_which_none_ends() {
+    within(30, async {
+        let (log, gate) = (Log::default(), Gate::shut());
+        let _hears = log.hears();
+        let (routes, held) = holding(echo(), "hold", &gate);
+        let road = MemoryConnector::unique();
+        let limits = Limits::new().running(2).silence_time(Duration::from_millis(400));
+        let _server = RouteServer::new(road.clone(), routes).limits(limits).start().await.unwrap();
+        let client = RouteClient::builder(road).client_id("gateway").connect().await.unwrap();
+        for number in 0..2 {
+            client.throw("hold", &number).await.unwrap();
+        }
+        let asks = client.clone();
+        let waits = tokio::spawn(async move { asks.request::<_, i64>("echo", &1).await });
+        eventually("two run", || held.inside() == 2).await;
+        eventually("it is told", || log.text().contains("Limits::running")).await;
+        assert!(log.text().contains("gateway"), "{}", log.text());
+        gate.open();
+        assert_eq!(waits.await.unwrap().unwrap(), 1);
+        assert_eq!(log.text().matches("Limits::running").count(), 1, "it is told once");
     })
     .await;
 }
