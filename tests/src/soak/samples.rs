@@ -43,7 +43,7 @@ impl Samples {
 
     /// What is not flat. The last quarter of the run is held against the second: the first is for warming up. Memory may
     /// be a quarter and 4 MiB above, since what is free again is not all with the system again at once; handles and tasks, which
-    /// come and go with clients, a tenth and 16, threads 2. What is never given back shows for certain in [`left`].
+    /// come and go with clients, a tenth and 16, threads 2. What is never given back shows for certain at the end of a run.
     ///
     /// # Errors
     /// There are too few to tell.
