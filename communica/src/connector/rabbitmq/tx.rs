@@ -231,7 +231,7 @@ impl RmqTx {
             Poll::Ready(done) => Box::pin(std::future::ready(done)),
         };
         self.posted.push(posting, messages);
-        self.signs.sent();
+        self.signs.sent(messages == 0);
     }
 
     /// Acknowledges what is done with, together with what will be done with in a moment: for a broker an
