@@ -35,7 +35,7 @@ use crate::wire::WireLimits;
 /// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
 /// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came; not over a broker |
 /// | [`busy_poll_time`](Self::busy_poll_time) | 0 | the thread that looked for the next message of a link may sleep |
-/// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; not over a broker |
+/// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; over a broker only those to any client |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older request, or of an older throw, that a broker brings again is handled again |
 ///
@@ -253,7 +253,7 @@ impl Limits {
     /// Where it is known that the other process died, they end at once: a client whose local address leads to nobody any
     /// more knows, and so does a server on Linux that sees its local client's process gone.
     /// Only with a peer that supports [`Feature::Resume`](crate::Feature::Resume); otherwise they end with the link. Over a broker calls
-    /// wait on whatever the peer supports: give them time limits.
+    /// wait on whatever the peer supports, but for those to any client: give them time limits.
     #[must_use]
     pub fn resume_time(self, time: Duration) -> Self {
         Self { resume_time: time, ..self }

@@ -251,7 +251,8 @@ where
 {
     let args = dump(route, serializer, args)?;
     let more = options.more(route).map_err(|error| not_sent(error, route))?;
-    let what = What { route, more: &more, here: true, ..What::default() };
+    let idempotent = options.idempotent;
+    let what = What { route, more: &more, idempotent, here: true, ..What::default() };
     loaded(exchange.request(what, args, options.time).await, route, serializer)
 }
 

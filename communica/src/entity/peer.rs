@@ -139,6 +139,11 @@ impl Caller for Peer {
 /// A call whose client goes before it had it, or does not begin it because it is stopping, say, is given to another one; and so is one
 /// with `#[route(idempotent)]` that may have run. A throw stays with the client that it was accepted for.
 ///
+/// Over a broker the queue of a client that died has the calls that were made to it before the server knew, and nobody can take them out.
+/// Those that may run twice are given to another client as soon as the server knows (see `RmqConnector::check_period`), and withdrawn
+/// from the one that died, should it come back. The others may still run there: they wait for it for
+/// [`Limits::resume_time`](crate::Limits::resume_time), and then end as [`Outcome::MayHaveRun`](crate::Outcome::MayHaveRun).
+///
 /// What routes a client has is not known here. Where some clients only ask and others work, call the workers by their
 /// ids, see [`RouteServerHandle::peer`](crate::RouteServerHandle::peer).
 #[derive(Clone)]

@@ -16,8 +16,8 @@ impl Exchange {
         self.note_no_link(format!("the last one ended: {why}"));
         let mut session = self.session();
         let wakers = session.link_lost(batch, why, lost);
-        // What a store has is answered whenever the peer is there.
-        let waits = session.has_calls() && session.resumes();
+        // What a store has is answered whenever the peer is there, unless anybody's answer would do.
+        let waits = session.has_calls() && (session.resumes() || session.is_stored());
         // The peer's calls ended, too. One that speaks 0.4 may come back and wait on.
         let nobody_waits = session.resumes() && matches!(lost, Lost::Over | Lost::Replaced);
         drop(session);

@@ -18,6 +18,8 @@ pub(super) struct Arrivals {
 
 struct Open {
     is_request: bool,
+    /// Nobody else can have begun it.
+    is_first: bool,
     /// Of all its copies.
     receipts: Vec<Receipt>,
 }
@@ -83,7 +85,8 @@ impl Arrivals {
         if let Some(key) = receipt.key() {
             self.numbers.insert(key.to_owned(), number);
         }
-        self.open.insert(number, Open { is_request: kind == Kind::Request, receipts: vec![receipt] });
+        let (is_request, is_first) = (kind == Kind::Request, receipt.is_first());
+        self.open.insert(number, Open { is_request, is_first, receipts: vec![receipt] });
         Some(number)
     }
 
@@ -96,9 +99,23 @@ impl Arrivals {
         self.requests.has(key) || self.throws.has(key)
     }
 
+    /// The message is not begun here: it is settled, if nobody else can have begun it.
+    pub(super) fn settle_unbegun(&mut self, number: NonZeroU64) -> bool {
+        let unbegun = self.open.get(&number).is_some_and(|open| open.is_first && open.receipts.len() == 1);
+        if unbegun {
+            self.settle(number);
+        }
+        unbegun
+    }
+
+    /// What is open may have gone to somebody else meanwhile, and come back.
+    pub(super) fn link_lost(&mut self) {
+        self.open.values_mut().for_each(|open| open.is_first = false);
+    }
+
     /// The message is done with.
     pub(super) fn settle(&mut self, number: NonZeroU64) {
-        let Some(Open { is_request, receipts }) = self.open.remove(&number) else { return };
+        let Some(Open { is_request, receipts, .. }) = self.open.remove(&number) else { return };
         if let Some(key) = receipts.first().and_then(Receipt::key) {
             self.numbers.remove(key);
             let settled = if is_request { &mut self.requests } else { &mut self.throws };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::What;
 use crate::error::{Error, Fault};
 
 /// A place in the table and the serial number of the call that has it, so that a place can be used again.
@@ -39,6 +40,8 @@ struct Place<W> {
     has_route: bool,
     /// It does not wait for another link.
     here: bool,
+    /// Handling it twice does no harm.
+    idempotent: bool,
     /// When the call was made, by the caller's clock.
     since: Duration,
 }
@@ -71,6 +74,7 @@ impl<W> Place<W> {
             route: String::new(),
             has_route: false,
             here: false,
+            idempotent: false,
             since: Duration::ZERO,
         }
     }
@@ -82,7 +86,8 @@ impl<W> Calls<W> {
     }
 
     /// A new call whose request is message `seq`.
-    pub(super) fn open(&mut self, seq: u64, route: Option<&str>, here: bool, now: Duration) -> CallId {
+    pub(super) fn open(&mut self, seq: u64, what: What<'_>) -> CallId {
+        let What { route, here, idempotent, now, .. } = what;
         let serial = self.next_serial;
         self.next_serial += 1;
         self.waiting += 1;
@@ -98,7 +103,7 @@ impl<W> Calls<W> {
         place.route.clear();
         place.route.push_str(route.unwrap_or_default());
         place.has_route = route.is_some();
-        place.here = here;
+        (place.here, place.idempotent) = (here, idempotent);
         CallId { place: number, serial }
     }
 
@@ -126,7 +131,16 @@ impl<W> Calls<W> {
 
     /// Those that wait for no other link, each with the number of its message and its bytes.
     pub(super) fn of_this_link(&self) -> Vec<(CallId, u64, usize)> {
-        let waiting = self.places.iter().zip(0..).filter(|(place, _)| place.here);
+        self.here(|_| true)
+    }
+
+    /// Those of them that may be handled twice.
+    pub(super) fn idempotent_of_this_link(&self) -> Vec<(CallId, u64, usize)> {
+        self.here(|place| place.idempotent)
+    }
+
+    fn here(&self, fits: impl Fn(&Place<W>) -> bool) -> Vec<(CallId, u64, usize)> {
+        let waiting = self.places.iter().zip(0..).filter(|(place, _)| place.here && fits(place));
         let waiting = waiting.filter_map(|(place, number)| match place.state {
             State::Waiting { seq, size, .. } => {
                 Some((CallId { place: number, serial: place.serial }, seq, size))

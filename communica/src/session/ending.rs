@@ -14,6 +14,10 @@ impl<W: Clone> Session<W> {
 
     /// The same when the peer did not come back in time. Should it come, what it does not have of them yet is not to run.
     pub(crate) fn give_up_sent(&mut self, reason: &Reason) -> Vec<W> {
+        if self.stored {
+            // What is for this peer alone waits at the store for it.
+            return self.end_stored(self.calls.of_this_link(), reason);
+        }
         let (unsent, outbox) = (self.outbox.never_sent(), &self.outbox);
         let sent = self.calls.messages(|seq| !unsent.contains(&seq) && !outbox.is_repeatable(seq));
         let wake = self.end_sent(reason);

@@ -30,7 +30,9 @@ impl<W: Clone> Session<W> {
             // Whoever waits for an answer has it now, and nobody else ever will.
             receipt.into_iter().for_each(Receipt::settle);
         } else if let Some(receipt) = receipt {
-            if self.draining && !self.arrivals.knows(&receipt) {
+            // What another peer may do as well is refused, unless nothing is answered any more.
+            let is_left = || self.ended || !receipt.is_first() || !message.metadata.is_for_any();
+            if self.draining && !self.arrivals.knows(&receipt) && is_left() {
                 return Event::Dropped(
                     "this side is stopping; the store or its sender keeps the message for another",
                 );
@@ -64,11 +66,16 @@ impl<W: Clone> Session<W> {
 
     fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {
         self.refusing |= request.kind() == Kind::Request;
-        // What a store brought may have been begun by another server before.
-        let is_first = request.arrival().is_none();
-        let fault = if is_first { Fault::not_begun(why) } else { Fault::new(FaultKind::Resp, why, None) };
+        let unbegun = self.settle_unbegun(request);
+        let fault = if unbegun { Fault::not_begun(why) } else { Fault::new(FaultKind::Resp, why, None) };
         self.answer(request, Err(fault));
         Event::Dropped(why)
+    }
+
+    /// Nobody has begun this request, nor will. A store forgets it before that is said: one that ended in between would leave it to
+    /// somebody who begins it.
+    pub(super) fn settle_unbegun(&mut self, request: &Metadata) -> bool {
+        !self.ended && request.arrival().is_none_or(|arrival| self.arrivals.settle_unbegun(arrival))
     }
 
     fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {

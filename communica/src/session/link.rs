@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::calls::CallEnd;
+use super::calls::{CallEnd, CallId};
 use super::other::{BEATS, Beat};
 use super::outbox::TooLarge;
 use super::{Goodbye, LinkUp, Lost, NextLook, Session};
@@ -224,12 +224,16 @@ impl<W: Clone> Session<W> {
         self.paused = false;
         self.goodbye = None;
         if self.stored {
+            self.arrivals.link_lost();
             // What the store has, it hands over; what it may not have, the next link takes again.
             let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
             // Most likely it is the one that was refused. It may also be one that the store took and did not confirm.
             let lost = || CallEnd::Lost(Error::MayHaveRun(Reason::Disconnected(why.to_owned())));
             let mut wake = self.calls.end_where(|seq| given_up == Some(seq), lost);
             wake.extend(self.end_unsent_of_this_link(why));
+            // Somebody else may be asked at once. What may run once only waits for a while: the peer may be back soon.
+            let reason = Reason::Disconnected(why.to_owned());
+            wake.extend(self.end_stored(self.calls.idempotent_of_this_link(), &reason));
             return wake;
         }
         let given_up = self.outbox.link_lost(batch);
@@ -253,6 +257,19 @@ impl<W: Clone> Session<W> {
             // What may have to be repeated was counted when the session ended.
             self.throws_lost += if self.resumes { 0 } else { left };
             self.outbox.clear();
+        }
+        wake
+    }
+
+    /// These were for the link that is lost, and its store has them or may have them. Should the peer come back, what of them it has not
+    /// done by then is not to run.
+    pub(super) fn end_stored(&mut self, calls: Vec<(CallId, u64, usize)>, reason: &Reason) -> Vec<W> {
+        let mut wake = Vec::new();
+        for (call, seq, size) in calls {
+            self.outbox.withdraw(seq, size);
+            self.outbox.never_repeat(seq);
+            self.tell_given_up(seq, call);
+            wake.extend(self.calls.end(call, CallEnd::Lost(Error::MayHaveRun(reason.clone()))));
         }
         wake
     }

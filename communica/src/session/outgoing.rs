@@ -1,12 +1,13 @@
 //! What this side says: calls, throws and answers in, batches for the link out.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::calls::{CallEnd, CallId, Waiting};
 use super::{Abandoned, Answer, Full, Refused, Requested, Sender, Session, What};
 use crate::error::{Fault, FaultKind, Reason};
 use crate::serializer::Payload;
-use crate::wire::{Batch, Feature, Kind, Metadata};
+use crate::wire::{Batch, Feature, Kind, Metadata, more_for_any};
 
 impl<W: Clone> Session<W> {
     /// Queues a request; the payload is taken if it was accepted.
@@ -15,7 +16,7 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
-        let What { route, more, idempotent, here, now, said, sender } = what;
+        let What { route, more, idempotent, here, said, sender, .. } = what;
         if here && !self.linked {
             return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
         }
@@ -25,10 +26,15 @@ impl<W: Clone> Session<W> {
         // Where many answers came together, those who got them most likely ask again together.
         let nobody_else = self.calls.waiting() == 0 && self.answers_came <= 1;
         let alone = self.linked && nobody_else && self.outbox.is_empty() && at_rest;
-        let call = self.calls.open(self.outbox.next_seq(), route, here, now);
+        let call = self.calls.open(self.outbox.next_seq(), what);
+        // A store keeps what a peer that is stopping does not take: that one has to know that it may refuse this.
+        let for_any = here && self.stored && self.other.instance().is_some();
+        let more = if for_any { Cow::Owned(more_for_any(more)) } else { Cow::Borrowed(more) };
         self.id_text.clear();
         self.calls.write_id(call, &mut self.id_text);
-        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, more, payload, idempotent);
+        // What is for this link alone is repeated on no other: whoever made the call asks somebody else.
+        let repeatable = idempotent && !here;
+        let bytes = self.outbox.push_request(&self.id_text, Kind::Request, route, &more, payload, repeatable);
         self.calls.set_size(call, bytes);
         let (wake, watch) = if alone { (None, false) } else { self.call_driver_or_watch(said) };
         Ok(Requested { call, alone, wake, watch })

@@ -17,6 +17,8 @@ use super::WireError;
 use super::scan::{Scanner, Text, plain_len};
 
 const TIMEOUT: &[u8] = b"timeout_ms";
+/// The member of a request that any peer of the caller's may answer.
+const ANY: &str = "any";
 /// The member that holds what a caller sends along.
 pub(crate) const METADATA: &str = "metadata";
 
@@ -180,6 +182,11 @@ impl Metadata {
         serde_json::from_str(members.remove(name)?.get()).ok()
     }
 
+    /// Whoever is asked may leave it to another peer of the caller's.
+    pub(crate) fn is_for_any(&self) -> bool {
+        self.kind == Kind::Request && self.member(ANY) == Some(true)
+    }
+
     /// How long the caller waits, counted from when it sent this.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout_ms.map(Duration::from_millis)
@@ -283,6 +290,11 @@ pub(crate) fn more(timeout: Option<Duration>, values: &BTreeMap<String, Box<RawV
         let _ = write!(more, ",\"{METADATA}\":{}", serde_json::to_string(values).unwrap_or_default());
     }
     more
+}
+
+/// The same of a request that any peer of the caller's may answer.
+pub(crate) fn more_for_any(more: &str) -> String {
+    format!("{more},\"{ANY}\":true")
 }
 
 /// Bytes that the text has at most in a message's metadata, without its quotes.

@@ -56,7 +56,7 @@ pub use fault::{Fault, FaultKind};
 pub(crate) use frame::{FRAME_HEAD, put_close, put_message};
 pub use hello::Feature;
 pub use metadata::Metadata;
-pub(crate) use metadata::{Kind, METADATA, more, put_acknowledgement, put_request, string_len};
+pub(crate) use metadata::{Kind, METADATA, more, more_for_any, put_acknowledgement, put_request, string_len};
 pub use receipt::Receipt;
 pub(crate) use scan::is_too_deep;
 

@@ -12,6 +12,7 @@ pub struct Receipt {
     /// `None`: the store has forgotten the message.
     settle: Option<Box<dyn FnOnce() + Send>>,
     on_arrival: bool,
+    is_first: bool,
 }
 
 impl Receipt {
@@ -19,7 +20,7 @@ impl Receipt {
     /// recognised; `None` where the store cannot tell. `settle`: called at most once, from any thread. It must be quick,
     /// must not block, and must not call back into this library.
     pub fn new(key: Option<String>, settle: impl FnOnce() + Send + 'static) -> Self {
-        Self { key, settle: Some(Box::new(settle)), on_arrival: false }
+        Self { key, settle: Some(Box::new(settle)), on_arrival: false, is_first: false }
     }
 
     /// The same of a message that is settled when it was taken in: should this process die, it is lost.
@@ -32,17 +33,27 @@ impl Receipt {
     /// recognised all the same.
     #[must_use]
     pub fn forgotten(key: Option<String>) -> Self {
-        Self { key, settle: None, on_arrival: false }
+        Self { key, settle: None, on_arrival: false, is_first: false }
+    }
+
+    /// Of a message that nobody was brought before, as far as its store knows.
+    #[must_use]
+    pub(crate) fn brought_first(self) -> Self {
+        Self { is_first: true, ..self }
+    }
+
+    pub(crate) fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// It was taken in.
     pub(crate) fn arrived(self) -> Self {
-        match (self.on_arrival, self.settle) {
-            (true, Some(settle)) => {
+        match self.settle {
+            Some(settle) if self.on_arrival => {
                 settle();
-                Self::forgotten(self.key)
+                Self { settle: None, ..self }
             }
-            (on_arrival, settle) => Self { key: self.key, settle, on_arrival },
+            settle => Self { settle, ..self },
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is done to a RabbitMQ broker goes in; what those who talk through it notice comes out.
 
+mod anybody;
 mod beside;
 mod broker_itself;
 mod bundles;

@@ -256,7 +256,7 @@ impl RmqIncoming {
             bundles,
             prefetch: *prefetch,
         };
-        let signs = Signs::new(Some(pace.listening), Check::Always(pace.listening));
+        let signs = Signs::new(Some(pace.listening), Check::Silent(pace.check));
         let tx = RmqTx::new(shared, destination, fresh, signs);
         let address = self.address();
         Ok(Link::new(tx, rx, theirs, address))

@@ -82,7 +82,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// | a client comes back to its server | what waits is handled in the order of sending, and nothing of it twice |
 /// | the broker dies and comes back | nothing that it confirmed is lost; what it did not is repeated |
 /// | a client's queue is deleted | requests without an answer are repeated and may run twice; throws that were in it are gone |
-/// | a link ends | calls wait on: they end with their answer, their time limit or `close` |
+/// | a link ends | calls wait on: they end with their answer, their time limit or `close`; those to any client ([`AnyPeer`](crate::AnyPeer)) are given to another one, or end after [`Limits::resume_time`] |
+/// | a client is stopping | what comes for it waits in its queue until it is back; calls to any client it refuses, and another one is asked |
 /// | a client says goodbye | what it left is worked off, within [`Limits::forget_time`] where a handler waits for that client itself; with a [work queue](RmqConnector::work_queue) such a handler waits for its own time limit |
 /// | a call's time limit passes | the broker drops a request that nobody has taken by then, counted from when it was published |
 ///
@@ -107,6 +108,10 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// - Where the virtual host makes queues quorum queues by default, the broker drops a message that it delivered too often (20 times since
 ///   RabbitMQ 4), and each link that is cut counts for all that it had.
 /// - That a queue was emptied, or one that servers share was deleted while they live, is not noticed: what was in it is gone, and calls end with their time limit.
+/// - A request that is refused, because too much waits at the responder, say, was not begun, and its caller is told so
+///   ([`Reason::NotBegun`](crate::Reason::NotBegun)), unless the broker says that it brought it before, or it came by a [work queue](Self::work_queue): then somebody
+///   else may have begun it, and the refusal is an answer with an error. The broker forgets the request before that is said. Should the
+///   process die in between, a request of more than 16 KiB is not asked again, and ends with its time limit.
 /// - What a server has when it hangs, without dying, is free for others when the broker misses its heartbeats.
 /// - When a client goes to another server while work from the shared queue is being done for it, that work may be done twice.
 /// - Several servers at one address: a client whose connection breaks may come back to another one, although its server lives. What
@@ -253,7 +258,10 @@ impl RmqConnector {
     }
 
     /// A client that heard nothing for so long asks the broker whether its server still listens, and connects anew if it
-    /// does not: to another server of the address, if there is one. 2 s by default, between 10 ms and a year.
+    /// does not: to another server of the address, if there is one. So does a server, for which a client is gone whose queue nobody reads:
+    /// until then calls to any client are made to it, too. Five times less often while nothing is sent. 2 s by default, between 10 ms and a year.
+    ///
+    /// The broker knows at once that a process died. That a machine did, or the way to it, it knows when it misses heartbeats.
     #[must_use]
     pub fn check_period(self, period: Duration) -> Self {
         let check = period.clamp(SHORTEST, LONGEST);

@@ -239,6 +239,7 @@ impl RmqRx {
         }
         let open = Open { acks, tag };
         let receipt = Receipt::new(key, move || open.settle());
+        let receipt = if delivery.redelivered { receipt } else { receipt.brought_first() };
         into.push(message.with_receipt(match self.settings.ack_on_arrival {
             true => receipt.settled_on_arrival(),
             false => receipt,
@@ -257,8 +258,10 @@ impl RmqRx {
             }
         };
         for Entry { stamp, body } in entries {
+            let receipt = Receipt::forgotten(Some(stamp));
+            let receipt = if delivery.redelivered { receipt } else { receipt.brought_first() };
             match split(body, self.settings.message_size) {
-                Ok(message) => into.push(message.with_receipt(Receipt::forgotten(Some(stamp)))),
+                Ok(message) => into.push(message.with_receipt(receipt)),
                 Err(unfit) => self.drop_unfit(&delivery, unfit),
             }
         }

@@ -56,7 +56,7 @@ pub(super) struct Pace {
     /// A server that said nothing for so long says that it is there; a client that heard nothing for one and a half
     /// times as long gives the link up.
     pub(super) listening: Duration,
-    /// A client that has no answer for so long asks the broker whether its server still listens.
+    /// A side that heard nothing for so long asks the broker whether the other still listens.
     pub(super) check: Duration,
 }
 

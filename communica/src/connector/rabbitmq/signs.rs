@@ -10,7 +10,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{FieldTable, ShortString};
 use tokio::time::{Instant, Sleep};
 
-use super::broker::{broken, is_not_found};
+use super::broker::{LEAVING_TIME, broken, is_not_found};
 use super::shared::Shared;
 use crate::connector::BoxFuture;
 
@@ -24,6 +24,11 @@ pub(super) struct Signs {
     /// Ask the broker whether the peer listens.
     check: Check,
     last_sent: Instant,
+    /// The same, but for signs.
+    last_message: Instant,
+    began: Instant,
+    /// The peer was heard, or seen to listen.
+    was_there: bool,
     next: Pin<Box<Sleep>>,
     asking: Option<BoxFuture<'static, lapin::Result<u32>>>,
 }
@@ -40,16 +45,30 @@ pub(super) enum Check {
 impl Signs {
     pub(super) fn new(listening: Option<Duration>, check: Check) -> Self {
         let next = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let mut signs = Self { listening, check, last_sent: Instant::now(), next, asking: None };
+        let now = Instant::now();
+        let mut signs = Self {
+            listening,
+            check,
+            last_sent: now,
+            last_message: now,
+            began: now,
+            was_there: false,
+            next,
+            asking: None,
+        };
         let wait = signs.wait();
         signs.next = Box::pin(tokio::time::sleep(wait));
         signs
     }
 
-    /// Something goes out.
-    pub(super) fn sent(&mut self) {
+    /// Something goes out. `is_sign`: it is no message.
+    pub(super) fn sent(&mut self, is_sign: bool) {
         let was_idle = self.is_idle();
         self.last_sent = Instant::now();
+        if is_sign {
+            return;
+        }
+        self.last_message = self.last_sent;
         if was_idle {
             let wait = self.wait();
             self.next.as_mut().reset(self.last_sent + wait);
@@ -57,7 +76,7 @@ impl Signs {
     }
 
     fn is_idle(&self) -> bool {
-        matches!(self.check, Check::Silent(period) if self.last_sent.elapsed() > period * IDLE)
+        matches!(self.check, Check::Silent(period) if self.last_message.elapsed() > period * IDLE)
     }
 
     /// Until the next look.
@@ -89,7 +108,11 @@ impl Signs {
     pub(super) fn ask(&mut self, shared: &Shared, peer: &ShortString) {
         let due = match self.check {
             Check::Always(_) => true,
-            Check::Silent(_) => !shared.take_heard(),
+            Check::Silent(_) => {
+                let heard = shared.take_heard();
+                self.was_there |= heard;
+                !heard
+            }
         };
         if !due || self.asking.is_some() {
             return;
@@ -102,14 +125,24 @@ impl Signs {
         }));
     }
 
+    /// A client begins when the server is done with the handshake, and an earlier link of its own may hold it up for a while.
+    fn may_begin_to_listen(&self) -> bool {
+        let wait = self.listening.map_or(Duration::ZERO, |period| period.min(2 * LEAVING_TIME));
+        !self.was_there && self.began.elapsed() < wait
+    }
+
     /// What the broker says to that.
     pub(super) fn heed(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(asking) = &mut self.asking else { return Ok(()) };
         let Poll::Ready(answer) = asking.as_mut().poll(cx) else { return Ok(()) };
         self.asking = None;
         match answer {
+            Ok(0) if self.may_begin_to_listen() => Ok(()),
             Ok(0) => Err(gone("nobody listens to what is sent to the peer any more")),
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.was_there = true;
+                Ok(())
+            }
             Err(error) if is_not_found(&error) => Err(gone("the peer's queue was deleted")),
             Err(error) => Err(broken(error)),
         }

@@ -94,11 +94,21 @@ impl RmqTx {
         }
     }
 
-    fn send(&mut self, metadata: &[u8], payload: &[u8], stamp: &Stamp) -> io::Result<()> {
+    fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        metadata: &[u8],
+        payload: &[u8],
+        stamp: &Stamp,
+    ) -> io::Result<()> {
         let body = [metadata, &[0], payload];
         let metadata = Metadata::parse(Bytes::copy_from_slice(metadata));
         let metadata = metadata.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let kind = metadata.kind();
+        if kind == Kind::Resp {
+            // It may say that the request was not begun: then nobody is to find that in the queue any more.
+            self.acknowledge(cx)?;
+        }
         let asks = matches!(kind, Kind::Request | Kind::Throw);
         let work = self.to.work.as_ref().filter(|_| asks);
         let elsewhere = if asks { None } else { self.shared.elsewhere.queue_for(&metadata.id()) };
@@ -148,7 +158,9 @@ impl RmqTx {
             }
             self.alone = is_large;
             match self.held.pop_front() {
-                Some(Item::Message { metadata, payload, stamp }) => self.send(&metadata, &payload, &stamp)?,
+                Some(Item::Message { metadata, payload, stamp }) => {
+                    self.send(cx, &metadata, &payload, &stamp)?;
+                }
                 Some(Item::Close { reason }) => {
                     self.send_bundle();
                     self.send_close(reason.as_deref());
@@ -231,7 +243,7 @@ impl RmqTx {
             Poll::Ready(done) => Box::pin(std::future::ready(done)),
         };
         self.posted.push(posting, messages);
-        self.signs.sent();
+        self.signs.sent(messages == 0);
     }
 
     /// Acknowledges what is done with, together with what will be done with in a moment: for a broker an

@@ -120,6 +120,7 @@ fn next(error: &Error, idempotent: bool) -> Next {
         Error::NotSent(Reason::NotBegun(_)) => Next::NotThisOne,
         Error::NotSent(reason) if is_gone(reason) => Next::Another,
         Error::MayHaveRun(reason) if idempotent && is_gone(reason) => Next::Another,
+        Error::MayHaveRun(Reason::NotBegun(_)) if idempotent => Next::NotThisOne,
         _ => Next::Ends,
     }
 }

@@ -1,6 +1,7 @@
 //! Two sessions and no link: messages are carried by hand, so that every order of events can be tried.
 
 mod answers;
+mod anybody;
 mod beats;
 mod broken;
 mod large;
