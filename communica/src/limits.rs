@@ -23,7 +23,7 @@ use crate::wire::WireLimits;
 ///
 /// | setting | default | what happens at it |
 /// |---|---|---|
-/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer closes its link; over a broker it is refused alone; one of ours that is larger than either side takes is not sent |
+/// | [`message_size`](Self::message_size) | 128 MiB | a larger one from a peer is refused alone, see there; one of ours that is larger than either side takes is not sent |
 /// | [`chunk_size`](Self::chunk_size) | 1 MiB | a larger payload goes out in pieces of 32 KiB, small messages between |
 /// | [`running`](Self::running) | 1,024, and 64 MiB | more messages of that peer wait for a handler to end; see there |
 /// | [`waiting`](Self::waiting) | 16,384 messages, 64 MiB | no more is read from that peer; see there |
@@ -47,7 +47,8 @@ use crate::wire::WireLimits;
 /// | client id | 1 KiB | the connection is refused |
 /// | metadata of a message | 64 KiB and 64 levels, of a call of ours 32 KiB and 63 | its link is closed; over a broker it is dropped alone; the call ends, not sent |
 /// | a payload that is loaded | 128 levels, and 4,096 elements without any bytes | it is not loaded: its caller gets an `Error::Serializer` |
-/// | chunks under assembly | one message per link, of `message_size` | its link is closed |
+/// | chunks under assembly | one message per link, of `message_size` | a second one closes its link; of one that is larger nothing is kept |
+/// | what is read and thrown away of a message that is larger than `message_size` | 16 times that, but 1 GiB at least and 3 GiB at most; over a broker what that takes | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
 /// | what a local socket holds of what was sent | a MiB while a large message passes alone, 96 KiB while small ones overtake it, as far as the system allows that (on Linux) | the rest waits here |
 /// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux; elsewhere what the system likes | the rest waits here |
@@ -103,6 +104,11 @@ impl Quota {
 }
 
 const MIB: usize = 1 << 20;
+/// Of a message that is too large, this much is read and thrown away where messages are small: a peer that knows no limit
+/// must not lose its other calls over a file. It takes a second or two …
+const MIN_LEFT_OUT: usize = 1024 * MIB;
+/// … and no more than this where they are large: whoever announces 4 GiB speaks nonsense.
+const MAX_LEFT_OUT: usize = 3072 * MIB;
 /// Shorter ones would keep both sides busy with signs of life.
 pub(crate) const MIN_SILENCE_TIME: Duration = Duration::from_millis(30);
 
@@ -136,7 +142,13 @@ impl Limits {
         Self::default()
     }
 
-    /// Bytes of one message's payload, in both directions. At most 2 GiB, and 64 at least, which an error takes. Errors are shortened to
+    /// Bytes of one message's payload, in both directions. A peer of ours learns it in the handshake, and sends no larger one. One of
+    /// the Python library knows no limit: what it sends above this is thrown away while it comes, and everything else on the link
+    /// goes on. Its request is answered with a `RespError`; its answer ends the call with an [`Error::Resp`](crate::Error::Resp), both of
+    /// which say how many bytes it had; its throw is told in the log. What has more than 16 times as many bytes, and more than
+    /// 1 GiB, or more than 3 GiB, or announces that in its pieces, ends the link.
+    ///
+    /// At most 2 GiB, and 64 at least, which an error takes. Errors are shortened to
     /// it, and below some hundred bytes they say nothing.
     #[must_use]
     pub fn message_size(self, bytes: usize) -> Self {
@@ -271,6 +283,7 @@ impl Limits {
     }
 
     pub(crate) fn wire(&self) -> WireLimits {
-        WireLimits { message: self.message_size, metadata: 64 * 1024 }
+        let left_out = self.message_size.saturating_mul(16).clamp(MIN_LEFT_OUT, MAX_LEFT_OUT);
+        WireLimits { message: self.message_size, metadata: 64 * 1024, left_out }
     }
 }

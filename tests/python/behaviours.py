@@ -12,7 +12,7 @@ class Behaviours:
         self.side = None
 
     def by_name(self):
-        names = ('echo', 'double', 'fail', 'crash', 'note', 'relay', 'undumpable', 'spoiled', 'hang')
+        names = ('echo', 'double', 'fail', 'crash', 'note', 'relay', 'undumpable', 'spoiled', 'hang', 'lines')
         return {name: getattr(self, name) for name in names}
 
     async def echo(self, data):
@@ -40,6 +40,10 @@ class Behaviours:
 
     def spoiled(self, _):
         return SPOIL
+
+    def lines(self, count):
+        """More than was asked with: our peers bound what they take."""
+        return 'a line of 16 b.\n' * count
 
     async def hang(self, data):
         self.notes.put_nowait(data)

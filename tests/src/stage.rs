@@ -125,6 +125,12 @@ impl Stage {
         self.setting("chunk_size", bytes.into())
     }
 
+    /// Ours takes no message above this size; Python has no such limit.
+    #[must_use]
+    pub fn message_size(self, bytes: usize) -> Self {
+        self.setting("message_size", bytes.into())
+    }
+
     /// How often a server tells its clients through a broker that it is there. Both sides know it.
     #[must_use]
     pub fn listening_period(self, period: Duration) -> Self {

@@ -25,6 +25,8 @@ mod restart;
 mod rules;
 #[path = "python/tls.rs"]
 mod tls;
+#[path = "python/too_large.rs"]
+mod too_large;
 #[path = "python/typed.rs"]
 mod typed;
 

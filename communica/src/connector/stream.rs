@@ -442,7 +442,11 @@ impl<R> StreamRx<R> {
                     into.push(if small && was_large { message.detached() } else { message });
                 }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
-                Ok(None) => return,
+                Ok(None) => {
+                    // What comes then may look like a refusal.
+                    self.had_message |= self.decoder.leaves_out();
+                    return;
+                }
                 Err(error) => self.end = Some(Err(error.into())),
             }
             if self.end.is_some() {

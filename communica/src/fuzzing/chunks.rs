@@ -7,13 +7,21 @@ use super::script::{Script, cut};
 use crate::wire::WireLimits;
 
 const METADATA: &[u8] = br#"{"id":"a","type":1,"route":"r"}"#;
-const LIMITS: WireLimits = WireLimits { message: 600, metadata: 40 };
+const LIMITS: WireLimits = WireLimits { message: 600, metadata: 40, left_out: 2000 };
+/// One piece may be too large.
+const SMALL: WireLimits = WireLimits { message: 100, metadata: 40, left_out: 600 };
 
 /// Target `chunks`: four sizes of pieces, then what each frame is.
 pub fn chunks(input: &[u8]) {
+    for limits in [LIMITS, SMALL] {
+        chunks_within(limits, input);
+    }
+}
+
+fn chunks_within(limits: WireLimits, input: &[u8]) {
     let mut script = Script::new(input);
     let sizes = script.take(4);
-    let (mut model, mut stream) = (Model::default(), Vec::new());
+    let (mut model, mut stream) = (Model::new(limits), Vec::new());
     while !script.is_over() && stream.len() < 64 * 1024 {
         let frame = Frame::choose(&mut script, &model);
         frame.write(&mut stream);
@@ -21,9 +29,10 @@ pub fn chunks(input: &[u8]) {
             model.take(&frame);
         }
     }
-    for read in [decode([&stream[..]], LIMITS), decode(cut(&stream, sizes), LIMITS)] {
+    for read in [decode([&stream[..]], limits), decode(cut(&stream, sizes), limits)] {
         assert_eq!(read.error.is_some(), model.wrong, "{:?}", read.error);
         assert_eq!(read.messages, model.messages);
+        assert_eq!(read.left_out, model.left_out);
     }
 }
 
@@ -99,9 +108,11 @@ impl Frame {
 }
 
 /// What should come out.
-#[derive(Default)]
 struct Model {
+    limits: WireLimits,
     messages: Vec<(Bytes, Bytes)>,
+    /// Bytes of the payloads that are too large.
+    left_out: Vec<usize>,
     open: Option<Open>,
     wrong: bool,
 }
@@ -114,6 +125,10 @@ struct Open {
 }
 
 impl Model {
+    fn new(limits: WireLimits) -> Self {
+        Self { limits, messages: Vec::new(), left_out: Vec::new(), open: None, wrong: false }
+    }
+
     fn take(&mut self, frame: &Frame) {
         self.wrong = self.try_take(frame).is_none();
     }
@@ -123,7 +138,7 @@ impl Model {
         let (metadata, payload) = frame.parts()?;
         let Some((index, total)) = frame.place else {
             is_metadata(&metadata)?;
-            self.messages.push((metadata.into(), payload.into()));
+            self.came(metadata, payload);
             return Some(());
         };
         if index == 0 {
@@ -134,16 +149,29 @@ impl Model {
             self.open = Some(Open { metadata, payload: Vec::new(), next: 0, total });
         }
         let Some(open) = &mut self.open else { return Some(()) };
-        if (index, total) != (open.next, open.total) || open.payload.len() + payload.len() > LIMITS.message {
+        if (index, total) != (open.next, open.total) {
+            return None;
+        }
+        let size = open.payload.len() + payload.len();
+        let to_come = payload.len() as u64 * u64::from((total - index).saturating_sub(2));
+        if size > self.limits.message && size as u64 + to_come > self.limits.left_out as u64 {
             return None;
         }
         open.payload.extend_from_slice(&payload);
         open.next += 1;
         if open.next == open.total {
             let Open { metadata, payload, .. } = self.open.take()?;
-            self.messages.push((metadata.into(), payload.into()));
+            self.came(metadata, payload);
         }
         Some(())
+    }
+
+    fn came(&mut self, metadata: Vec<u8>, mut payload: Vec<u8>) {
+        if payload.len() > self.limits.message {
+            self.left_out.push(payload.len());
+            payload.clear();
+        }
+        self.messages.push((metadata.into(), payload.into()));
     }
 }
 

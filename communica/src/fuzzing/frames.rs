@@ -9,7 +9,7 @@ use crate::wire::{
 };
 
 /// Small, so that a fuzzer meets them.
-pub(super) const LIMITS: WireLimits = WireLimits { message: 512, metadata: 128 };
+pub(super) const LIMITS: WireLimits = WireLimits { message: 512, metadata: 128, left_out: 2048 };
 
 /// Target `frames`: four sizes of pieces, then a stream.
 pub fn frames(input: &[u8]) {
@@ -30,6 +30,8 @@ pub fn frames(input: &[u8]) {
 pub(super) struct Read {
     /// Metadata and payload.
     pub(super) messages: Vec<(Bytes, Bytes)>,
+    /// Bytes of the payloads that were not kept.
+    pub(super) left_out: Vec<usize>,
     pub(super) closed: Option<Option<String>>,
     pub(super) error: Option<WireError>,
     left: usize,
@@ -43,7 +45,14 @@ pub(super) fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Wir
         input.extend_from_slice(piece);
         loop {
             match decoder.next(&mut input) {
-                Ok(Some(Received::Message(Message { metadata, payload, .. }))) => {
+                Ok(Some(Received::Message(message))) => {
+                    if let Some(size) = message.size_left_out() {
+                        assert!(
+                            size > limits.message && size <= limits.left_out && message.payload.is_empty()
+                        );
+                        read.left_out.push(size);
+                    }
+                    let Message { metadata, payload, .. } = message;
                     assert!(metadata.as_bytes().len() <= limits.metadata && payload.len() <= limits.message);
                     read.messages.push((metadata.as_bytes().clone(), payload));
                 }

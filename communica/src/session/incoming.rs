@@ -3,7 +3,7 @@
 use super::calls::CallEnd;
 use super::{Event, Intake, NeverStart, Session};
 use crate::error::{Error, Fault, FaultKind, Reason};
-use crate::wire::{Chunks, Kind, Message, Metadata, Receipt};
+use crate::wire::{Chunks, Kind, Message, Metadata, Receipt, too_large};
 
 const TOO_MANY_WAIT: &str =
     "too many requests wait at the responder for calls of their own, see `Limits::running`";
@@ -24,7 +24,9 @@ impl<W: Clone> Session<W> {
             message.receipt.take().into_iter().for_each(|receipt| receipt.settle());
             return self.acknowledged(&message.metadata);
         }
-        self.heard.note(message.metadata.as_bytes().len() + message.payload.len());
+        let left_out = message.size_left_out();
+        // The peer may keep all of it until it knows that it came.
+        self.heard.note(message.metadata.as_bytes().len() + message.payload.len() + left_out.unwrap_or(0));
         let receipt = message.receipt.take().map(|receipt| *receipt);
         if !matches!(message.metadata.kind(), Kind::Request | Kind::Throw) {
             // Whoever waits for an answer has it now, and nobody else ever will.
@@ -41,6 +43,9 @@ impl<W: Clone> Session<W> {
                 return Event::Dropped("it is a copy of a message that came before");
             };
             message.metadata.set_arrival(arrival);
+        }
+        if let Some(size) = left_out {
+            return self.too_large(&message.metadata, size);
         }
         match message.metadata.kind() {
             Kind::Request | Kind::Throw if self.draining => {
@@ -62,6 +67,24 @@ impl<W: Clone> Session<W> {
             Kind::Acknowledge => Event::Noted,
             Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
         }
+    }
+
+    /// Its payload was not kept.
+    fn too_large(&mut self, message: &Metadata, size: usize) -> Event<W> {
+        let (kind, why) = (message.kind(), too_large::why(size, self.limits.message_size));
+        if kind == Kind::Cancel {
+            return Event::Cancelled(message.id().into_owned());
+        }
+        match too_large::fault(kind, &why) {
+            Some(fault) if kind.is_answer() => return self.answered(message, |_| CallEnd::Fault(fault)),
+            Some(fault) => {
+                self.refusing = true;
+                self.answer(message, Err(fault));
+            }
+            None if kind == Kind::Throw => self.failed_throws.tell(message.route().as_deref(), &why),
+            None => {}
+        }
+        Event::Dropped("it is larger than this side accepts")
     }
 
     fn refuse(&mut self, request: &Metadata, why: &'static str) -> Event<W> {

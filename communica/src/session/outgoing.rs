@@ -17,9 +17,7 @@ impl<W: Clone> Session<W> {
         payload: &mut Option<Payload>,
     ) -> Result<Requested<W>, Refused> {
         let What { route, more, idempotent, here, said, sender, .. } = what;
-        if here && !self.linked {
-            return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
-        }
+        self.check_link(here)?;
         let payload = self.admit(payload, sender)?;
         // A call more may let a handler more start, and reading go on: then the driver has to look.
         let at_rest = self.jobs.nothing_waits() && !self.paused;
@@ -46,12 +44,18 @@ impl<W: Clone> Session<W> {
         what: What<'_>,
         payload: &mut Option<Payload>,
     ) -> Result<Option<W>, Refused> {
-        if what.here && !self.linked {
-            return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
-        }
+        self.check_link(what.here)?;
         let payload = self.admit(payload, what.sender)?;
         self.outbox.push_request("", Kind::Throw, what.route, what.more, payload, false);
         Ok(self.call_driver())
+    }
+
+    /// `here`: it waits for no other link.
+    fn check_link(&self, here: bool) -> Result<(), Refused> {
+        if here && !self.linked {
+            return Err(Refused::For(Reason::Disconnected("it did when the call was made".to_owned())));
+        }
+        Ok(())
     }
 
     /// Takes the payload if it may be queued now.

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::frame::{CHUNK_HEAD, LENGTH, put_chunk_head};
-use super::{Message, Metadata, WireError};
+use super::{Message, Metadata, WireError, WireLimits};
 use crate::spare::Buffer;
 
 /// Of an announced message, so many times what came of it is reserved: all that a first piece vouches for …
@@ -83,6 +83,8 @@ impl Chunks {
 pub(super) struct Assembly {
     metadata: Metadata,
     payload: Buffer,
+    /// Bytes that came of it; above the limit none of them are kept.
+    size: usize,
     next: u32,
     total: u32,
 }
@@ -92,16 +94,17 @@ impl Assembly {
         if total == 0 {
             return Err(WireError::BadChunk("a message of 0 chunks"));
         }
-        Ok(Self { metadata: metadata.detached(), payload: Buffer::default(), next: 0, total })
+        Ok(Self { metadata: metadata.detached(), payload: Buffer::default(), size: 0, next: 0, total })
     }
 
-    /// Adds a piece; true when it was the last. `limit` is for the whole message.
+    /// Adds a piece, of which so many bytes were not kept; true when it was the last. The limits are for the whole message.
     pub(super) fn add(
         &mut self,
         index: u32,
         total: u32,
         piece: Bytes,
-        limit: usize,
+        left_out: usize,
+        limits: WireLimits,
     ) -> Result<bool, WireError> {
         if total != self.total {
             return Err(WireError::BadChunk("the total changed from one chunk to the next"));
@@ -109,12 +112,20 @@ impl Assembly {
         if index != self.next {
             return Err(WireError::BadChunk("a chunk is missing or came twice"));
         }
-        let size = self.payload.len().saturating_add(piece.len());
-        if size > limit {
-            return Err(WireError::TooLarge { size: size as u64, limit });
+        let piece_size = piece.len().saturating_add(left_out);
+        self.size = self.size.saturating_add(piece_size);
+        if self.size > limits.message {
+            // Pieces are of one size, but for the last. Of an endless message nobody waits for the end.
+            let whole_to_come = (total - index).saturating_sub(2) as usize;
+            let announced = self.size.saturating_add(piece_size.saturating_mul(whole_to_come));
+            if announced > limits.left_out {
+                return Err(WireError::TooLarge { size: announced as u64, limit: limits.message });
+            }
+            self.payload = Buffer::default();
+        } else {
+            self.make_room(piece.len(), limits.message);
+            self.payload.put(&piece);
         }
-        self.make_room(piece.len(), limit);
-        self.payload.put(&piece);
         self.next += 1;
         Ok(self.next == self.total)
     }
@@ -134,6 +145,9 @@ impl Assembly {
     }
 
     pub(super) fn into_message(self) -> Message {
+        if self.size > self.payload.len() {
+            return Message::left_out(self.metadata, self.size);
+        }
         Message { metadata: self.metadata, payload: self.payload.into_bytes(), receipt: None, sender: None }
     }
 }

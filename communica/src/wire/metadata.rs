@@ -100,7 +100,7 @@ pub struct Metadata {
     arrival: u64,
     /// When it was read, on whatever clock the reader has.
     came: Duration,
-    /// Bytes of its message, once the handler started.
+    /// Bytes of its message, once the handler started, or of a payload that was not kept.
     size: usize,
 }
 

@@ -46,6 +46,7 @@ mod receipt;
 mod scan;
 #[cfg(test)]
 mod tests;
+pub(crate) mod too_large;
 
 pub(crate) use batch::Mix;
 pub use batch::{Batch, Item, Stamp};
@@ -90,6 +91,18 @@ impl Message {
         Ok(Self { metadata: Metadata::parse(metadata)?, payload, receipt: None, sender: None })
     }
 
+    /// One whose payload of so many bytes is too large, and was not kept.
+    pub(crate) fn left_out(mut metadata: Metadata, size: usize) -> Self {
+        metadata.set_size(size);
+        Self { metadata, payload: Bytes::new(), receipt: None, sender: None }
+    }
+
+    /// Bytes of the payload, if it was not kept. For what has just come: a handler that started has its own, and its metadata
+    /// the size.
+    pub(crate) fn size_left_out(&self) -> Option<usize> {
+        Some(self.metadata.size()).filter(|&size| size > 0)
+    }
+
     /// The same, from a store that keeps it until it is settled, and may bring it again before.
     #[must_use]
     pub fn with_receipt(self, receipt: Receipt) -> Self {
@@ -121,6 +134,8 @@ pub(crate) struct WireLimits {
     pub(crate) message: usize,
     /// Bytes of one message's metadata.
     pub(crate) metadata: usize,
+    /// Bytes of a payload that is too large: so many are read and thrown away, so that the link can go on. Not less than `message`.
+    pub(crate) left_out: usize,
 }
 
 /// A peer sent bytes that are not this wire. The link cannot go on.
@@ -133,7 +148,7 @@ pub enum WireError {
     /// The code byte is none of 10, 11, 20.
     #[error("the peer sent a frame with the unknown code {0}")]
     UnknownCode(u8),
-    /// A frame or a message put together from chunks is larger than allowed.
+    /// A frame or a message put together from chunks is so much larger than allowed that nobody reads to its end.
     #[error(
         "the peer sent {size} bytes where {limit} are allowed: raise `Limits::message_size` if it should be accepted"
     )]

@@ -6,7 +6,7 @@ use lapin::types::AMQPValue;
 
 use super::ids::short;
 use crate::error::{Fault, FaultKind};
-use crate::wire::{Kind, Message, Metadata};
+use crate::wire::{Kind, Message, Metadata, too_large};
 
 /// Bytes of a message's metadata, as on every road.
 const METADATA_SIZE: usize = 64 * 1024;
@@ -26,10 +26,14 @@ impl Unfit {
 
 /// The body of an answer that says why there is no result.
 pub(super) fn refusal(request: &Metadata, why: &str) -> Vec<u8> {
+    answer(request, &Fault::new(FaultKind::Resp, why, None))
+}
+
+fn answer(request: &Metadata, fault: &Fault) -> Vec<u8> {
     let mut body = BytesMut::new();
-    request.put_answer(Kind::Resp, &mut body);
+    request.put_answer(fault.kind().kind(), &mut body);
     body.extend_from_slice(&[0]);
-    body.extend_from_slice(&Fault::new(FaultKind::Resp, why, None).to_bytes());
+    body.extend_from_slice(&fault.to_bytes());
     body.to_vec()
 }
 
@@ -48,16 +52,13 @@ pub(super) fn split(body: Bytes, message_size: usize) -> Result<Message, Unfit> 
     if size <= message_size {
         return Ok(message);
     }
-    let why = format!("it has {size} bytes where {message_size} are allowed, see `Limits::message_size`");
-    match message.metadata.kind() {
-        Kind::Throw => Err(Unfit::new(why)),
-        Kind::Request => {
-            let answer = refusal(&message.metadata, &format!("the request was not taken: {why}"));
-            Err(Unfit { why, answer: Some(answer) })
-        }
-        _ => {
-            split(refusal(&message.metadata, &format!("the answer was not taken: {why}")).into(), usize::MAX)
-        }
+    let why = too_large::why(size, message_size);
+    let kind = message.metadata.kind();
+    let Some(fault) = too_large::fault(kind, &why) else { return Err(Unfit::new(why)) };
+    let answer = answer(&message.metadata, &fault);
+    match kind {
+        Kind::Request => Err(Unfit { why, answer: Some(answer) }),
+        _ => split(answer.into(), usize::MAX),
     }
 }
 

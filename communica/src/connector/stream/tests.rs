@@ -73,6 +73,21 @@ async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on()
     assert_eq!(messages[1].payload.len(), 1 << 20);
 }
 
+#[tokio::test]
+async fn a_first_message_that_is_too_large_is_no_refusal_whatever_stands_in_it() {
+    let payload = format!("\x04{{\"reason\":\"{}\"}}", "x".repeat(100));
+    let (mut head, mut bytes) = (BytesMut::new(), BytesMut::from(payload.as_bytes()));
+    put_message(&mut head, payload.len(), |out| out.extend_from_slice(&metadata()));
+    put_small(&mut bytes);
+    let source = Source { bytes: bytes.freeze() };
+    let limits = Limits::default().message_size(64);
+    let mut link = link(source, empty(), head, Bytes::new(), &limits, "a test".to_owned().into(), None);
+    let mut messages = Vec::new();
+    std::future::poll_fn(|cx| link.rx.poll_recv(cx, &mut messages)).await.unwrap();
+    let left_out: Vec<_> = messages.iter().map(Message::size_left_out).collect();
+    assert_eq!(left_out, [Some(payload.len()), None]);
+}
+
 /// Nobody reads any more.
 struct Deaf;
 

@@ -9,6 +9,7 @@ mod nested;
 mod next_peer;
 mod resume;
 mod stored;
+mod too_large;
 
 use bytes::Buf;
 

@@ -26,7 +26,7 @@ struct Pipe {
 
 impl Pipe {
     fn new() -> Self {
-        let limits = WireLimits { message: 1 << 24, metadata: 1 << 16 };
+        let limits = WireLimits { message: 1 << 24, metadata: 1 << 16, left_out: 1 << 30 };
         Self { bytes: BytesMut::new(), decoder: Decoder::new(limits) }
     }
 }

@@ -4,6 +4,7 @@ mod encode;
 mod hostile;
 mod properties;
 mod recorded;
+mod too_large;
 
 use bytes::BytesMut;
 
@@ -36,7 +37,7 @@ fn wire_and_session_do_no_io_and_read_no_clock() {
 }
 
 fn limits() -> WireLimits {
-    WireLimits { message: 1 << 20, metadata: 4096 }
+    WireLimits { message: 1 << 20, metadata: 4096, left_out: 3 << 20 }
 }
 
 /// Feeds the pieces one after the other and collects what comes out, up to the first error.

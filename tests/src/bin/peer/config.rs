@@ -16,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) client_id: String,
     connector: String,
     chunk_size: Option<usize>,
+    message_size: Option<usize>,
     // Seconds.
     listening_period: Option<f64>,
     check_period: Option<f64>,
@@ -80,10 +81,14 @@ impl Config {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        match self.chunk_size {
-            Some(bytes) => Limits::new().chunk_size(bytes),
-            None => Limits::new(),
+        let mut limits = Limits::new();
+        if let Some(bytes) = self.chunk_size {
+            limits = limits.chunk_size(bytes);
         }
+        if let Some(bytes) = self.message_size {
+            limits = limits.message_size(bytes);
+        }
+        limits
     }
 }
 

@@ -17,3 +17,4 @@ mod servers;
 mod silence;
 mod stop;
 mod takeovers;
+mod too_large;
