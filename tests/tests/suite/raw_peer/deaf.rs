@@ -105,6 +105,10 @@ async fn stop_says_goodbye_to_the_others_when_one_handler_does_not_end() {
         crate::support::take(&mut entries, 1).await;
         server.stop().await;
         for (number, mut peer) in peers.into_iter().enumerate() {
+            // It speaks 0.4, so its call is answered.
+            if number == 3 {
+                assert!(peer.message().await.0.contains(r#""type": 51"#), "its handler was stopped");
+            }
             let said = peer.expect_end().await;
             assert_eq!(said.get(4), Some(&20), "client {number} got no goodbye");
         }
