@@ -36,9 +36,10 @@ impl Receipt {
         Self { key, settle: None, on_arrival: false, is_first: false }
     }
 
-    /// Of a message that nobody was brought before, as far as its store knows.
+    /// The same of a message that nobody was brought before, as its store knows for sure: should it be refused, its caller is told that it
+    /// was not begun, and it is settled before that.
     #[must_use]
-    pub(crate) fn brought_first(self) -> Self {
+    pub fn brought_first(self) -> Self {
         Self { is_first: true, ..self }
     }
 
