@@ -14,4 +14,4 @@ mod samples;
 
 #[cfg(target_os = "linux")]
 pub use direct::direct;
-pub use samples::{Sample, Samples};
+pub use samples::{Sample, Samples, left};

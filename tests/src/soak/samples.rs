@@ -106,7 +106,7 @@ impl fmt::Display for Samples {
 
 /// What is still there when all clients went and were forgotten, and was not before the first one came. A MiB is for what is kept
 /// for the next ones, whose number has a bound.
-pub(super) fn left(at_first: &Sample, at_rest: &Sample) -> Vec<String> {
+pub fn left(at_first: &Sample, at_rest: &Sample) -> Vec<String> {
     let columns = [(COLUMNS[1], 1), (COLUMNS[3], 0), (COLUMNS[4], 0), (COLUMNS[5], 1024)];
     let mut left = Vec::new();
     for ((name, column), more) in columns {
