@@ -153,8 +153,8 @@ impl Exchange {
 
     /// The time for handlers to end is over: they are stopped here where their callers would not learn that otherwise.
     pub(crate) async fn answer_for_stopped(&self) {
-        /// Those that do not block are gone at once.
-        const MOMENT: Duration = Duration::from_millis(100);
+        /// Those that do not block are gone at once, where the machine is not busy. Half of what a goodbye may take.
+        const MOMENT: Duration = Duration::from_millis(500);
         if self.session().answer_for_stopped() {
             self.running.stop_requests();
             let _ = timeout(MOMENT, &self.runtime, self.wait_until(|session| session.no_jobs())).await;
