@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Exchange, lock, wake};
 use crate::clock::timeout;
 use crate::error::Reason;
+use crate::excerpt::beginning;
 use crate::session::{Goodbye, Lost};
 
 impl Exchange {
@@ -39,7 +40,9 @@ impl Exchange {
 
     /// Whose time ends before there is a link is told why there was none.
     pub(crate) fn note_no_link(&self, why: String) {
-        *lock(&self.no_link) = Some(why);
+        /// Of what a peer may have said: each client that is gone keeps it.
+        const CHARACTERS: usize = 300;
+        *lock(&self.no_link) = Some(beginning(&why, CHARACTERS).into_owned());
     }
 
     pub(super) fn why_no_link(&self) -> Option<String> {
@@ -201,6 +204,15 @@ mod tests {
         session.start_jobs(&mut mine, &mut Vec::new());
         drop(session);
         (Job::new(exchange.clone(), None, started.remove(0).metadata), settled)
+    }
+
+    #[tokio::test]
+    async fn of_a_long_goodbye_little_is_kept() {
+        let (handlers, limits) = (Arc::new(Handlers::Simple(None)), Limits::default());
+        let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), limits, Handle::current());
+        exchange.link_lost(&"ü".repeat(30_000), Lost::Over);
+        let kept = exchange.why_no_link().expect("it is known");
+        assert!(kept.starts_with("the last one ended: ü") && kept.len() < 1000, "{} bytes", kept.len());
     }
 
     /// Nobody waits for its answer.
