@@ -22,7 +22,7 @@ macro_rules! client_settings {
             /// the time is over, and may take as long again (a second at least, [`Limits::handshake_time`] at most). Then its calls
             /// end, and `run` does, with an
             /// [`Error::Connect`](crate::Error::Connect) that says what that attempt ran into. For workers that should not outlive
-            /// the process they work for; of one whose `blocking` handlers run, `main` has to end with `std::process::exit`, since a runtime
+            /// the process they work for; where `blocking` handlers run on, `main` has to end with `std::process::exit`, since a runtime
             /// waits for them. `None` to try for ever. Default: `None`.
             pub fn give_up_after(mut self, time: impl Into<Option<Duration>>) -> Self {
                 self.settings.give_up_after = time.into();
