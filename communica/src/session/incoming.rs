@@ -141,14 +141,14 @@ impl<W: Clone> Session<W> {
                 let mut was_repeated = false;
                 if let Some((seq, size)) = self.calls.message(call) {
                     was_repeated = self.outbox.was_repeated(seq);
+                    let was_full = self.full();
                     self.outbox.was_answered(seq);
                     self.outbox.never_repeat(seq);
                     if self.stored {
-                        let was_full = self.full();
                         // It may be about to go out again.
                         self.outbox.withdraw(seq, size);
-                        self.made_room |= self.full().has_room_since(was_full);
                     }
+                    self.made_room |= self.full().has_room_since(was_full);
                 }
                 Event::Answered(self.calls.end(call, end(was_repeated)))
             }

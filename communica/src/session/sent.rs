@@ -95,30 +95,60 @@ impl Sent {
 
     /// So many messages came to the peer, counted from the first. False if that cannot be.
     pub(super) fn came(&mut self, count: u64) -> bool {
-        let Some(new) = count.checked_sub(self.came) else { return false };
-        if new > self.amount.messages() as u64 {
+        if count.checked_sub(self.came).is_none_or(|new| new > self.amount.messages() as u64) {
             return false;
         }
-        self.came = count;
-        let mut new = new;
-        while new > 0 {
-            let Some(first) = self.entries.pop_front() else { break };
-            self.forget(&first);
-            match first {
-                Entry::Part(part) if part.messages > new => {
-                    let rest = part.without_first(new);
-                    self.amount.add_many(rest.messages, rest.len());
-                    self.entries.push_front(Entry::Part(rest));
-                    break;
-                }
-                Entry::Large(_, chunks) => {
-                    new -= 1;
-                    self.done.push(chunks);
-                }
-                whole @ Entry::Part(_) => new -= whole.messages(),
+        while let Some(new @ 1..) = count.checked_sub(self.came) {
+            match self.entries.front() {
+                None => self.came = count,
+                Some(first) if first.messages() <= new => self.first_came(),
+                Some(_) => self.beginning_came(new),
             }
         }
         true
+    }
+
+    /// The request with this number was answered. Then it came, and so did what went out before it. What stands in one part with it is
+    /// taken for come with the last of them: to cut the others off takes longer than they are worth.
+    pub(super) fn answered(&mut self, number: u64) {
+        let Some((at, is_last)) = self.find(number) else { return };
+        for _ in 0..at + usize::from(is_last) {
+            self.first_came();
+        }
+    }
+
+    /// The place of the entry with this message, and whether that is the last one there.
+    fn find(&self, number: u64) -> Option<(usize, bool)> {
+        if self.holds_large(number) {
+            let is_it = |entry: &Entry| matches!(entry, Entry::Large(own, _) if *own == number);
+            return self.entries.iter().position(is_it).map(|at| (at, true));
+        }
+        // Small ones stand in the order of their numbers, so the search ends at the first that is not before it.
+        let mut parts = self.entries.iter().enumerate().filter_map(|(at, entry)| match entry {
+            Entry::Part(part) => part.seq.map(|first| (at, first, first + part.messages)),
+            Entry::Large(..) => None,
+        });
+        let (at, first, end) = parts.find(|(.., end)| number < *end)?;
+        (first <= number).then_some((at, number + 1 == end))
+    }
+
+    fn first_came(&mut self) {
+        let Some(first) = self.entries.pop_front() else { return };
+        self.forget(&first);
+        self.came += first.messages();
+        if let Entry::Large(_, chunks) = first {
+            self.done.push(chunks);
+        }
+    }
+
+    /// The first so many messages of the first part came, and others of it did not.
+    fn beginning_came(&mut self, messages: u64) {
+        let Some(Entry::Part(part)) = self.entries.pop_front() else { return };
+        self.came += messages;
+        let before = part.len();
+        let rest = part.without_first(messages);
+        self.amount.take_many(messages, before - rest.len());
+        self.entries.push_front(Entry::Part(rest));
     }
 
     /// The large message with this number may have to be repeated.
@@ -172,9 +202,10 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use bytes::{Bytes, BytesMut};
 
     use super::*;
+    use crate::wire::put_message;
 
     const QUOTA: Quota = Quota { messages: 10, bytes: 1000 };
 
@@ -207,5 +238,47 @@ mod tests {
         assert!(!sent.meets(QUOTA));
         assert_eq!(sent.take_done().len(), 1);
         assert!(sent.take_done().is_empty());
+    }
+
+    /// Whole frames without anything in them.
+    fn together(first: u64, messages: u64) -> Entry {
+        let mut frames = BytesMut::new();
+        (0..messages).for_each(|_| put_message(&mut frames, 0, |_| {}));
+        Entry::Part(Part::many(first, messages, frames.freeze()))
+    }
+
+    #[test]
+    fn what_went_out_before_a_request_that_was_answered_came() {
+        let mut sent = Sent::default();
+        // A large one with an early number whose last piece went out late.
+        for entry in
+            [together(1, 3), Entry::Large(0, Chunks::new(Bytes::new(), Bytes::new(), 1)), together(4, 2)]
+        {
+            sent.take(entry);
+        }
+        sent.answered(2);
+        assert_eq!(sent.came_so_far(), 0, "others stand together with it");
+        sent.answered(9);
+        assert_eq!(sent.came_so_far(), 0, "it did not go out");
+        sent.answered(4);
+        assert_eq!((sent.came_so_far(), sent.take_done().len()), (4, 1), "all that stood before them");
+        sent.answered(3);
+        assert_eq!(sent.came_so_far(), 4, "that was known");
+        assert!(!sent.came(3), "nothing comes back");
+        assert!(sent.came(5), "the peer says more");
+        sent.answered(5);
+        assert_eq!(sent.came_so_far(), 6);
+        assert!(sent.is_empty() && sent.amount.messages() == 0);
+    }
+
+    #[test]
+    fn a_large_request_that_was_answered_came() {
+        let mut sent = Sent::default();
+        sent.take(together(3, 1));
+        sent.take(Entry::Large(2, Chunks::new(Bytes::new(), Bytes::new(), 1)));
+        sent.take(together(4, 1));
+        sent.answered(2);
+        assert_eq!(sent.came_so_far(), 2);
+        assert_eq!(sent.take_done().len(), 1);
     }
 }

@@ -19,6 +19,7 @@ pub(super) use too_large::TooLarge;
 use super::amount::Amount;
 use super::kept::Kept;
 use super::sent::{Entry, Sent};
+use crate::company::Company;
 use crate::lean;
 use crate::limits::Quota;
 use crate::serializer::Payload;
@@ -34,8 +35,6 @@ const BETWEEN_PIECES: usize = 8 * PIECE;
 const AT_ONCE: usize = 1024 * 1024;
 /// A message of more bytes is a large one for the system, though it need not go out in pieces.
 const MUCH: usize = 128 * 1024;
-/// A small message that overtook a large one is likely to be followed by others within so many bytes.
-const COMPANY: usize = 16 * 1024 * 1024;
 /// Frame head and metadata of most messages.
 const TYPICAL_HEAD: usize = 160;
 /// Bytes of a buffer for small messages.
@@ -77,8 +76,7 @@ pub(super) struct Outbox {
     /// The highest number of a request that was answered.
     answered: u64,
     large: LargeQueue,
-    /// Bytes filled since a small message overtook a large one.
-    since_overtaken: usize,
+    company: Company,
     chunk_size: usize,
     /// Numbers of queued messages that must not be sent any more.
     withdrawn: BTreeSet<u64>,
@@ -128,7 +126,7 @@ impl Outbox {
             next_seq: 0,
             answered: 0,
             large: LargeQueue::default(),
-            since_overtaken: COMPANY,
+            company: Company::new(),
             chunk_size,
             withdrawn: BTreeSet::new(),
             withdrawn_late: HashSet::new(),
@@ -353,9 +351,11 @@ impl Outbox {
     }
 
     fn note_mix(&mut self, batch: &mut Batch, has_large: bool, overtaken: bool) {
-        let bytes = batch.remaining();
-        self.since_overtaken = if overtaken { 0 } else { self.since_overtaken.saturating_add(bytes) };
-        batch.set_mix(match self.since_overtaken < COMPANY {
+        match overtaken {
+            true => self.company.came(),
+            false => self.company.passed(batch.remaining()),
+        }
+        batch.set_mix(match self.company.is_likely() {
             true => Mix::Both,
             false if has_large => Mix::Large,
             false => Mix::Small,

@@ -20,6 +20,38 @@ fn acknowledgements_free_the_window_and_wake_who_waits_for_room() {
     assert_eq!(road.sides[0].receive(acknowledgement), Event::Noted, "the same again");
 }
 
+/// The peer keeps its word to itself, and its answer is word enough.
+#[test]
+fn an_answer_frees_the_window_of_what_went_out_before_its_request() {
+    let mut road = Road::new(&Limits::new().unacknowledged(8, 1 << 20));
+    let calls: Vec<CallId> = (0..8)
+        .map(|_| {
+            let call = request(&mut road.sides[0], "x");
+            road.send_all(0);
+            call
+        })
+        .collect();
+    assert_eq!(road.sides[0].throw(What::default(), &mut payload("no")), Err(Refused::Full));
+    road.receive(1, usize::MAX);
+    for job in start(&mut road.sides[1]) {
+        road.sides[1].answer(&job.metadata, Ok(Vec::new().into()));
+    }
+    let mut came = carry(&mut road.sides[1]);
+    came.retain(|message| message.metadata.kind() == Kind::Result);
+    let sixth = came.remove(5);
+    assert!(matches!(road.sides[0].receive(sixth), Event::Answered(_)));
+    assert!(road.sides[0].take_made_room(), "who waits for room is told");
+    assert_eq!(road.sides[0].came(), 6);
+    assert!(road.sides[0].throw(What::default(), &mut payload("yes")).is_ok());
+    // Cut now, the peer's count and this one's agree on what is missing.
+    road.cut([Batch::default(), Batch::default()]);
+    road.reconnect();
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(texts(&start(&mut road.sides[1])), ["yes"]);
+    assert!(end(&mut road.sides[0], calls[5]).is_some());
+}
+
 #[test]
 fn what_came_of_messages_that_were_queued_together_makes_room() {
     let limits = Limits::new().unacknowledged(8, 1 << 20);
