@@ -22,7 +22,7 @@ use crate::exchange::{Exchange, Flushed, News, Progress, on_the_pool, wake};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::About;
-use crate::wire::{Feature, Message, WireError};
+use crate::wire::{Feature, Message, Mix, WireError};
 use busy_poll::BusyPoll;
 pub(crate) use end::LinkEnd;
 use leftovers::Left;
@@ -327,9 +327,9 @@ impl Driver<'_> {
                 return self.poll_watch(cx, self.exchange.progress());
             }
             Poll::Ready(Err(error)) => return Poll::Ready(self.broken(cx, error)),
-            Poll::Ready(Ok(Flushed::Some)) => {
+            Poll::Ready(Ok(Flushed::Some(mix))) => {
                 self.stuck = None;
-                let_all_others_first(cx);
+                let_all_others_first(cx, mix == Mix::Both);
                 return Poll::Pending;
             }
             Poll::Ready(Ok(Flushed::All)) => self.let_others_first = true,

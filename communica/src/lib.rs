@@ -26,6 +26,7 @@ pub mod __fuzzing;
 #[allow(missing_docs)]
 pub mod __private;
 mod clock;
+mod company;
 mod connector;
 mod context;
 mod driver;

@@ -6,8 +6,10 @@ use std::task::Context;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A large message may pass for so long before other threads get a turn.
+/// A large message may pass for so long before other threads get a turn …
 const THREAD_TURN: Duration = Duration::from_micros(400);
+/// … and for so long where small ones overtake it.
+const SHORT_THREAD_TURN: Duration = Duration::from_micros(30);
 
 /// Has the task polled again when those that are ready now had their turn. Waking it would do the same, and would also
 /// wake another thread to take it over.
@@ -30,10 +32,11 @@ thread_local! {
 
 /// The same while a large message passes, for as long as its peer keeps up: now and then other threads get a turn as well. One of
 /// them waits for sockets, and so knows what else came; others are the peer's. Where all processors are busy, the system
-/// would let each of them wait for milliseconds.
-pub(crate) fn let_all_others_first(cx: &mut Context<'_>) {
+/// would let each of them wait for milliseconds. `company`: small messages overtake the large one.
+pub(crate) fn let_all_others_first(cx: &mut Context<'_>, company: bool) {
     let now = Instant::now();
-    if HAD_TURN.get().is_none_or(|since| now - since > THREAD_TURN) {
+    let turn = if company { SHORT_THREAD_TURN } else { THREAD_TURN };
+    if HAD_TURN.get().is_none_or(|since| now - since > turn) {
         thread::yield_now();
         HAD_TURN.set(Some(Instant::now()));
     }

@@ -84,6 +84,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{BoxFuture, Incoming, Link, LinkError, LinkRx, LinkTx, PeerInfo, Received};
+use crate::company::Company;
 use crate::limits::Limits;
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::{self, Opening};
@@ -104,6 +105,9 @@ const AHEAD_FACTOR: usize = 16;
 /// Bytes of large messages that are read before others get a turn, the other half of the link among them: more than a
 /// socket holds where nobody set it otherwise, so that a turn that is over mostly finds nothing more.
 const READ_PER_TURN: usize = 512 * 1024;
+/// The same where small ones overtake them, which wait for a turn to end on both sides. Only where the stream holds little: elsewhere what is
+/// not read piles up in front of the small ones.
+const READ_PER_SHORT_TURN: usize = MAX_READ;
 
 /// The client's half of the handshake over the two halves of a stream.
 ///
@@ -308,6 +312,8 @@ where
         reads: 0,
         had_message: false,
         delivered: false,
+        company: Company::new(),
+        is_shallow: set_depth.is_some(),
     };
     Link::new(StreamTx { write, depth: Depth::new(set_depth) }, rx, hello, peer)
 }
@@ -361,6 +367,9 @@ struct StreamRx<R> {
     had_message: bool,
     /// Messages were handed out, and nothing was read since.
     delivered: bool,
+    company: Company,
+    /// The other side has the system hold little of what it sends.
+    is_shallow: bool,
 }
 
 impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
@@ -376,13 +385,17 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             }
             if into.len() > before {
                 self.delivered = true;
+                if self.decoder.is_assembling() {
+                    self.company.came();
+                }
                 return Poll::Ready(Ok(Received::Messages));
             }
             if let Some(end) = self.end.take() {
                 return Poll::Ready(end);
             }
-            if read_now >= READ_PER_TURN {
-                let_all_others_first(cx);
+            let company = self.company.is_likely();
+            if read_now >= if company && self.is_shallow { READ_PER_SHORT_TURN } else { READ_PER_TURN } {
+                let_all_others_first(cx, company);
                 return Poll::Pending;
             }
             // Whoever waited for a small message does not wait for the rest of a large one as well.
@@ -406,6 +419,7 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into()));
             }
             self.reads += 1;
+            self.company.passed(read);
             read_now += read;
             self.adapt_room(read, free);
         }

@@ -77,6 +77,45 @@ async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
     }
 }
 
+/// Where a small message overtakes it, each piece is a turn of its own: two would be twice as long to wait for.
+#[tokio::test]
+async fn small_messages_that_overtake_large_ones_make_turns_short() {
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+    let tx = Counts::default();
+    let batches = tx.0.clone();
+    exchange.attach(Box::new(tx), Arc::new("somewhere".to_owned().into()), None);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut turn = || {
+        let before = batches.load(Ordering::Relaxed);
+        assert!(matches!(exchange.poll_flush(&mut cx), Poll::Ready(Ok(Flushed::Some(_)))));
+        batches.load(Ordering::Relaxed) - before
+    };
+    exchange.throw(What::default(), vec![0; 4 << 20].into(), None).await.unwrap();
+    assert_eq!(turn(), 2);
+    exchange.throw(What::default(), vec![0; 10].into(), None).await.unwrap();
+    assert_eq!([turn(), turn()], [1, 1]);
+}
+
+/// Takes everything, and counts how often it was given something.
+#[derive(Default)]
+struct Counts(Arc<AtomicUsize>);
+
+impl LinkTx for Counts {
+    fn poll_send(&mut self, _: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        batch.advance(batch.remaining());
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn in_chunks(&self) -> bool {
+        true
+    }
+}
+
 /// Says nonsense as soon as the other half was given something.
 struct Babbles(Arc<AtomicUsize>);
 

@@ -238,7 +238,7 @@ impl Drop for Client {
             return self.end_keeper();
         }
         // The runtime may be about to end, and the keeper with it: what the link takes at once is safe.
-        while self.exchange.flush_now() == Some(Flushed::Some) {}
+        while let Some(Flushed::Some(_)) = self.exchange.flush_now() {}
         // The keeper sends the rest, on this link or on the next, within the grace time.
         self.exchange.end_link(Goodbye { reason: None, at_once: false });
         let Some(mut keeper) = self.keeper.take() else { return };

@@ -13,11 +13,12 @@ use tokio::task::unconstrained;
 use super::{Exchange, News, lock, wake};
 use crate::connector::{LinkTx, PeerInfo};
 use crate::panics::caught;
-use crate::wire::Batch;
 use crate::wire::hello::About;
+use crate::wire::{Batch, Mix};
 
 /// Batches handed to a link before other tasks, and what came from the peer, get a turn. While a large message is under
-/// way, each has a piece of it, and a peer that reads as fast as this side writes would never let it end.
+/// way, each has a piece of it, and a peer that reads as fast as this side writes would never let it end. Where small ones overtake it, a
+/// turn has one.
 const BATCHES_PER_TURN: usize = 2;
 
 /// How far a flush came.
@@ -25,8 +26,8 @@ const BATCHES_PER_TURN: usize = 2;
 pub(crate) enum Flushed {
     /// Nothing is left.
     All,
-    /// There is more, and the link would take it.
-    Some,
+    /// There is more, and the link would take it. This went out last.
+    Some(Mix),
 }
 
 /// The outgoing half of the current link and what it did not take yet.
@@ -167,8 +168,11 @@ impl Exchange {
                 news.idle = session.is_idle();
                 return Poll::Ready(Ok(Flushed::All));
             }
+            if writer.batch.mix() == Mix::Both {
+                break;
+            }
         }
-        Poll::Ready(Ok(Flushed::Some))
+        Poll::Ready(Ok(Flushed::Some(writer.batch.mix())))
     }
 
     /// Takes in what the link's store has. `Ready` when that was something new.

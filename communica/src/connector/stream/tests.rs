@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::task::Waker;
 
-use tokio::io::{ReadBuf, empty};
+use tokio::io::{Empty, ReadBuf, empty};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -46,19 +46,46 @@ fn put_piece(out: &mut BytesMut, chunks: &mut Chunks) {
     out.extend_from_slice(&piece);
 }
 
-#[tokio::test]
-async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on() {
-    let mut chunks = Chunks::new(metadata(), vec![7; 1 << 20].into(), 32 * 1024);
+/// A large message of so many bytes, and behind its first piece a small one.
+fn overtaken(size: usize) -> Source {
+    let mut chunks = Chunks::new(metadata(), vec![7; size].into(), 32 * 1024);
     let mut bytes = BytesMut::new();
     put_piece(&mut bytes, &mut chunks);
     put_small(&mut bytes);
     while !chunks.is_done() {
         put_piece(&mut bytes, &mut chunks);
     }
-    let source = Source { bytes: bytes.freeze() };
-    let hello = Bytes::new();
-    let mut link =
-        link(source, empty(), BytesMut::new(), hello, &Limits::default(), "a test".to_owned().into(), None);
+    Source { bytes: bytes.freeze() }
+}
+
+fn link_from(source: Source, set_depth: Option<SetDepth<Empty>>) -> Link {
+    let (input, hello, peer) = (BytesMut::new(), Bytes::new(), "a test".to_owned().into());
+    link(source, empty(), input, hello, &Limits::default(), peer, set_depth)
+}
+
+#[tokio::test]
+async fn turns_are_short_where_small_messages_overtake_large_ones_and_the_stream_holds_little() {
+    // Reads in a turn: each takes 64 KiB, and more where a frame announced more.
+    for (set_depth, expected) in [(Some((|_, _| {}) as SetDepth<Empty>), 1..=1), (None, 4..=8)] {
+        let mut link = link_from(overtaken(4 << 20), set_depth);
+        let (mut cx, mut messages) = (Context::from_waker(Waker::noop()), Vec::new());
+        let mut reads = Vec::new();
+        while messages.len() < 2 {
+            let before = (messages.len(), link.rx.activity());
+            let _ = link.rx.poll_recv(&mut cx, &mut messages);
+            // The first reads are small.
+            if before.0 == 1 && before.1 > 20 {
+                reads.push(link.rx.activity() - before.1);
+            }
+        }
+        let longest = reads.iter().max().copied().unwrap_or_default();
+        assert!(expected.contains(&longest), "{reads:?} where {expected:?} were expected");
+    }
+}
+
+#[tokio::test]
+async fn nothing_more_of_a_large_message_is_read_before_those_who_waited_go_on() {
+    let mut link = link_from(overtaken(1 << 20), None);
     let (mut cx, mut messages) = (Context::from_waker(Waker::noop()), Vec::new());
     let mut polls = Vec::new();
     while messages.len() < 2 {
