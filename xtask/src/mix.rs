@@ -1,11 +1,12 @@
 //! Pairs of examples go in; each pair runs in every mix of Rust and Python.
 
+use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
 use crate::examples::{Scratch, Stage};
 use crate::process::Program;
-use crate::tools::{Outcome, say};
+use crate::tools::{Outcome, at, say};
 
 #[derive(Clone, Copy, Debug)]
 enum Language {
@@ -63,6 +64,9 @@ impl<'s> Pair<'s> {
     fn new(stage: &'s Stage, name: &'static str, server: Language, client: Language) -> Outcome<Self> {
         say(&format!("examples {name}_server in {server:?} and {name}_client in {client:?}"));
         let scratch = Scratch::new(&format!("{name}-{server:?}-{client:?}"))?;
+        // Of two processes of the Python library that begin at once, one fails if both make it.
+        let sockets = scratch.path().join("communica");
+        fs::create_dir(&sockets).map_err(at("make", &sockets))?;
         Ok(Self { stage, scratch, name, server, client })
     }
 

@@ -88,7 +88,7 @@ use crate::company::Company;
 use crate::limits::Limits;
 use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::{self, Opening};
-use crate::wire::{Batch, Decoder, Message, Received as Wire};
+use crate::wire::{Batch, Decoder, Kind, Message, Received as Wire};
 use depth::Depth;
 pub(crate) use depth::SetDepth;
 
@@ -368,7 +368,7 @@ struct StreamRx<R> {
     /// Messages were handed out, and nothing was read since.
     delivered: bool,
     company: Company,
-    /// The other side has the system hold little of what it sends.
+    /// Streams of this kind hold little of what is sent where small messages overtake large ones.
     is_shallow: bool,
 }
 
@@ -385,9 +385,6 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             }
             if into.len() > before {
                 self.delivered = true;
-                if self.decoder.is_assembling() {
-                    self.company.came();
-                }
                 return Poll::Ready(Ok(Received::Messages));
             }
             if let Some(end) = self.end.take() {
@@ -440,6 +437,7 @@ impl<R> StreamRx<R> {
     /// Takes every whole message out of the buffer.
     fn decode(&mut self, into: &mut Vec<Message>) {
         loop {
+            let was_assembling = self.decoder.is_assembling();
             let taken = self.decoder.next(&mut self.input);
             // For that, the buffer may have grown.
             let was_large = self.decoder.took_chunk_above(MAX_READ);
@@ -453,6 +451,10 @@ impl<R> StreamRx<R> {
                         self.start_afresh();
                     }
                     self.had_message = true;
+                    let overtook = was_assembling && self.decoder.is_assembling();
+                    if overtook && small && message.metadata.kind() != Kind::Acknowledge {
+                        self.company.came();
+                    }
                     into.push(if small && was_large { message.detached() } else { message });
                 }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),

@@ -168,7 +168,8 @@ impl Exchange {
                 news.idle = session.is_idle();
                 return Poll::Ready(Ok(Flushed::All));
             }
-            if writer.batch.mix() == Mix::Both {
+            // What waits for the peer's word waits for no turn.
+            if writer.batch.mix() == Mix::Both && !session.is_held_back() {
                 break;
             }
         }

@@ -70,7 +70,10 @@ impl Outbox {
     /// A request with this number was answered.
     pub(in crate::session) fn was_answered(&mut self, seq: u64) {
         self.answered = self.answered.max(seq);
-        self.sent.answered(seq);
+        if !self.was_repeated(seq) {
+            // Of one that was, the answer may be to the first that went out.
+            self.sent.answered(seq);
+        }
     }
 
     /// Those of them that a link took. What stood before a request that was answered came.

@@ -106,6 +106,16 @@ async fn a_link_that_takes_nothing_for_too_long_is_lost() {
 /// Its signs of life are no word of what came.
 #[tokio::test]
 async fn a_peer_that_lives_and_takes_nothing_for_too_long_loses_its_link() {
+    lives_and_takes_nothing(None).await;
+}
+
+/// Where small messages overtook a large one lately, turns are short.
+#[tokio::test]
+async fn so_does_one_for_which_something_large_was_overtaken() {
+    lives_and_takes_nothing(Some("x".repeat(4 << 20))).await;
+}
+
+async fn lives_and_takes_nothing(large: Option<String>) {
     within(30, async {
         let gate = Gate::shut();
         let (routes, held) = holding(RouteTable::new(), "hold", &gate);
@@ -118,10 +128,19 @@ async fn a_peer_that_lives_and_takes_nothing_for_too_long_loses_its_link() {
             .stall_time(Duration::from_millis(500))
             .silence_time(Duration::from_millis(200));
         let client = quick(RouteClient::builder(road.clone())).limits(limits).connect().await.unwrap();
+        if let Some(large) = large {
+            client.throw("unknown", &large).await.unwrap();
+        }
         for number in 0..200 {
             client.throw("hold", &number).await.unwrap();
         }
+        let since = Instant::now();
         eventually("it is given up", || road.links() > 1).await;
+        assert!(
+            since.elapsed() < Duration::from_secs(3),
+            "its signs of life kept it for {:?}",
+            since.elapsed()
+        );
         gate.open();
         eventually("all of it comes", || held.finished() == 200).await;
     })

@@ -336,3 +336,35 @@ fn a_goodbye_says_what_came() {
     let kinds: Vec<_> = carry(&mut road.sides[1]).iter().map(|message| message.metadata.kind()).collect();
     assert_eq!(kinds, [Kind::Acknowledge]);
 }
+
+/// The link that had the first one ended for good, and the answer to that comes over the next.
+#[test]
+fn an_answer_to_the_first_of_two_says_nothing_of_the_second() {
+    let mut road = Road::new(&limits());
+    let repeatable = What { idempotent: true, ..What::default() };
+    let call = road.sides[0].request(repeatable, &mut payload("x")).unwrap().call;
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    let message = start(&mut road.sides[1]).remove(0);
+    road.sides[1].jobs_done(1, message.metadata.size());
+    road.sides[1].answer(&message.metadata, Ok(b"y".to_vec().into()));
+    road.sides[1].link_lost(Batch::default(), "nonsense", Lost::Over);
+    road.sides[0].link_lost(Batch::default(), "cut", Lost::Cut);
+    road.reconnect();
+    road.sides[0].throw(What::default(), &mut payload("behind it")).unwrap();
+    // A sign of life goes first. Of the rest nothing comes before the link is cut.
+    let _ = road.sides[0].beat(true);
+    let mut sign = Batch::default();
+    sign.push_acknowledgement(0);
+    road.send_all(0);
+    road.receive(1, sign.remaining());
+    road.send_all(1);
+    road.receive(0, usize::MAX);
+    assert!(matches!(end(&mut road.sides[0], call), Some(CallEnd::Value(_))));
+    assert_eq!(road.sides[0].came(), 0, "nothing came over this link");
+    road.cut([Batch::default(), Batch::default()]);
+    road.reconnect();
+    road.send_all(0);
+    road.receive(1, usize::MAX);
+    assert_eq!(texts(&start(&mut road.sides[1])), ["x", "behind it"]);
+}
