@@ -33,13 +33,15 @@ pub(super) struct Ports {
 pub(super) struct Place {
     scratch: Scratch,
     pub(super) ports: Ports,
+    /// The port for TLS is used.
+    pub(super) has_tls: bool,
 }
 
 impl Place {
     pub(super) fn new(settings: &Builder) -> Self {
         let ports =
             Ports { amqp: free_port(), tls: free_port(), epmd: free_port(), distribution: free_port() };
-        let place = Self { scratch: Scratch::new(), ports };
+        let place = Self { scratch: Scratch::new(), ports, has_tls: settings.tls };
         for folder in ["home", "tmp"] {
             fs::create_dir(place.folder().join(folder)).expect("a folder can be made");
         }

@@ -27,7 +27,7 @@ pub(super) fn start_epmd(group: &Group, place: &Place) -> Result<Child, String> 
 pub(super) fn wait_until_ready(server: &mut Child, place: &Place) -> Result<(), String> {
     let answer = within(LIMIT, || match exit_status(server) {
         Some(status) => Some(Err(format!("it ended with {status}"))),
-        None => greets(place.ports.amqp).then_some(Ok(())),
+        None => (greets(place.ports.amqp) && speaks_tls_if_it_should(place)).then_some(Ok(())),
     });
     let answer = answer.unwrap_or_else(|| Err(format!("it did not answer within {LIMIT:?}")));
     answer.map_err(|reason| format!("{reason}; it wrote:\n{}", place.log_tail()))
@@ -43,6 +43,11 @@ fn greets(port: u16) -> bool {
         socket.read_exact(&mut first).map(|()| first)
     };
     greeting().is_ok_and(|first: [u8; 1]| first == [1])
+}
+
+/// It listens there a moment later.
+fn speaks_tls_if_it_should(place: &Place) -> bool {
+    !place.has_tls || TcpStream::connect((Ipv4Addr::LOCALHOST, place.ports.tls)).is_ok()
 }
 
 pub(super) fn exit_status(child: &mut Child) -> Option<ExitStatus> {

@@ -1,5 +1,6 @@
 //! Certificates and keys go in, connections come out that nobody can read, to a peer that proved who it is.
 
+mod counted;
 mod halves;
 mod pem;
 mod sides;

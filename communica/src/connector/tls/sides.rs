@@ -15,7 +15,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::super::farewell;
 use super::Tls;
-use super::halves::{self, ReadHalf, WriteHalf};
+use super::counted::Counted;
+use super::halves::{self, ReadHalf, Stream, WriteHalf};
 use super::words::{self, Side};
 
 impl Tls {
@@ -85,7 +86,7 @@ impl Tls {
         patience: farewell::Patience,
     ) -> io::Result<Opened> {
         let (name, connector) = self.client(host)?;
-        match connector.connect(name, stream).into_fallible().await {
+        match connector.connect(name, Counted::new(stream)).into_fallible().await {
             Ok(stream) => Ok(Opened::new(TlsStream::Client(stream), Side::Client)),
             Err((error, stream)) => {
                 farewell::say(stream, patience).await;
@@ -106,7 +107,7 @@ impl Acceptor {
         stream: TcpStream,
         patience: farewell::Patience,
     ) -> io::Result<Opened> {
-        match self.0.accept(stream).into_fallible().await {
+        match self.0.accept(Counted::new(stream)).into_fallible().await {
             Ok(stream) => Ok(Opened::new(TlsStream::Server(stream), Side::Server)),
             Err((error, stream)) => {
                 // A reset would destroy the alert that tells the client why.
@@ -126,7 +127,7 @@ pub(in crate::connector) struct Opened {
 }
 
 impl Opened {
-    fn new(stream: TlsStream<TcpStream>, side: Side) -> Self {
+    fn new(stream: Stream<TcpStream>, side: Side) -> Self {
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|der| Bytes::copy_from_slice(der)).collect();
         let (read, write) = halves::split(stream, side);
