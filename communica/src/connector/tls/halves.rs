@@ -29,7 +29,10 @@ pub(in crate::connector) struct WriteHalf<S: Socket = TcpStream> {
 }
 
 /// What TLS goes over.
-pub(in crate::connector) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub(in crate::connector) trait Socket:
+    AsyncRead + AsyncWrite + Send + Unpin + 'static
+{
+}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for S {}
 
