@@ -26,19 +26,28 @@ pub(crate) fn this_thread() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
+/// When other threads had their turn, and how long it took them.
+#[derive(Clone, Copy)]
+struct Turn {
+    end: Instant,
+    took: Duration,
+}
+
 thread_local! {
-    static HAD_TURN: Cell<Option<Instant>> = const { Cell::new(None) };
+    static HAD_TURN: Cell<Option<Turn>> = const { Cell::new(None) };
 }
 
 /// The same while a large message passes, for as long as its peer keeps up: now and then other threads get a turn as well. One of
 /// them waits for sockets, and so knows what else came; others are the peer's. Where all processors are busy, the system
-/// would let each of them wait for milliseconds. `company`: small messages overtake the large one.
+/// would let each of them wait for milliseconds. Where other programs compute as well, a turn of theirs takes milliseconds: this thread then has
+/// as long for itself, or it would get nowhere. `company`: small messages overtake the large one.
 pub(crate) fn let_all_others_first(cx: &mut Context<'_>, company: bool) {
     let now = Instant::now();
     let turn = if company { SHORT_THREAD_TURN } else { THREAD_TURN };
-    if HAD_TURN.get().is_none_or(|since| now - since > turn) {
+    if HAD_TURN.get().is_none_or(|last| now - last.end > turn.max(last.took)) {
         thread::yield_now();
-        HAD_TURN.set(Some(Instant::now()));
+        let end = Instant::now();
+        HAD_TURN.set(Some(Turn { end, took: end - now }));
     }
     let_others_first(cx);
 }

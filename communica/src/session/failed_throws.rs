@@ -1,4 +1,4 @@
-//! Throws whose handlers failed → the log, which they must not fill.
+//! Throws that failed → the log, which they must not fill.
 
 use std::sync::Arc;
 
@@ -23,13 +23,7 @@ impl FailedThrows {
         let client_id = &*self.client_id;
         let route = route.map(|route| beginning(route, MAX_TEXT));
         let error = beginning(message, MAX_TEXT);
-        tracing::warn!(
-            route = route.as_deref(),
-            error = &*error,
-            failed,
-            client_id,
-            "the handler of a throw failed"
-        );
+        tracing::warn!(route = route.as_deref(), error = &*error, failed, client_id, "a throw failed");
     }
 
     /// These did not begin.

@@ -11,7 +11,7 @@ use crate::support::{unique, within};
 const ECHO: &str = r#"{"id": "c", "type": 1, "route": "echo"}"#;
 
 /// How the log tells of a throw that was not handled.
-const FAILED: &str = "message=the handler of a throw failed";
+const FAILED: &str = "message=a throw failed";
 
 fn throw(route: &str) -> Vec<u8> {
     message(&format!(r#"{{"id": "", "type": 2, "route": "{route}"}}"#), b"1")
