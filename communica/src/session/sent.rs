@@ -135,7 +135,7 @@ impl Sent {
     fn first_came(&mut self) {
         let Some(first) = self.entries.pop_front() else { return };
         self.forget(&first);
-        self.came += first.messages();
+        self.add_to_came(first.messages());
         if let Entry::Large(_, chunks) = first {
             self.done.push(chunks);
         }
@@ -144,11 +144,16 @@ impl Sent {
     /// The first so many messages of the first part came, and others of it did not.
     fn beginning_came(&mut self, messages: u64) {
         let Some(Entry::Part(part)) = self.entries.pop_front() else { return };
-        self.came += messages;
+        self.add_to_came(messages);
         let before = part.len();
         let rest = part.without_first(messages);
         self.amount.take_many(messages, before - rest.len());
         self.entries.push_front(Entry::Part(rest));
+    }
+
+    /// It began where the peer said in its hello, which may be anywhere.
+    fn add_to_came(&mut self, messages: u64) {
+        self.came = self.came.saturating_add(messages);
     }
 
     /// The large message with this number may have to be repeated.
@@ -269,6 +274,17 @@ mod tests {
         sent.answered(5);
         assert_eq!(sent.came_so_far(), 6);
         assert!(sent.is_empty() && sent.amount.messages() == 0);
+    }
+
+    #[test]
+    fn a_peer_may_count_from_any_number() {
+        let mut sent = Sent::default();
+        sent.restart(u64::MAX);
+        sent.take(together(1, 2));
+        sent.take(together(3, 2));
+        sent.answered(2);
+        sent.answered(4);
+        assert!(sent.is_empty());
     }
 
     #[test]
