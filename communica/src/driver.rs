@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::task::coop::has_budget_remaining;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
 use crate::exchange::{Exchange, Flushed, News, Progress, on_the_pool, wake};
@@ -68,7 +68,7 @@ pub(crate) async fn drive(
         goodbye_said: false,
         left: None,
         lingers: false,
-        watch: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        watch: None,
         needs_thread: false,
         peer_asks: false,
         stuck: None,
@@ -84,8 +84,8 @@ pub(crate) async fn drive(
     tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
     let goes_on = detach.lost == Lost::Cut && exchange.session().supports(Feature::Resume);
     if let (LinkEnd::Broken(error), false) = (&end, goes_on) {
-        // Whoever wrote the other side wants to know.
-        goodbye::last_words(exchange, &error.to_string()).await;
+        // Whoever wrote the other side wants to know. In place, each link would have room for this for as long as it lives.
+        Box::pin(goodbye::last_words(exchange, &error.to_string())).await;
     }
     end
 }
@@ -144,7 +144,7 @@ struct Driver<'a> {
     /// Everything is said; the peer has to close its side.
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not take the last words in time.
-    watch: Pin<Box<Sleep>>,
+    watch: Option<Pin<Box<Sleep>>>,
     /// Whoever was woken may well keep this thread, and somebody else waits: another one has to go on here.
     needs_thread: bool,
     /// The peer asked for something, and may do so again.
@@ -350,15 +350,25 @@ impl Driver<'_> {
             self.set_watch(self.exchange.limits.stall_time);
         }
         self.stuck = Some(now);
-        ready!(self.watch.as_mut().poll(cx));
+        ready!(self.poll_watch_end(cx));
         let what = "the peer took nothing of what was sent for too long";
         Poll::Ready(LinkEnd::Broken(io::Error::new(ErrorKind::TimedOut, what).into()))
+    }
+
+    /// The time that was set last is over.
+    fn poll_watch_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.watch.as_mut().map_or(Poll::Pending, |watch| watch.as_mut().poll(cx))
     }
 
     fn set_watch(&mut self, time: Duration) {
         // A time beyond the clock's end is as good as a year.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        self.watch.as_mut().reset(Instant::now() + time.min(YEAR));
+        let end = Instant::now() + time.min(YEAR);
+        match &mut self.watch {
+            Some(watch) => watch.as_mut().reset(end),
+            // Most links never need one.
+            None => self.watch = Some(Box::pin(sleep_until(end))),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The last words on a link: everything is said, or it has to end at once, and then the peer closes its side.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Driver<'_> {
             if first {
                 self.set_watch(LAST_WORDS);
             }
-            ready!(self.watch.as_mut().poll(cx));
+            ready!(self.poll_watch_end(cx));
         }
         Poll::Ready(LinkEnd::Here)
     }
