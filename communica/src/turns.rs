@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const THREAD_TURN: Duration = Duration::from_micros(400);
 /// … and for so long where small ones overtake it.
 const SHORT_THREAD_TURN: Duration = Duration::from_micros(30);
+/// However long others took: a process that was stopped meanwhile goes on as any other.
+const LONGEST_THREAD_TURN: Duration = Duration::from_millis(20);
 
 /// Has the task polled again when those that are ready now had their turn. Waking it would do the same, and would also
 /// wake another thread to take it over.
@@ -44,7 +46,7 @@ thread_local! {
 pub(crate) fn let_all_others_first(cx: &mut Context<'_>, company: bool) {
     let now = Instant::now();
     let turn = if company { SHORT_THREAD_TURN } else { THREAD_TURN };
-    if HAD_TURN.get().is_none_or(|last| now - last.end > turn.max(last.took)) {
+    if HAD_TURN.get().is_none_or(|last| now - last.end > turn.max(last.took.min(LONGEST_THREAD_TURN))) {
         thread::yield_now();
         let end = Instant::now();
         HAD_TURN.set(Some(Turn { end, took: end - now }));
