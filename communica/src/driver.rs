@@ -32,6 +32,9 @@ use pulse::Pulse;
 const LARGE_ANSWER: usize = 256 * 1024;
 /// Batches read before other tasks get a turn.
 const BATCHES_PER_TURN: usize = 8;
+/// When so many callers were woken, they have their turn before more is read, and what they say goes out: the peer works on that while
+/// the next are woken here.
+const MANY_CALLERS: usize = 8;
 
 /// Carries messages until the link ends; what was not sent then waits for the next one. The caller holds the exchange's
 /// link slot; `about` is what the peer said of itself; `attached` is called when messages go to this link. `finishes`:
@@ -53,7 +56,7 @@ pub(crate) async fn drive(
     let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
     // A broker takes longer than any moment.
-    let moment = if stored { Duration::ZERO } else { exchange.limits.busy_poll_time };
+    let busy_poll_time = if stored { Duration::ZERO } else { exchange.limits.busy_poll_time };
     let id = Arc::as_ptr(exchange) as usize;
     let mut driver = Driver {
         exchange,
@@ -63,6 +66,7 @@ pub(crate) async fn drive(
         finishes,
         room: Room::default(),
         let_others_first: true,
+        callers_first: false,
         paused: false,
         goodbye: None,
         goodbye_said: false,
@@ -75,7 +79,7 @@ pub(crate) async fn drive(
         pulse,
         link_first: false,
         came: false,
-        busy_poll: BusyPoll::new(id, moment),
+        busy_poll: BusyPoll::new(id, busy_poll_time),
     };
     attached();
     let end = poll_fn(|cx| driver.poll(cx)).await;
@@ -135,6 +139,8 @@ struct Driver<'a> {
     room: Room,
     /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
     let_others_first: bool,
+    /// Many callers were woken in the last turn, and have had theirs.
+    callers_first: bool,
     /// Nothing is read, because too much waits here.
     paused: bool,
     goodbye: Option<Goodbye>,
@@ -193,6 +199,12 @@ impl Driver<'_> {
         }
         if self.left.is_some() {
             return self.poll_leftovers(cx);
+        }
+        if std::mem::take(&mut self.callers_first) && !self.lingers {
+            self.let_others_first = false;
+            if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
+                return Poll::Ready(self.broken(cx, error));
+            }
         }
         match self.poll_read(cx) {
             Poll::Ready(LinkEnd::Peer(reason)) if self.may_have_leftovers(reason.as_deref()) => {
@@ -254,13 +266,19 @@ impl Driver<'_> {
             }
             match ready!(self.rx.poll_recv(cx, &mut self.room.inbox)) {
                 Ok(Received::Messages) => {
-                    self.take_in();
+                    let woken = self.take_in();
                     // Answers that are there now go out now: nobody is about to add to them.
                     if self.exchange.start_jobs(&mut self.room.jobs) {
                         self.let_others_first = false;
                         if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
                             return Poll::Ready(self.broken(cx, error));
                         }
+                    }
+                    if woken >= MANY_CALLERS {
+                        self.callers_first = true;
+                        self.exchange.session().driver_waits_for_others(self.exchange.said());
+                        let_others_first(cx);
+                        return Poll::Pending;
                     }
                 }
                 Ok(Received::Closed { reason }) => {
@@ -274,8 +292,8 @@ impl Driver<'_> {
         Poll::Pending
     }
 
-    /// Gives each message to the session, then wakes who waited for it.
-    fn take_in(&mut self) {
+    /// Gives each message to the session, then wakes who waited for it. How many that were?
+    fn take_in(&mut self) -> usize {
         self.came = true;
         let (mut cancelled, mut made_room, mut large_answer) = (Vec::new(), false, false);
         let mut session = self.exchange.session();
@@ -305,9 +323,11 @@ impl Driver<'_> {
         if !done.is_empty() {
             on_the_pool(move || drop(done));
         }
+        let woken = self.room.wakers.len();
         wake(self.room.wakers.drain(..));
         cancelled.into_iter().for_each(|id| self.exchange.cancel(id));
         self.exchange.tell(News { made_room, idle: false });
+        woken
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {

@@ -34,7 +34,7 @@ use crate::wire::WireLimits;
 /// | [`stall_time`](Self::stall_time) | 60 s | a link that takes no byte of what is queued counts as lost; not over a broker |
 /// | [`silence_time`](Self::silence_time) | 30 s | a peer of which nothing is heard for so long counts as gone, and its link as cut |
 /// | [`unacknowledged`](Self::unacknowledged) | 16,384 messages, 64 MiB | nothing more goes out before the peer said what came; not over a broker |
-/// | [`busy_poll_time`](Self::busy_poll_time) | 0 | the thread that looked for the next message of a link may sleep |
+/// | [`busy_poll_time`](Self::busy_poll_time) | 20 µs | the thread that looked for the next message of a link may sleep |
 /// | [`resume_time`](Self::resume_time) | 30 s | calls that were sent over a link that was cut end, if there is no new one; over a broker only those to any client |
 /// | [`forget_time`](Self::forget_time) | 10 min | a client that is gone for longer is forgotten, with what waits for it |
 /// | [`remembered`](Self::remembered) | 65,536 | a copy of an older request, or of an older throw, that a broker brings again is handled again |
@@ -130,7 +130,7 @@ impl Default for Limits {
             unacknowledged: queue,
             silence_time: Duration::from_secs(30),
             resume_time: Duration::from_secs(30),
-            busy_poll_time: Duration::ZERO,
+            busy_poll_time: Duration::from_micros(20),
         }
     }
 }
@@ -271,12 +271,12 @@ impl Limits {
         Self { resume_time: time, ..self }
     }
 
-    /// How long after each message of a peer the next one is looked for without a pause, before the thread may sleep. None by default.
+    /// How long after a message of a peer the next one may be looked for without a pause, before the thread may sleep. Zero for never.
     ///
-    /// Where processors sleep while they wait, 50 µs on both sides can make calls one after the other twice as fast, for less
-    /// processor time than to be woken for each. Where other work keeps the processors busy, it takes them from the peer, and makes
-    /// calls slower; and each message that nothing follows costs this time. Other tasks of the runtime go on meanwhile. A
-    /// thread looks for one link, the one on which a message came last. Not over a broker.
+    /// Where processors sleep while they wait, to look on both sides makes calls one after the other more than twice as fast, for less
+    /// processor time than to be woken for each. Where other work keeps the processors busy, who looks takes them from the peer. So a link looks
+    /// only as long as messages come soon enough for that, no other thread took the processor meanwhile, and to be woken would take longer than that.
+    /// Other tasks of the runtime go on meanwhile. A thread looks for one link, the one on which a message came last. Not over a broker.
     #[must_use]
     pub fn busy_poll_time(self, time: Duration) -> Self {
         Self { busy_poll_time: time, ..self }

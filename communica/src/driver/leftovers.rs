@@ -38,7 +38,9 @@ impl Driver<'_> {
         loop {
             match self.rx.poll_recv(cx, &mut self.room.inbox) {
                 // Answers by other ways than the goodbye.
-                Poll::Ready(Ok(Received::Messages)) => self.take_in(),
+                Poll::Ready(Ok(Received::Messages)) => {
+                    self.take_in();
+                }
                 // The peer is somebody else's by now.
                 Poll::Ready(Ok(Received::Closed { reason })) if is_elsewhere(reason.as_deref()) => {
                     return Poll::Ready(LinkEnd::Peer(reason));

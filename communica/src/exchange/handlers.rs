@@ -22,8 +22,9 @@ use crate::running::Ends;
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
-/// Answers wait for their batch for so long, and no longer, while other handlers of it run.
-const ANSWERS_WAIT: Duration = Duration::from_micros(100);
+/// Answers wait for their batch for so long, and no longer, while other handlers of it run: the peer can go on with them meanwhile. Each time
+/// costs a system call.
+const ANSWERS_WAIT: Duration = Duration::from_micros(10);
 
 /// For so long handlers start, one after the other, without a look at whether somebody still wants that.
 const STARTS_UNSEEN: Duration = Duration::from_micros(100);

@@ -41,14 +41,14 @@ fn a_request() {
     assert_eq!((reads, writes), (2 * CALLS, 2 * CALLS));
 }
 
-/// What is asked together goes together, and so do the answers. Where the thread loses its processor, the first answers of a round go
-/// before the last: the best of some runs counts.
+/// What is asked together goes together, and so do the answers, but that the first need not wait for long for the last. Where the thread
+/// loses its processor, they wait longer: the best of some runs counts.
 #[test]
 fn requests_of_many_callers() {
     let mut counted = Vec::new();
     while counted.len() < 10 {
         let (reads, writes) = count(ask_together);
-        if reads < 2 * CALLS + 20 && writes < 4 * CALLS {
+        if reads < 2 * CALLS + 20 && writes < 16 * CALLS {
             return;
         }
         counted.push((reads, writes));
@@ -94,28 +94,40 @@ fn a_mib_each_way() {
     assert!(reads < 40 * 7 && writes < 40 * 6, "{reads} reads, {writes} writes for 40 MiB");
 }
 
-/// After a message, for as long as was set; not at all where nothing was.
+/// After a message, once it is known how they come, for as long as was set; not at all where nothing was.
 #[test]
 fn a_link_is_looked_at_again_and_again_only_where_that_was_asked_for() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for (time, at_least, at_most) in [(0, 1, 20), (500, 100, u64::MAX)] {
-            let connector = CountedConnector::new();
-            let limits = Limits::new()
-                .silence_time(Duration::from_secs(24 * 60 * 60))
-                .busy_poll_time(Duration::from_millis(time));
-            let server = RouteServer::new(connector.clone(), Clerk.into_routes()).limits(limits.clone());
-            let _server = server.start().await.unwrap();
-            let client = RouteClient::builder(connector.clone()).limits(limits).connect().await.unwrap();
-            let desk = DeskClient::new(client);
-            sleep(Duration::from_millis(2 * time + 100)).await;
-            connector.calls().take_looks();
-            in_time(desk.next(1)).await.unwrap();
-            sleep(Duration::from_millis(2 * time + 100)).await;
-            let looks = connector.calls().take_looks();
-            assert!((at_least..=at_most).contains(&looks), "{looks} looks in {time} ms");
-            sleep(Duration::from_millis(2 * time + 100)).await;
-            assert_eq!(connector.calls().take_looks(), 0, "nothing comes, and it goes on");
+        assert!(looks(Duration::ZERO).await <= 20);
+        // Once the thread loses its processor meanwhile, there are no more for now.
+        let mut most = 0;
+        for _ in 0..20 {
+            most = most.max(looks(Duration::from_millis(100)).await);
+            if most > 100 {
+                return;
+            }
         }
+        panic!("{most} looks in 100 ms");
     });
+}
+
+/// How often the system is asked for a message that does not come, in a moment after the last one and in `time`.
+async fn looks(time: Duration) -> u64 {
+    let connector = CountedConnector::new();
+    let limits = Limits::new().silence_time(Duration::from_secs(24 * 60 * 60)).busy_poll_time(time);
+    let server = RouteServer::new(connector.clone(), Clerk.into_routes()).limits(limits.clone());
+    let _server = server.start().await.unwrap();
+    let client = RouteClient::builder(connector.clone()).limits(limits).connect().await.unwrap();
+    let desk = DeskClient::new(client);
+    for number in 0..50 {
+        sleep(Duration::from_millis(1)).await;
+        in_time(desk.next(number)).await.unwrap();
+    }
+    connector.calls().take_looks();
+    sleep(2 * time + Duration::from_millis(100)).await;
+    let looks = connector.calls().take_looks();
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(connector.calls().take_looks(), 0, "nothing comes, and it goes on");
+    looks
 }
