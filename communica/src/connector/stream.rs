@@ -90,7 +90,7 @@ use crate::turns::{let_all_others_first, let_others_first};
 use crate::wire::hello::{self, Opening};
 use crate::wire::{Batch, Decoder, Kind, Message, Received as Wire};
 use depth::Depth;
-pub(crate) use depth::SetDepth;
+pub(crate) use depth::Depths;
 
 /// A buffer starts with this much room, all that an idle link keeps …
 const MIN_READ: usize = 1024;
@@ -134,7 +134,7 @@ pub(crate) async fn connect_with<R, W>(
     hello: &[u8],
     limits: &Limits,
     peer: PeerInfo,
-    set_depth: Option<SetDepth<W>>,
+    depths: Option<&'static Depths<W>>,
 ) -> Result<Link, LinkError>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -150,31 +150,31 @@ where
         }
         other => other?,
     };
-    Ok(link(read, write, input, theirs, limits, peer, set_depth))
+    Ok(link(read, write, input, theirs, limits, peer, depths))
 }
 
 /// A stream that a listener accepted.
-pub struct StreamIncoming<R, W> {
+pub struct StreamIncoming<R, W: 'static> {
     read: R,
     write: W,
     input: BytesMut,
     hello: Bytes,
     limits: Limits,
     peer: PeerInfo,
-    set_depth: Option<SetDepth<W>>,
+    depths: Option<&'static Depths<W>>,
 }
 
 impl<R, W> StreamIncoming<R, W> {
     /// The two halves of the stream, and who is at the other end.
     pub fn new(read: R, write: W, limits: Limits, peer: impl Into<PeerInfo>) -> Self {
         let (input, hello, peer) = (BytesMut::new(), Bytes::new(), peer.into());
-        Self { read, write, input, hello, limits, peer, set_depth: None }
+        Self { read, write, input, hello, limits, peer, depths: None }
     }
 
     /// The same where the depth of the stream can be set.
-    #[cfg(all(unix, feature = "local"))]
-    pub(crate) fn with_depth(self, set_depth: Option<SetDepth<W>>) -> Self {
-        Self { set_depth, ..self }
+    #[cfg(any(all(unix, feature = "local"), feature = "tcp"))]
+    pub(crate) fn with_depths(self, depths: Option<&'static Depths<W>>) -> Self {
+        Self { depths, ..self }
     }
 }
 
@@ -217,8 +217,8 @@ where
     fn accept<'a>(mut self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             send_hello(&mut self.write, hello).await?;
-            let Self { read, write, input, hello, limits, peer, set_depth } = *self;
-            Ok(link(read, write, input, hello, &limits, peer, set_depth))
+            let Self { read, write, input, hello, limits, peer, depths } = *self;
+            Ok(link(read, write, input, hello, &limits, peer, depths))
         })
     }
 
@@ -296,7 +296,7 @@ fn link<R, W>(
     hello: Bytes,
     limits: &Limits,
     peer: PeerInfo,
-    set_depth: Option<SetDepth<W>>,
+    depths: Option<&'static Depths<W>>,
 ) -> Link
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -313,12 +313,12 @@ where
         had_message: false,
         delivered: false,
         company: Company::new(),
-        is_shallow: set_depth.is_some(),
+        is_shallow: depths.is_some_and(|depths| depths.is_all),
     };
-    Link::new(StreamTx { write, depth: Depth::new(set_depth) }, rx, hello, peer)
+    Link::new(StreamTx { write, depth: Depth::new(depths) }, rx, hello, peer)
 }
 
-struct StreamTx<W> {
+struct StreamTx<W: 'static> {
     write: W,
     depth: Depth<W>,
 }

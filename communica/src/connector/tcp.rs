@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use socket2::{SockRef, TcpKeepalive};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 use super::farewell::Patience;
-use super::stream;
+use super::stream::{self, Depths};
 #[cfg(feature = "tls")]
 use super::tls::{Acceptor, Tls};
 use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
@@ -184,6 +185,29 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
+/// What the system takes of what this side sends to a process of the same machine, before it could send it: a large message that passes alone
+/// goes out in one step, since the peer takes it as fast as it is copied. On a line that would be what small messages wait for.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+static DEPTHS: Depths<OwnedWriteHalf> = Depths {
+    set: |write, bytes| {
+        let _ = SockRef::from(AsRef::<TcpStream>::as_ref(write)).set_tcp_notsent_lowat(bytes as u32);
+    },
+    deep: 1024 * 1024,
+    shallow: UNSENT as usize,
+    is_all: false,
+};
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn depths(stream: &TcpStream) -> Option<&'static Depths<OwnedWriteHalf>> {
+    let (here, there) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+    (here.ip() == there.ip()).then_some(&DEPTHS)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn depths(_: &TcpStream) -> Option<&'static Depths<OwnedWriteHalf>> {
+    None
+}
+
 impl Connector for TcpConnector {
     fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
@@ -208,8 +232,9 @@ impl Connector for TcpConnector {
             let (tcp, peer) = (self.open().await?, PeerInfo::from(self.address()));
             let attempt = Attempt::new(&tcp)?;
             let Some(tls) = &self.tls else {
+                let depths = depths(&tcp);
                 let (read, write) = tcp.into_split();
-                let opened = stream::connect(read, write, hello, limits, peer).await;
+                let opened = stream::connect_with(read, write, hello, limits, peer, depths).await;
                 attempt.over();
                 return opened
                     .map_err(|error| advised(error, "does it speak TLS there (`TcpConnector::tls`)?"));

@@ -13,7 +13,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::super::farewell::Patience;
-use super::super::stream::{self, SetDepth, StreamIncoming};
+use super::super::stream::{self, Depths, StreamIncoming};
 use super::super::{BoxFuture, Incoming, Link, LinkError, Listener};
 use super::LocalConnector;
 use crate::limits::Limits;
@@ -106,17 +106,24 @@ pub(super) async fn connect(
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
     }
     let (read, write) = stream.into_split();
-    stream::connect_with(read, write, hello, limits, peer, SET_DEPTH).await
+    stream::connect_with(read, write, hello, limits, peer, depths()).await
 }
 
-/// What the socket may hold of what this side sent. Elsewhere the system adds what it is told to what is on its way.
-const SET_DEPTH: Option<SetDepth<OwnedWriteHalf>> = if cfg!(any(target_os = "android", target_os = "linux")) {
-    Some(|write, bytes| {
+/// What a socket may hold of what this side sent (Linux holds twice as many bytes). Shallow, it is so few that the sender goes on when all
+/// was read.
+static DEPTHS: Depths<OwnedWriteHalf> = Depths {
+    set: |write, bytes| {
         let _ = SockRef::from(AsRef::<UnixStream>::as_ref(write)).set_send_buffer_size(bytes);
-    })
-} else {
-    None
+    },
+    deep: 512 * 1024,
+    shallow: 48 * 1024,
+    is_all: true,
 };
+
+/// Elsewhere the system adds what it is told to what is on its way.
+fn depths() -> Option<&'static Depths<OwnedWriteHalf>> {
+    cfg!(any(target_os = "android", target_os = "linux")).then_some(&DEPTHS)
+}
 
 pub(super) async fn listen(connector: &LocalConnector, limits: &Limits) -> io::Result<Box<dyn Listener>> {
     let (path, us) = (connector.path()?, Us::ask()?);
@@ -150,7 +157,7 @@ impl Listener for LocalServer {
                 return Ok(Box::new(stranger) as Box<dyn Incoming>);
             }
             let (read, write) = stream.into_split();
-            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer).with_depth(SET_DEPTH);
+            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer).with_depths(depths());
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
     }

@@ -2,32 +2,36 @@
 
 use crate::wire::Mix;
 
-/// Bytes while large messages pass alone (Linux holds twice as many): the more there is room for, the less often the two sides wait for each other.
-const DEEP: usize = 512 * 1024;
-/// Bytes while small ones pass as well, which wait for all that was sent before. So few that the sender goes on when all was read.
-const SHALLOW: usize = 48 * 1024;
-
-/// Has the system hold so many bytes. That it may not is no harm.
-pub(crate) type SetDepth<W> = fn(&W, usize);
+/// How much the system holds of what goes out on streams of a kind, and how to tell it.
+pub(crate) struct Depths<W> {
+    /// Has the system hold so many bytes. That it may not is no harm.
+    pub(crate) set: fn(&W, usize),
+    /// While large messages pass alone: the more there is room for, the less often the two sides wait for each other.
+    pub(crate) deep: usize,
+    /// While small ones pass as well, which wait for all that was sent before.
+    pub(crate) shallow: usize,
+    /// What the peer did not read is among it.
+    pub(crate) is_all: bool,
+}
 
 /// The depth of one stream. Small messages alone leave it as the system made it.
-pub(super) struct Depth<W> {
+pub(super) struct Depth<W: 'static> {
     /// `None` where it can't be set, or the system knows better.
-    set: Option<SetDepth<W>>,
+    depths: Option<&'static Depths<W>>,
     now: Option<usize>,
 }
 
 impl<W> Depth<W> {
-    pub(super) fn new(set: Option<SetDepth<W>>) -> Self {
-        Self { set, now: None }
+    pub(super) fn new(depths: Option<&'static Depths<W>>) -> Self {
+        Self { depths, now: None }
     }
 
     pub(super) fn suit(&mut self, mix: Mix, write: &W) {
-        let Some(set) = self.set else { return };
+        let Some(&Depths { set, deep, shallow, .. }) = self.depths else { return };
         let wanted = match mix {
-            Mix::Both => SHALLOW,
-            Mix::Large => DEEP,
-            Mix::Small if self.now == Some(SHALLOW) => DEEP,
+            Mix::Both => shallow,
+            Mix::Large => deep,
+            Mix::Small if self.now == Some(shallow) => deep,
             Mix::Small => return,
         };
         if self.now.replace(wanted) != Some(wanted) {
@@ -44,8 +48,16 @@ mod tests {
 
     #[test]
     fn the_depth_is_set_when_what_passes_changes() {
+        const DEEP: usize = 20;
+        const SHALLOW: usize = 10;
+        static DEPTHS: Depths<RefCell<Vec<usize>>> = Depths {
+            set: |seen, bytes| seen.borrow_mut().push(bytes),
+            deep: DEEP,
+            shallow: SHALLOW,
+            is_all: true,
+        };
         let seen = RefCell::new(Vec::new());
-        let mut depth = Depth::<RefCell<Vec<usize>>>::new(Some(|seen, bytes| seen.borrow_mut().push(bytes)));
+        let mut depth = Depth::new(Some(&DEPTHS));
         let mut suit = |mixes: &[Mix]| {
             mixes.iter().for_each(|&mix| depth.suit(mix, &seen));
             seen.take()

@@ -58,16 +58,19 @@ fn overtaken(size: usize) -> Source {
     Source { bytes: bytes.freeze() }
 }
 
-fn link_from(source: Source, set_depth: Option<SetDepth<Empty>>) -> Link {
+fn link_from(source: Source, depths: Option<&'static Depths<Empty>>) -> Link {
     let (input, hello, peer) = (BytesMut::new(), Bytes::new(), "a test".to_owned().into());
-    link(source, empty(), input, hello, &Limits::default(), peer, set_depth)
+    link(source, empty(), input, hello, &Limits::default(), peer, depths)
 }
 
 #[tokio::test]
 async fn turns_are_short_where_small_messages_overtake_large_ones_and_the_stream_holds_little() {
+    static HOLDS_LITTLE: Depths<Empty> = Depths { set: |_, _| {}, deep: 2, shallow: 1, is_all: true };
+    static HOLDS_LITTLE_HERE: Depths<Empty> = Depths { is_all: false, ..HOLDS_LITTLE };
     // Reads in a turn: each takes 64 KiB, and more where a frame announced more.
-    for (set_depth, expected) in [(Some((|_, _| {}) as SetDepth<Empty>), 1..=1), (None, 4..=8)] {
-        let mut link = link_from(overtaken(4 << 20), set_depth);
+    for (depths, expected) in [(Some(&HOLDS_LITTLE), 1..=1), (Some(&HOLDS_LITTLE_HERE), 4..=8), (None, 4..=8)]
+    {
+        let mut link = link_from(overtaken(4 << 20), depths);
         let (mut cx, mut messages) = (Context::from_waker(Waker::noop()), Vec::new());
         let mut reads = Vec::new();
         while messages.len() < 2 {

@@ -49,3 +49,20 @@ async fn what_a_listener_accepts_has_it_too() {
     assert_eq!(timer, "02", "none for keepalive: {line:?}");
     assert!(i64::from_str_radix(left, 16).unwrap() <= 3000, "{line:?}");
 }
+
+#[tokio::test]
+async fn what_goes_to_this_machine_goes_in_few_steps() {
+    let listener = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let near = TcpConnector::new(HOST, port).open().await.unwrap();
+    let Depths { set, deep, shallow, .. } = depths(&near).unwrap();
+    let (read, write) = near.into_split();
+    for bytes in [deep, shallow] {
+        set(&write, *bytes);
+        let held = SockRef::from(AsRef::<TcpStream>::as_ref(&read)).tcp_notsent_lowat().unwrap();
+        assert_eq!(held as usize, *bytes);
+    }
+    // Two addresses are two machines.
+    let far = TcpConnector::new("127.0.0.2", port).open().await.unwrap();
+    assert!(depths(&far).is_none());
+}

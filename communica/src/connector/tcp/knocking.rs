@@ -53,8 +53,9 @@ async fn shaken(outside: Outside) -> Result<Box<dyn Incoming>, LinkError> {
     let (patience, kind) = (Patience::within(&limits), io::ErrorKind::InvalidData);
     match (speaks_tls(&stream).await?, tls) {
         (false, None) => {
+            let depths = super::depths(&stream);
             let (read, write) = stream.into_split();
-            Ok(Box::new(StreamIncoming::new(read, write, limits, address)))
+            Ok(Box::new(StreamIncoming::new(read, write, limits, address).with_depths(depths)))
         }
         (true, Some(tls)) => {
             let opened = tls.accept(stream, patience).await?;
