@@ -327,15 +327,21 @@ impl<W: AsyncWrite + Send + Unpin> LinkTx for StreamTx<W> {
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         self.depth.suit(batch.mix(), &self.write);
         while !batch.is_empty() {
-            let written = if batch.chunk().len() == batch.remaining() {
-                // One piece, as small messages mostly are, needs no list of pieces.
-                let written = ready!(Pin::new(&mut self.write).poll_write(cx, batch.chunk()))?;
-                batch.advance(written);
-                written
+            let is_one_piece = batch.chunk().len() == batch.remaining();
+            let written = if is_one_piece {
+                // As small messages mostly are: that needs no list of pieces.
+                Pin::new(&mut self.write).poll_write(cx, batch.chunk())
             } else {
                 // The future holds no state of its own: one write, and the batch advances by what was taken.
-                ready!(pin!(self.write.write_buf(batch)).poll(cx))?
+                pin!(self.write.write_buf(batch)).poll(cx)
             };
+            if written.is_pending() {
+                self.depth.is_full(batch.mix(), &self.write);
+            }
+            let written = ready!(written)?;
+            if is_one_piece {
+                batch.advance(written);
+            }
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -2,6 +2,8 @@
 //!
 //! An answer's metadata is the request's, copied whole, with `type` replaced, so unknown keys come back to the sender.
 
+mod alike;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -91,11 +93,7 @@ impl Kind {
 #[derive(Clone)]
 pub struct Metadata {
     text: Bytes,
-    id: Text,
-    kind: Kind,
-    kind_at: (u32, u32),
-    route: Option<Text>,
-    timeout_ms: Option<u64>,
+    parts: Parts,
     /// Number of the receipt it came with, in its session; 0 for none.
     arrival: u64,
     /// When it was read, on whatever clock the reader has.
@@ -104,22 +102,24 @@ pub struct Metadata {
     size: usize,
 }
 
-impl Metadata {
-    /// Reads the text of a metadata object.
-    ///
-    /// # Errors
-    /// [`WireError::BadMetadata`] when it is not a JSON object with a string `id`, an integer `type` and, if it is
-    /// there, a string `route`.
-    pub fn parse(text: Bytes) -> Result<Self, WireError> {
+/// What stands where in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parts {
+    id: Text,
+    kind: Kind,
+    kind_at: (u32, u32),
+    route: Option<Text>,
+    timeout_ms: Option<u64>,
+}
+
+impl Parts {
+    fn read(text: &[u8]) -> Result<Self, WireError> {
         let bad = |why| Err(WireError::BadMetadata(why));
-        if text.len() > u32::MAX as usize {
-            return bad("it is larger than 4 GiB");
-        }
-        if std::str::from_utf8(&text).is_err() {
+        if std::str::from_utf8(text).is_err() {
             return bad("it is not UTF-8");
         }
         let (mut id, mut kind, mut route, mut timeout_ms) = (None, None, None, None);
-        let mut scan = Scanner::new(&text);
+        let mut scan = Scanner::new(text);
         if !scan.eat(b'{') {
             return bad("it is not a JSON object");
         }
@@ -155,7 +155,22 @@ impl Metadata {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { text, id, kind, kind_at, route, timeout_ms, arrival: 0, came: Duration::ZERO, size: 0 })
+        Ok(Self { id, kind, kind_at, route, timeout_ms })
+    }
+}
+
+impl Metadata {
+    /// Reads the text of a metadata object.
+    ///
+    /// # Errors
+    /// [`WireError::BadMetadata`] when it is not a JSON object with a string `id`, an integer `type` and, if it is
+    /// there, a string `route`.
+    pub fn parse(text: Bytes) -> Result<Self, WireError> {
+        if text.len() > u32::MAX as usize {
+            return Err(WireError::BadMetadata("it is larger than 4 GiB"));
+        }
+        let parts = alike::parts(&text)?;
+        Ok(Self { text, parts, arrival: 0, came: Duration::ZERO, size: 0 })
     }
 
     /// The JSON text as it came.
@@ -167,13 +182,13 @@ impl Metadata {
     /// The id that ties an answer to its request; empty for throws.
     #[must_use]
     pub fn id(&self) -> Cow<'_, str> {
-        self.string(self.id)
+        self.string(self.parts.id)
     }
 
     /// The name of the handler it is for; `None` in messages of Simple entities.
     #[must_use]
     pub fn route(&self) -> Option<Cow<'_, str>> {
-        self.route.map(|route| self.string(route))
+        self.parts.route.map(|route| self.string(route))
     }
 
     /// Another member of the object, if it is there and a `T`.
@@ -184,16 +199,16 @@ impl Metadata {
 
     /// Whoever is asked may leave it to another peer of the caller's.
     pub(crate) fn is_for_any(&self) -> bool {
-        self.kind == Kind::Request && self.member(ANY) == Some(true)
+        self.parts.kind == Kind::Request && self.member(ANY) == Some(true)
     }
 
     /// How long the caller waits, counted from when it sent this.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.timeout_ms.map(Duration::from_millis)
+        self.parts.timeout_ms.map(Duration::from_millis)
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        self.parts.kind
     }
 
     /// Number of the receipt it came with.
@@ -229,9 +244,9 @@ impl Metadata {
 
     /// Writes the metadata of the answer to this request.
     pub(crate) fn put_answer(&self, kind: Kind, out: &mut BytesMut) {
-        out.put_slice(&self.text[..self.kind_at.0 as usize]);
+        out.put_slice(&self.text[..self.parts.kind_at.0 as usize]);
         put_decimal(kind.code(), out);
-        out.put_slice(&self.text[self.kind_at.1 as usize..]);
+        out.put_slice(&self.text[self.parts.kind_at.1 as usize..]);
     }
 
     fn string(&self, text: Text) -> Cow<'_, str> {
@@ -252,7 +267,7 @@ impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metadata")
             .field("id", &self.id())
-            .field("type", &self.kind)
+            .field("type", &self.parts.kind)
             .field("route", &self.route())
             .finish_non_exhaustive()
     }

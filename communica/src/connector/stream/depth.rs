@@ -6,7 +6,7 @@ use crate::wire::Mix;
 pub(crate) struct Depths<W> {
     /// Has the system hold so many bytes. That it may not is no harm.
     pub(crate) set: fn(&W, usize),
-    /// While large messages pass alone: the more there is room for, the less often the two sides wait for each other.
+    /// While large messages pass alone, or more small ones than the peer takes at once: the more there is room for, the less often the two sides wait for each other.
     pub(crate) deep: usize,
     /// While small ones pass as well, which wait for all that was sent before.
     pub(crate) shallow: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Depths<W> {
     pub(crate) is_all: bool,
 }
 
-/// The depth of one stream. Small messages alone leave it as the system made it.
+/// The depth of one stream. Small messages alone leave it as the system made it, as long as they find room.
 pub(super) struct Depth<W: 'static> {
     /// `None` where it can't be set, or the system knows better.
     depths: Option<&'static Depths<W>>,
@@ -34,6 +34,18 @@ impl<W> Depth<W> {
             Mix::Small if self.now == Some(shallow) => deep,
             Mix::Small => return,
         };
+        self.set(wanted, set, write);
+    }
+
+    /// The system has no room for what goes out.
+    pub(super) fn is_full(&mut self, mix: Mix, write: &W) {
+        match self.depths {
+            Some(&Depths { set, deep, .. }) if mix == Mix::Small => self.set(deep, set, write),
+            _ => {}
+        }
+    }
+
+    fn set(&mut self, wanted: usize, set: fn(&W, usize), write: &W) {
         if self.now.replace(wanted) != Some(wanted) {
             set(write, wanted);
         }
@@ -46,16 +58,17 @@ mod tests {
 
     use super::*;
 
+    const DEEP: usize = 20;
+    const SHALLOW: usize = 10;
+    static DEPTHS: Depths<RefCell<Vec<usize>>> = Depths {
+        set: |seen, bytes| seen.borrow_mut().push(bytes),
+        deep: DEEP,
+        shallow: SHALLOW,
+        is_all: true,
+    };
+
     #[test]
     fn the_depth_is_set_when_what_passes_changes() {
-        const DEEP: usize = 20;
-        const SHALLOW: usize = 10;
-        static DEPTHS: Depths<RefCell<Vec<usize>>> = Depths {
-            set: |seen, bytes| seen.borrow_mut().push(bytes),
-            deep: DEEP,
-            shallow: SHALLOW,
-            is_all: true,
-        };
         let seen = RefCell::new(Vec::new());
         let mut depth = Depth::new(Some(&DEPTHS));
         let mut suit = |mixes: &[Mix]| {
@@ -67,5 +80,18 @@ mod tests {
         assert_eq!(suit(&[Mix::Both, Mix::Both]), [SHALLOW]);
         assert_eq!(suit(&[Mix::Small, Mix::Small]), [DEEP], "nothing large is left to wait behind");
         assert_eq!(suit(&[Mix::Both, Mix::Large]), [SHALLOW, DEEP]);
+    }
+
+    #[test]
+    fn more_small_messages_than_there_is_room_for_make_room() {
+        let seen = RefCell::new(Vec::new());
+        let mut depth = Depth::new(Some(&DEPTHS));
+        depth.suit(Mix::Small, &seen);
+        depth.is_full(Mix::Small, &seen);
+        depth.is_full(Mix::Small, &seen);
+        assert_eq!(seen.take(), [DEEP]);
+        depth.suit(Mix::Both, &seen);
+        depth.is_full(Mix::Both, &seen);
+        assert_eq!(seen.take(), [SHALLOW], "small ones would wait for more");
     }
 }
