@@ -23,8 +23,13 @@ use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
 /// Answers wait for their batch for so long, and no longer, while other handlers of it run: the peer can go on with them meanwhile. Each time
-/// costs a system call.
+/// costs a system call …
 const ANSWERS_WAIT: Duration = Duration::from_micros(10);
+/// … and so those of up to so many messages do not wait for more than a part of them, …
+const FEW: usize = 64;
+const PARTS: usize = 4;
+/// … which is no smaller than this.
+const PART: usize = 8;
 
 /// For so long handlers start, one after the other, without a look at whether somebody still wants that.
 const STARTS_UNSEEN: Duration = Duration::from_micros(100);
@@ -39,7 +44,7 @@ impl Exchange {
     /// Starts what may start, in the order it came. True if there are answers to flush.
     pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
-        let (mut answers, mut began) = (Vec::new(), None);
+        let (mut answers, mut began, mut part) = (Vec::new(), None, None);
         loop {
             let never = self.session().start_jobs(&mut mine, batch);
             if never.any_given_up {
@@ -56,6 +61,10 @@ impl Exchange {
                 batch.drain(..).for_each(|message| drop(Job::new(self.clone(), None, message.metadata)));
                 continue;
             };
+            let part = *part.get_or_insert_with(|| match batch.len() + never.left {
+                few @ ..=FEW => PART.max(few / PARTS),
+                _ => usize::MAX,
+            });
             let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
             let (began, mut looked) = (*began.get_or_insert(clock), clock);
             batch.reverse();
@@ -99,7 +108,7 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if waiting_since.is_some_and(|since| clock - since > ANSWERS_WAIT) {
+                if answers.len() >= part || waiting_since.is_some_and(|since| clock - since > ANSWERS_WAIT) {
                     self.finish(&mut answers);
                     if self.flush_now() != Some(Flushed::All) {
                         self.call_driver();

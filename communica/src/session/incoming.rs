@@ -217,6 +217,7 @@ impl<W: Clone> Session<W> {
                 !given_up
             });
             if !into.is_empty() {
+                never.left = self.jobs.waiting();
                 return never;
             }
             if !*mine {

@@ -278,6 +278,10 @@ impl Jobs {
         self.running == 0
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn nothing_waits(&self) -> bool {
         self.waiting.is_empty()
     }

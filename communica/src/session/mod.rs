@@ -277,6 +277,8 @@ pub(crate) struct NeverStart {
     pub(crate) any_given_up: bool,
     /// Why others were refused, each of them. For the log.
     pub(crate) refused: Vec<&'static str>,
+    /// How many wait on.
+    pub(crate) left: usize,
 }
 
 /// How a link should end.
