@@ -8,12 +8,9 @@ use crate::road::Road;
 use crate::tables;
 
 const HELP: &str = "flags, each with a value: \
-    --only CONTENDER,… --workload 1,64,256,64x1,throws,carry,aside,scale --rounds 5 --seconds 1.0 \
+    --only CONTENDER,… --workload 1,64,64-one-thread,64x1,throws,carry,aside,scale --rounds 5 --seconds 1.0 \
     --road local|tcp|rabbitmq
     --runtime multi|current";
-
-/// Beside numbers of calls in flight, and of connections `x` calls on each.
-const WORKLOADS: &[&str] = &["1", "64", "256", "64x1", "throws", "carry", "aside", "scale"];
 
 pub struct Settings {
     pub contenders: Vec<String>,
@@ -42,9 +39,11 @@ impl Settings {
                     settings.contenders = all_known("contender", value, known, &contenders::ALL)?;
                 }
                 "--workload" => {
+                    // Beside numbers of calls in flight, and of connections `x` calls on each.
+                    let workloads = tables::on(Road::Local);
                     let known =
-                        |name: &String| WORKLOADS.contains(&name.as_str()) || Load::read(name).is_some();
-                    names = Some(all_known("workload", value, known, WORKLOADS)?);
+                        |name: &String| workloads.contains(&name.as_str()) || Load::read(name).is_some();
+                    names = Some(all_known("workload", value, known, workloads)?);
                 }
                 "--rounds" => {
                     let rounds = value.parse().ok().filter(|&rounds| rounds > 0);

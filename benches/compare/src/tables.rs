@@ -33,13 +33,14 @@ pub fn run(settings: &Settings) {
 fn measure(table: &Table, road: Road, name: &str, settings: &Settings) -> Vec<Row> {
     let mut rows: Vec<Row> = table.lanes.iter().map(|lane| Row::new(&lane.label)).collect();
     let window = settings.window * table.windows;
+    let runtime = table.runtime.unwrap_or(&settings.runtime);
     for round in 0..settings.rounds {
         eprintln!("{name}, {}: round {} of {}", road.name(), round + 1, settings.rounds);
         for turn in 0..rows.len() {
             // Nobody always comes after the same one.
             let index = (turn + round) % rows.len();
             let Lane { contender, work, .. } = &table.lanes[index];
-            rows[index].add(pair::run(contender, road, &settings.runtime, *work, window));
+            rows[index].add(pair::run(contender, road, runtime, *work, window));
         }
     }
     rows

@@ -1,7 +1,9 @@
 //! The name of a table goes in; what is measured for it, and what the others are compared with, comes out.
 
 use crate::call::Load;
-use crate::contenders::{self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
+use crate::contenders::{
+    self, FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC,
+};
 use crate::road::Road;
 use crate::work::{Beside, Work};
 
@@ -10,6 +12,12 @@ const CALLERS: Load = Load { connections: 1, in_flight: 64 };
 const ONE: Load = Load { connections: 1, in_flight: 1 };
 pub const REQUESTS: &str = "ours, requests";
 pub const IDLE: &str = "ours, 64 in flight beside 9,999 idle connections";
+
+/// Behind the name of a table: the same on runtimes of one thread.
+const ONE_THREAD: &str = "-one-thread";
+/// Who is measured there.
+const ON_ONE_THREAD: [&str; 8] =
+    [OURS, "ours-postcard", FLOOR, FLOOR_OF_EACH, FLOOR_OF_TASKS, TARPC, "tarpc-bincode", "tonic"];
 
 const ALONE: &str = ", alone";
 const AWAKE: &str = ", alone, processors awake";
@@ -29,12 +37,26 @@ pub struct Table {
     pub windows: u32,
     /// Labels of lanes that others are compared with.
     pub references: Vec<&'static str>,
+    /// If not that of the settings.
+    pub runtime: Option<&'static str>,
 }
 
 /// Names of the tables of a road: calls in flight, connections `x` calls in flight on each, and others.
 pub fn on(road: Road) -> &'static [&'static str] {
     match road {
-        Road::Local => &["1", "64", "256", "64x1", "throws", "carry", "aside", "scale"],
+        Road::Local => &[
+            "1",
+            "64",
+            "256",
+            "1-one-thread",
+            "64-one-thread",
+            "256-one-thread",
+            "64x1",
+            "throws",
+            "carry",
+            "aside",
+            "scale",
+        ],
         Road::Tcp => &["1", "64", "256", "throws", "carry"],
         Road::RabbitMq => &["1", "64", "256"],
     }
@@ -42,6 +64,13 @@ pub fn on(road: Road) -> &'static [&'static str] {
 
 impl Table {
     pub fn named(name: &str, road: Road, contenders: &[String]) -> Self {
+        if let Some(name) = name.strip_suffix(ONE_THREAD) {
+            let table = Self::named(name, road, contenders);
+            let lanes =
+                table.lanes.into_iter().filter(|lane| ON_ONE_THREAD.contains(&lane.contender.as_str()));
+            let title = format!("{}, runtimes of one thread", table.title);
+            return Self { title, lanes: lanes.collect(), runtime: Some("current"), ..table };
+        }
         let able = |work| contenders.iter().filter(move |contender| contenders::can(contender, road, work));
         let lanes = |work| able(work).map(|contender| lane(contender, contender, work)).collect::<Vec<_>>();
         let has_ours = contenders.iter().any(|contender| contender == OURS);
@@ -71,7 +100,11 @@ impl Table {
                     1 => format!("{} in flight", load.in_flight),
                     many => format!("{many} connections, {} in flight on each", load.in_flight),
                 };
-                table(&title, lanes(Work::Echo(load)), vec![TARPC, FLOOR_OF_EACH, FLOOR, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE])
+                table(
+                    &title,
+                    lanes(Work::Echo(load)),
+                    vec![TARPC, FLOOR_OF_EACH, FLOOR, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE],
+                )
             }
         }
     }
@@ -96,5 +129,5 @@ fn lane(label: &str, contender: &str, work: Work) -> Lane {
 }
 
 fn table(title: &str, lanes: Vec<Lane>, references: Vec<&'static str>) -> Table {
-    Table { title: title.to_owned(), lanes, windows: 1, references }
+    Table { title: title.to_owned(), lanes, windows: 1, references, runtime: None }
 }

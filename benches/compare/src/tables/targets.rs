@@ -3,7 +3,9 @@
 use super::Measured;
 use super::lanes::{IDLE, REQUESTS};
 use super::row::Row;
-use crate::contenders::{FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC};
+use crate::contenders::{
+    FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC,
+};
 use crate::road::Road;
 
 const BYTES: &str = "ours-bytes";
@@ -24,7 +26,7 @@ use Wanted::{Calls, Cpu, P99};
 type Target = (&'static str, &'static str, Wanted, &'static str);
 
 /// On local sockets and on TCP.
-const DIRECT: [Target; 16] = [
+const DIRECT: [Target; 19] = [
     ("64", OURS, Calls(0.9), FLOOR_OF_EACH),
     ("64", OURS, Calls(0.9), FLOOR),
     ("64", OURS, Calls(0.9), FLOOR_OF_TASKS),
@@ -37,6 +39,9 @@ const DIRECT: [Target; 16] = [
     ("256", OURS, Calls(0.9 * 2.9), TARPC),
     ("1", OURS, Calls(1.0), FLOOR),
     ("1", OURS, Calls(1.3), TARPC),
+    ("64-one-thread", OURS, Calls(0.9), FLOOR),
+    ("256-one-thread", OURS, Calls(0.9), FLOOR),
+    ("1-one-thread", OURS, Calls(1.0), FLOOR),
     ("throws", OURS, Calls(3.0), REQUESTS),
     ("carry", BYTES, Calls(0.9), FLOOR_OF_BYTES),
     ("carry", BYTES, Calls(7.0), BINCODE),
