@@ -177,7 +177,8 @@ impl Driver<'_> {
             cx.waker().wake_by_ref();
         }
         let came = std::mem::take(&mut self.came);
-        if polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now) {
+        let goes_on = polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now);
+        if goes_on && !self.callers_first {
             let_others_first(cx);
         }
         if self.room.is_empty() {
@@ -199,12 +200,6 @@ impl Driver<'_> {
         }
         if self.left.is_some() {
             return self.poll_leftovers(cx);
-        }
-        if std::mem::take(&mut self.callers_first) && !self.lingers {
-            self.let_others_first = false;
-            if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
-                return Poll::Ready(self.broken(cx, error));
-            }
         }
         match self.poll_read(cx) {
             Poll::Ready(LinkEnd::Peer(reason)) if self.may_have_leftovers(reason.as_deref()) => {
@@ -256,6 +251,8 @@ impl Driver<'_> {
         if !self.link_first && self.exchange.session().may_start_jobs() {
             self.exchange.start_jobs(&mut self.room.jobs);
         }
+        let mut callers_first = std::mem::take(&mut self.callers_first);
+        self.let_others_first &= !callers_first;
         for _ in 0..BATCHES_PER_TURN {
             let intake = self.exchange.session().intake();
             self.paused = intake == Intake::Paused;
@@ -266,18 +263,28 @@ impl Driver<'_> {
             }
             match ready!(self.rx.poll_recv(cx, &mut self.room.inbox)) {
                 Ok(Received::Messages) => {
+                    // Not before it is known that the peer is still there: what is queued otherwise was not sent.
+                    let mut flushed = Poll::Pending;
+                    if std::mem::take(&mut callers_first) {
+                        flushed = self.exchange.poll_flush(cx);
+                    }
                     let woken = self.take_in();
                     // Answers that are there now go out now: nobody is about to add to them.
                     if self.exchange.start_jobs(&mut self.room.jobs) {
                         self.let_others_first = false;
-                        if let Poll::Ready(Err(error)) = self.exchange.poll_flush(cx) {
-                            return Poll::Ready(self.broken(cx, error));
+                        if !matches!(flushed, Poll::Ready(Err(_))) {
+                            flushed = self.exchange.poll_flush(cx);
                         }
                     }
-                    if woken >= MANY_CALLERS {
+                    if let Poll::Ready(Err(error)) = flushed {
+                        return Poll::Ready(self.broken(cx, error));
+                    }
+                    // A store keeps many small messages as one, if they come together.
+                    if woken >= MANY_CALLERS && !self.stored {
                         self.callers_first = true;
                         self.exchange.session().driver_waits_for_others(self.exchange.said());
-                        let_others_first(cx);
+                        // Not by `let_others_first`: should one of the callers compute for long, another thread goes on here.
+                        cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
                 }

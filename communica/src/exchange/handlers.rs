@@ -22,7 +22,7 @@ use crate::running::Ends;
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
-/// Answers wait for their batch for so long, and no longer, while other handlers of it run: the peer can go on with them meanwhile. Each time
+/// Answers wait for so long, and no longer, while other handlers of their batch run: the peer can go on with them meanwhile. Each time
 /// costs a system call …
 const ANSWERS_WAIT: Duration = Duration::from_micros(10);
 /// … and so those of up to so many messages do not wait for more than a part of them, …
@@ -30,6 +30,8 @@ const FEW: usize = 64;
 const PARTS: usize = 4;
 /// … which is no smaller than this.
 const PART: usize = 8;
+/// Each time costs a broker much more.
+const ANSWERS_WAIT_STORED: Duration = Duration::from_micros(100);
 
 /// For so long handlers start, one after the other, without a look at whether somebody still wants that.
 const STARTS_UNSEEN: Duration = Duration::from_micros(100);
@@ -44,9 +46,12 @@ impl Exchange {
     /// Starts what may start, in the order it came. True if there are answers to flush.
     pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
-        let (mut answers, mut began, mut part) = (Vec::new(), None, None);
+        let (mut answers, mut began, mut unsent) = (Vec::new(), None, None);
         loop {
-            let never = self.session().start_jobs(&mut mine, batch);
+            let (never, stored) = {
+                let mut session = self.session();
+                (session.start_jobs(&mut mine, batch), session.is_stored())
+            };
             if never.any_given_up {
                 // It may have been the last that somebody waits for.
                 self.changed.notify_waiters();
@@ -61,11 +66,8 @@ impl Exchange {
                 batch.drain(..).for_each(|message| drop(Job::new(self.clone(), None, message.metadata)));
                 continue;
             };
-            let part = *part.get_or_insert_with(|| match batch.len() + never.left {
-                few @ ..=FEW => PART.max(few / PARTS),
-                _ => usize::MAX,
-            });
-            let (mut waiting_since, mut bytes, mut clock) = (None, 0, Instant::now());
+            let unsent = unsent.get_or_insert_with(|| Unsent::new(batch.len() + never.left, stored));
+            let (mut bytes, mut clock) = (0, Instant::now());
             let (began, mut looked) = (*began.get_or_insert(clock), clock);
             batch.reverse();
             while let Some(message) = batch.pop() {
@@ -85,7 +87,7 @@ impl Exchange {
                             .as_ref()
                             .map_or_else(|fault| fault.message().len(), |payload| payload.len());
                         answers.push((metadata, answer));
-                        waiting_since.get_or_insert(clock);
+                        unsent.add(clock);
                     }
                     Started::Later => {}
                     Started::Long(long) => {
@@ -108,12 +110,11 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if answers.len() >= part || waiting_since.is_some_and(|since| clock - since > ANSWERS_WAIT) {
+                if unsent.go_out(clock) {
                     self.finish(&mut answers);
                     if self.flush_now() != Some(Flushed::All) {
                         self.call_driver();
                     }
-                    waiting_since = None;
                 }
                 if clock - looked > STARTS_UNSEEN {
                     looked = clock;
@@ -318,6 +319,41 @@ impl Exchange {
             session.forget_jobs();
         }
         self.running.stop_all();
+    }
+}
+
+/// Answers that wait for others.
+struct Unsent {
+    /// How many of them may wait, and for how long.
+    part: usize,
+    wait: Duration,
+    count: usize,
+    since: Option<Instant>,
+}
+
+impl Unsent {
+    /// `messages`: whose handlers may start now.
+    fn new(messages: usize, stored: bool) -> Self {
+        let (part, wait) = match messages {
+            _ if stored => (usize::MAX, ANSWERS_WAIT_STORED),
+            ..=FEW => (PART.max(messages / PARTS), ANSWERS_WAIT),
+            _ => (usize::MAX, ANSWERS_WAIT),
+        };
+        Self { part, wait, count: 0, since: None }
+    }
+
+    fn add(&mut self, now: Instant) {
+        self.count += 1;
+        self.since.get_or_insert(now);
+    }
+
+    /// Whether they go out now.
+    fn go_out(&mut self, now: Instant) -> bool {
+        let go_out = self.count >= self.part || self.since.is_some_and(|since| now - since > self.wait);
+        if go_out {
+            (self.count, self.since) = (0, None);
+        }
+        go_out
     }
 }
 

@@ -183,6 +183,7 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::future::Future;
     use std::io;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -269,6 +270,35 @@ mod tests {
             }
             assert!(second.as_mut().poll(&mut cx).is_pending());
             assert_eq!(driver.0.load(Ordering::Relaxed), !looked);
+        }
+    }
+
+    /// A runtime, and the clients in it, may be a thread's own.
+    #[test]
+    fn what_came_is_read_at_the_end_of_a_thread_too() {
+        struct ReadsLate(Arc<AtomicBool>);
+        impl Drop for ReadsLate {
+            fn drop(&mut self) {
+                self.0.store(read(), Ordering::Relaxed);
+            }
+        }
+        thread_local! {
+            static LATE: RefCell<Option<ReadsLate>> = const { RefCell::new(None) };
+        }
+        fn read() -> bool {
+            crate::wire::Metadata::parse(br#"{"id":"1","type":1}"#.as_slice().into()).is_ok()
+        }
+        // What is used first goes last, or the other way round.
+        for read_first in [false, true] {
+            let done = Arc::new(AtomicBool::new(false));
+            let reads_late = ReadsLate(done.clone());
+            let thread = std::thread::spawn(move || {
+                assert!(!read_first || read());
+                LATE.set(Some(reads_late));
+                assert!(read());
+            });
+            thread.join().unwrap();
+            assert!(done.load(Ordering::Relaxed));
         }
     }
 

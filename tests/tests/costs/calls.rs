@@ -99,10 +99,10 @@ fn a_mib_each_way() {
 fn a_link_is_looked_at_again_and_again_only_where_that_was_asked_for() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        assert!(looks(Duration::ZERO).await <= 20);
+        assert!(looks(Duration::ZERO).await <= 2);
         // Once the thread loses its processor meanwhile, there are no more for now.
         let mut most = 0;
-        for _ in 0..20 {
+        for _ in 0..40 {
             most = most.max(looks(Duration::from_millis(100)).await);
             if most > 100 {
                 return;
@@ -120,7 +120,8 @@ async fn looks(time: Duration) -> u64 {
     let _server = server.start().await.unwrap();
     let client = RouteClient::builder(connector.clone()).limits(limits).connect().await.unwrap();
     let desk = DeskClient::new(client);
-    for number in 0..50 {
+    // With the last of them it knows.
+    for number in 0..34 {
         sleep(Duration::from_millis(1)).await;
         in_time(desk.next(number)).await.unwrap();
     }

@@ -88,8 +88,6 @@ async fn the_first_answers_do_not_wait_for_the_last() {
 struct AnswersInTwo {
     out: Out,
     answered: usize,
-    /// Requests that had gone out when the second batch was read.
-    sent: Arc<AtomicUsize>,
 }
 
 const CALLERS: usize = 16;
@@ -110,7 +108,6 @@ impl LinkRx for AnswersInTwo {
         let next = self.answered + CALLERS / 2;
         into.extend(requests[self.answered..next].iter().map(|id| message(id, 11)));
         self.answered = next;
-        self.sent.store(requests.len(), Ordering::Relaxed);
         Poll::Ready(Ok(Received::Messages))
     }
 }
@@ -118,17 +115,19 @@ impl LinkRx for AnswersInTwo {
 #[tokio::test]
 async fn what_callers_say_who_were_woken_goes_out_before_more_are() {
     let exchange = exchange(Limits::default(), &Arc::new(Handlers::Table(RouteTable::new())));
-    let (out, sent) = (Out::default(), Arc::new(AtomicUsize::new(0)));
-    let rx = AnswersInTwo { out: out.clone(), answered: 0, sent: sent.clone() };
+    let out = Out::default();
+    // Requests that had gone out when the last caller went on.
+    let sent = Arc::new(AtomicUsize::new(0));
+    let rx = AnswersInTwo { out: out.clone(), answered: 0 };
     let link = Link::new(out.clone(), rx, Bytes::new(), "somewhere".to_owned());
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..CALLERS {
-        let exchange = exchange.clone();
+        let (exchange, out, sent) = (exchange.clone(), out.clone(), sent.clone());
         callers.spawn(async move {
-            for _ in 0..2 {
-                let what = What { route: Some("echo"), ..What::default() };
-                let _ = exchange.request(what, vec![b'7'].into(), None).await;
-            }
+            let call = || exchange.request(What::default(), vec![b'7'].into(), None);
+            call().await;
+            sent.fetch_max(out.ids(1).len(), Ordering::Relaxed);
+            call().await;
         });
     }
     let asked_again = async {
@@ -141,4 +140,51 @@ async fn what_callers_say_who_were_woken_goes_out_before_more_are() {
         asked = timeout(Duration::from_secs(30), asked_again) => asked.expect("all ask again"),
     }
     assert_eq!(sent.load(Ordering::Relaxed), CALLERS + CALLERS / 2);
+}
+
+/// Answers all requests that went out, and is gone when the callers were woken.
+struct AnswersAndGoes {
+    out: Out,
+    answered: bool,
+}
+
+impl LinkRx for AnswersAndGoes {
+    fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<Message>,
+    ) -> Poll<Result<Received, LinkError>> {
+        let requests = self.out.ids(1);
+        if requests.len() < CALLERS {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if std::mem::replace(&mut self.answered, true) {
+            return Poll::Ready(Ok(Received::Closed { reason: None }));
+        }
+        into.extend(requests.iter().map(|id| message(id, 11)));
+        Poll::Ready(Ok(Received::Messages))
+    }
+}
+
+/// It would have to count as what may have run.
+#[tokio::test]
+async fn nothing_goes_out_behind_the_goodbye_of_the_peer() {
+    let exchange = exchange(Limits::default(), &Arc::new(Handlers::Table(RouteTable::new())));
+    let out = Out::default();
+    let rx = AnswersAndGoes { out: out.clone(), answered: false };
+    let link = Link::new(out.clone(), rx, Bytes::new(), "somewhere".to_owned());
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..CALLERS {
+        let exchange = exchange.clone();
+        callers.spawn(async move {
+            for _ in 0..2 {
+                exchange.request(What::default(), vec![b'7'].into(), None).await;
+            }
+        });
+    }
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    assert!(matches!(end, Ok(LinkEnd::Peer(None))), "{end:?}");
+    assert_eq!(out.ids(1).len(), CALLERS);
+    assert_eq!(exchange.inflight().len(), CALLERS, "they wait for the next link");
 }

@@ -22,18 +22,23 @@ struct Last {
 
 /// What stands where in `text`.
 pub(super) fn parts(text: &[u8]) -> Result<Parts, WireError> {
-    LAST.with_borrow_mut(|last| {
-        if let Some(parts) = last.parts.and_then(|parts| of_alike(text, &last.text, parts)) {
+    // At the end of a thread there is none any more, and sessions may end later than that.
+    LAST.try_with(|last| last.borrow_mut().parts(text)).unwrap_or_else(|_| Parts::read(text))
+}
+
+impl Last {
+    fn parts(&mut self, text: &[u8]) -> Result<Parts, WireError> {
+        if let Some(parts) = self.parts.and_then(|parts| of_alike(text, &self.text, parts)) {
             return Ok(parts);
         }
         let parts = Parts::read(text)?;
         if text.len() <= LONGEST && !parts.id.escaped {
-            last.text.clear();
-            last.text.extend_from_slice(text);
-            last.parts = Some(parts);
+            self.text.clear();
+            self.text.extend_from_slice(text);
+            self.parts = Some(parts);
         }
         Ok(parts)
-    })
+    }
 }
 
 /// The parts of `text`, if it is `known` but for its id. `parts`: those of `known`, whose id has no escapes.
