@@ -233,7 +233,7 @@ async fn a_throw_that_waits_for_room_at_one_that_goes_is_for_another() {
         let any = server.any_peer();
         let mut deaf = RawPeer::local(&name).await;
         deaf.hello("deaf").await;
-        let throws: Vec<_> = (0..20)
+        let throws: Vec<_> = (0..40)
             .map(|_| {
                 let any = any.clone();
                 tokio::spawn(async move { any.throw("note", &"x".repeat(100_000)).await })
