@@ -50,8 +50,8 @@ use crate::wire::WireLimits;
 /// | chunks under assembly | one message per link, of `message_size` | a second one closes its link; of one that is larger nothing is kept |
 /// | what is read and thrown away of a message that is larger than `message_size` | 16 times that, but 1 GiB at least and 3 GiB at most; over a broker what that takes | its link is closed |
 /// | memory of large messages that is kept for the next, and of it what is in use again | 128 MiB for a process, for a second | it goes back to the system |
-/// | what a local socket holds of what was sent | a MiB while a large message passes alone, or more small ones than it had room for; 96 KiB while small ones overtake a large one, as far as the system allows that (on Linux) | the rest waits here |
-/// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux, or a MiB to a process of the same machine while a large message passes alone; elsewhere what the system likes | the rest waits here |
+/// | what a local socket holds of what was sent | a MiB from a large message on, or from more small ones than it had room for; 96 KiB while small ones overtake a large one, as far as the system allows that (on Linux) | the rest waits here |
+/// | what a TCP socket takes that could not be sent yet | 128 KiB on Linux; a MiB to a process of the same machine, from a large message on, or from more small ones than that, until small ones overtake a large one; elsewhere what the system likes | the rest waits here |
 /// | a buffer to read into | 64 KiB; of a large frame 16 times what came, or 256 KiB, ahead of that | it is read in more steps |
 /// | handlers that wait for a peer that waits for them | 16 times `running` | the request is refused ([`Reason::NotBegun`](crate::Reason::NotBegun)) |
 /// | what handlers say to the peer that called them | twice `queued`, four times `waiting`, `running` and 24,576 together; twice `queued` in bytes | they wait for room |
@@ -275,7 +275,7 @@ impl Limits {
     ///
     /// Where processors sleep while they wait, to look on both sides makes calls one after the other more than twice as fast, for less
     /// processor time than to be woken for each. Where other work keeps the processors busy, who looks takes them from the peer. So a link looks
-    /// only as long as messages come soon enough for that, no other thread took the processor meanwhile, and to be woken would take longer than that.
+    /// only as long as messages come soon enough for that, nothing else took the processor meanwhile, and to be woken would take longer than that.
     /// Other tasks of the runtime go on meanwhile. A thread looks for one link, the one on which a message came last. Not over a broker.
     #[must_use]
     pub fn busy_poll_time(self, time: Duration) -> Self {

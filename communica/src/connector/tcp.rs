@@ -186,7 +186,8 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// What the system takes of what this side sends to a process of the same machine, before it could send it: a large message that passes alone
-/// goes out in one step, since the peer takes it as fast as it is copied. On a line that would be what small messages wait for.
+/// goes out in one step, since the peer takes it as fast as it is copied. On a line that would be what small messages wait for. (Behind a
+/// tunnel that ends on this machine there may be one. Then it is a MiB once, before it is known that small ones pass as well.)
 #[cfg(any(target_os = "android", target_os = "linux"))]
 static DEPTHS: Depths<OwnedWriteHalf> = Depths {
     set: |write, bytes| {
