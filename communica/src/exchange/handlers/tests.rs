@@ -78,3 +78,33 @@ async fn what_is_forgotten_does_not_start_because_it_was_next() {
         assert!(exchange.session().no_jobs());
     }
 }
+
+#[test]
+fn answers_go_out_in_parts_unless_a_store_takes_them() {
+    let now = Instant::now();
+    let parts = |messages, stored| {
+        let mut unsent = Unsent::new(messages, stored);
+        let mut answer = || {
+            unsent.add(now);
+            unsent.go_out(now)
+        };
+        (0..64).filter(|_| answer()).count()
+    };
+    assert_eq!(parts(64, false), 4, "a quarter each time");
+    assert_eq!(parts(16, false), 8, "eight each time");
+    assert_eq!([parts(65, false), parts(64, true)], [0, 0]);
+}
+
+#[test]
+fn answers_wait_for_a_moment() {
+    let now = Instant::now();
+    for (stored, wait) in [(false, ANSWERS_WAIT), (true, ANSWERS_WAIT_STORED)] {
+        let mut unsent = Unsent::new(100, stored);
+        assert!(!unsent.go_out(now + 2 * wait), "there are none");
+        unsent.add(now);
+        unsent.add(now + wait);
+        assert!(!unsent.go_out(now + wait));
+        assert!(unsent.go_out(now + wait + Duration::from_nanos(1)));
+        assert!(!unsent.go_out(now + 2 * wait), "they are gone");
+    }
+}
