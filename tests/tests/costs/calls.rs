@@ -7,11 +7,11 @@ use communica_tests::in_time;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 
-use super::counted::CountedConnector;
+use super::counted::{CountedConnector, Counts};
 use super::{CALLS, Clerk, Desk, DeskClient, MIB};
 
 /// Reads and writes of what was done for the second time.
-fn count(work: impl AsyncFn(&DeskClient)) -> (u64, u64) {
+fn count(work: impl AsyncFn(&DeskClient)) -> Counts {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let connector = CountedConnector::new();
@@ -33,7 +33,7 @@ fn count(work: impl AsyncFn(&DeskClient)) -> (u64, u64) {
 /// Each side reads once and writes once.
 #[test]
 fn a_request() {
-    let (reads, writes) = count(async |desk| {
+    let Counts { reads, writes, .. } = count(async |desk| {
         for number in 0..CALLS {
             desk.next(number).await.unwrap();
         }
@@ -47,11 +47,13 @@ fn a_request() {
 fn requests_of_many_callers() {
     let mut counted = Vec::new();
     while counted.len() < 10 {
-        let (reads, writes) = count(ask_together);
-        if reads < 2 * CALLS + 20 && writes < 16 * CALLS {
+        let counts = count(ask_together);
+        let servers_writes = counts.writes - counts.clients_writes;
+        if counts.reads < 2 * CALLS + 20 && counts.clients_writes < CALLS + 20 && servers_writes < 12 * CALLS
+        {
             return;
         }
-        counted.push((reads, writes));
+        counted.push(counts);
     }
     panic!("reads and writes in {CALLS} rounds: {counted:?}");
 }
@@ -72,7 +74,7 @@ async fn ask_together(desk: &DeskClient) {
 
 #[test]
 fn throws() {
-    let (reads, writes) = count(async |desk| {
+    let Counts { reads, writes, .. } = count(async |desk| {
         for number in 0..CALLS {
             desk.throw_note(number).await.unwrap();
         }
@@ -86,7 +88,7 @@ fn throws() {
 #[test]
 fn a_mib_each_way() {
     let payload = Bytes::from(vec![7; MIB as usize]);
-    let (reads, writes) = count(async |desk| {
+    let Counts { reads, writes, .. } = count(async |desk| {
         for _ in 0..20 {
             assert_eq!(desk.carry(payload.clone()).await.unwrap(), payload);
         }

@@ -21,12 +21,25 @@ pub(super) struct Calls {
     looks: AtomicU64,
     reads: AtomicU64,
     writes: AtomicU64,
+    /// Those of them that are the client's.
+    clients_writes: AtomicU64,
+}
+
+/// Of both sides together.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub(super) reads: u64,
+    pub(super) writes: u64,
+    /// Those of them that are the client's.
+    pub(super) clients_writes: u64,
 }
 
 impl Calls {
-    /// Reads and writes since this was asked for the last time.
-    pub(super) fn take(&self) -> (u64, u64) {
-        (self.reads.swap(0, Relaxed), self.writes.swap(0, Relaxed))
+    /// Since this was asked for the last time.
+    pub(super) fn take(&self) -> Counts {
+        let [reads, writes, clients_writes] =
+            [&self.reads, &self.writes, &self.clients_writes].map(|count| count.swap(0, Relaxed));
+        Counts { reads, writes, clients_writes }
     }
 
     /// The same of looks.
@@ -56,10 +69,14 @@ impl CountedConnector {
     fn halves(
         &self,
         stream: UnixStream,
+        is_client: bool,
     ) -> (Counted<impl AsyncRead + use<>>, Counted<impl AsyncWrite + use<>>) {
         let (read, write) = stream.into_split();
         let counted = self.calls.clone();
-        (Counted { half: read, calls: counted.clone() }, Counted { half: write, calls: counted })
+        (
+            Counted { half: read, calls: counted.clone(), is_client },
+            Counted { half: write, calls: counted, is_client },
+        )
     }
 }
 
@@ -76,7 +93,7 @@ impl Connector for CountedConnector {
         Box::pin(async {
             let (ours, theirs) = UnixStream::pair()?;
             self.door.send(theirs).map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
-            let (read, write) = self.halves(ours);
+            let (read, write) = self.halves(ours, true);
             stream::connect(read, write, hello, limits, self.address()).await
         })
     }
@@ -102,7 +119,7 @@ impl Listener for CountedListener {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
         Box::pin(async {
             let knock = self.connector.knocks.lock().await.recv().await;
-            let (read, write) = self.connector.halves(knock.ok_or(io::ErrorKind::NotConnected)?);
+            let (read, write) = self.connector.halves(knock.ok_or(io::ErrorKind::NotConnected)?, false);
             let incoming = StreamIncoming::new(read, write, self.limits.clone(), self.connector.address());
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
@@ -112,6 +129,14 @@ impl Listener for CountedListener {
 struct Counted<H> {
     half: H,
     calls: Arc<Calls>,
+    is_client: bool,
+}
+
+impl<H> Counted<H> {
+    fn wrote(&self) {
+        self.calls.writes.fetch_add(1, Relaxed);
+        self.calls.clients_writes.fetch_add(u64::from(self.is_client), Relaxed);
+    }
 }
 
 impl<H: AsyncRead + Unpin> AsyncRead for Counted<H> {
@@ -130,7 +155,7 @@ impl<H: AsyncRead + Unpin> AsyncRead for Counted<H> {
 impl<H: AsyncWrite + Unpin> AsyncWrite for Counted<H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.half).poll_write(cx, bytes));
-        self.calls.writes.fetch_add(1, Relaxed);
+        self.wrote();
         Poll::Ready(written)
     }
 
@@ -140,7 +165,7 @@ impl<H: AsyncWrite + Unpin> AsyncWrite for Counted<H> {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.half).poll_write_vectored(cx, pieces));
-        self.calls.writes.fetch_add(1, Relaxed);
+        self.wrote();
         Poll::Ready(written)
     }
 
