@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn it_sleeps_where_that_takes_no_time_and_where_messages_are_rare() {
-        for each in [0, 24, 160, 1_000_000, u64::MAX / 1_000_000_000_000] {
+        for each in [0, 24, 160, 1_000_000, 3_600_000_000] {
             let mut thread = Thread::new(1, TIME);
             assert_eq!(thread.messages_until_it_looks(Duration::from_micros(each), 10_000), None, "{each}");
             assert!(!thread.look(LOOK));

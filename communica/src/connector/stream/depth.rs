@@ -6,7 +6,8 @@ use crate::wire::Mix;
 pub(crate) struct Depths<W> {
     /// Has the system hold so many bytes. That it may not is no harm.
     pub(crate) set: fn(&W, usize),
-    /// While large messages pass alone, or more small ones than the peer takes at once: the more there is room for, the less often the two sides wait for each other.
+    /// While large messages pass alone, or more small ones than the peer takes at once: the more there is room for, the less often the two
+    /// sides wait for each other.
     pub(crate) deep: usize,
     /// While small ones pass as well, which wait for all that was sent before.
     pub(crate) shallow: usize,
