@@ -18,10 +18,17 @@ const SLEEPS: u32 = 256;
 /// Messages that are looked for in vain, one after the other, before it is clear that this does not pay: the peer may need as many to begin
 /// to look, too.
 const TRIES: u32 = 32;
-/// A look that comes so long after the message or the look before found the processor in other hands.
-const LATE: Duration = Duration::from_micros(100);
-/// After each such look it sleeps twice as often as after the last one; no more than so many times.
-const MAX_LATE: u32 = 6;
+/// A look that comes so long after the message or the look before found the processor in other hands. Less is what a thread of this very
+/// runtime takes, as it goes on with callers, …
+const LATE: Duration = Duration::from_micros(500);
+/// … and a message also took the time of what came with the last one.
+const LATE_MESSAGE: Duration = Duration::from_millis(1);
+/// Such a part of the time others may have, …
+const PART_OF_OTHERS: u32 = 8;
+/// … and who lost so much more has more company than there are processors: it stops looking.
+const LOST: Duration = Duration::from_millis(4);
+/// Each time it sleeps twice as often as the last time; no more than so many times.
+const MAX_LOSSES: u32 = 6;
 
 thread_local! {
     /// The link that this thread watches: the one on which a message came last. Others that wait here cost nothing.
@@ -34,8 +41,8 @@ pub(super) struct BusyPoll {
     id: usize,
     /// How long it may look for a message.
     time: u32,
-    /// Late looks, since there was another reason to stop looking.
-    late: u32,
+    /// How often it stopped because of others. Each is forgotten when it looked for as many messages as it would sleep for.
+    losses: u32,
     state: State,
 }
 
@@ -56,6 +63,10 @@ enum State {
         looked: u32,
         /// Messages that were looked for in vain, one after the other.
         vain: u32,
+        /// Messages that were looked for since a loss was forgotten.
+        found: u32,
+        /// So much time must pass until what others had was no more than their part of it.
+        owed: u32,
     },
 }
 
@@ -64,15 +75,15 @@ impl State {
         Self::Sleeps { since: None, waits: 0, slept: 0, enough }
     }
 
-    fn looks(since: Option<Instant>, vain: u32) -> Self {
-        Self::Looks { since, looked: 0, vain }
+    fn looks(since: Option<Instant>) -> Self {
+        Self::Looks { since, looked: 0, vain: 0, found: 0, owed: 0 }
     }
 }
 
 impl BusyPoll {
     /// `id`: a number that no other link has. `time`: how long to look for a message at most; zero for no watch at all.
     pub(super) fn new(id: usize, time: Duration) -> Self {
-        Self { id, time: micros(time), late: 0, state: State::sleeps(FIRST_SLEEPS) }
+        Self { id, time: micros(time), losses: 0, state: State::sleeps(FIRST_SLEEPS) }
     }
 
     /// After a turn in which messages `came` or not: whether to take the next turn without being woken.
@@ -83,25 +94,40 @@ impl BusyPoll {
         if came {
             return self.message_came(now());
         }
-        let State::Looks { since: Some(since), looked, vain } = self.state else { return false };
+        self.looks_again(now)
+    }
+
+    fn looks_again(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        let State::Looks { since, looked, vain, owed, .. } = &mut self.state else { return false };
+        let Some(message) = *since else { return false };
         if WATCHED.get() != self.id {
-            self.state = State::looks(None, vain);
+            *since = None;
             return false;
         }
-        let waited = micros(now().saturating_duration_since(since));
-        if waited - looked.min(waited) > micros(LATE) {
-            self.late = (self.late + 1).min(MAX_LATE);
-            self.state = State::sleeps(SLEEPS << self.late);
-        } else if waited < self.time {
-            self.state = State::Looks { since: Some(since), looked: waited, vain };
+        let waited = micros(now().saturating_duration_since(message));
+        let late = waited.saturating_sub(*looked);
+        if late > micros(LATE) {
+            *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
+        }
+        *looked = waited;
+        if *owed > micros(LOST) * PART_OF_OTHERS {
+            self.losses = (self.losses + 1).min(MAX_LOSSES);
+            self.sleep();
+            return false;
+        }
+        if waited < self.time {
             return true;
-        } else if vain + 1 < TRIES {
-            self.state = State::looks(None, vain + 1);
-        } else {
-            self.late = 0;
-            self.state = State::sleeps(SLEEPS);
+        }
+        *since = None;
+        *vain += 1;
+        if *vain >= TRIES {
+            self.sleep();
         }
         false
+    }
+
+    fn sleep(&mut self) {
+        self.state = State::sleeps(SLEEPS << self.losses);
     }
 
     fn message_came(&mut self, now: Instant) -> bool {
@@ -121,11 +147,23 @@ impl BusyPoll {
                     self.state = State::sleeps(SLEEPS);
                     return false;
                 }
-                self.state = State::looks(Some(now), 0);
+                self.state = State::looks(Some(now));
             }
-            State::Looks { since, vain, .. } => {
-                let vain = if since.is_some() { 0 } else { *vain };
-                self.state = State::looks(Some(now), vain);
+            State::Looks { since, looked, vain, found, owed } => {
+                if let Some(message) = since.replace(now) {
+                    let waited = micros(now.saturating_duration_since(message));
+                    let late = waited.saturating_sub(*looked);
+                    if late > micros(LATE_MESSAGE) {
+                        *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
+                    }
+                    *owed = owed.saturating_sub(waited);
+                    (*vain, *found) = (0, *found + 1);
+                }
+                *looked = 0;
+                if *found >= SLEEPS << self.losses {
+                    self.losses = self.losses.saturating_sub(1);
+                    *found = 0;
+                }
             }
         }
         WATCHED.set(self.id);
@@ -169,6 +207,11 @@ mod tests {
         /// Messages come so often, each so long after the last; how many until it looks for the next one.
         fn messages_until_it_looks(&mut self, each: Duration, most: u32) -> Option<u32> {
             (1..=most).find(|_| self.message(each))
+        }
+
+        /// How many messages wake it until it looks again, where sleeping takes long?
+        fn sleeps(&mut self) -> u32 {
+            self.messages_until_it_looks(Duration::from_micros(60), 100_000).map_or(0, |all| all - 1)
         }
 
         /// Looks for a message in vain. How long?
@@ -240,20 +283,67 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_late_sleeps_longer_each_time() {
+    fn who_loses_time_to_others_sleeps_longer_each_time() {
         let mut thread = looking(1);
-        for late in [1, 2, 3, 4, 5, 6, 6] {
-            assert!(!thread.look(LATE + LOOK));
-            let again = thread.messages_until_it_looks(Duration::from_micros(60), 100_000);
-            assert_eq!(again, Some((SLEEPS << late) + 1));
+        for losses in [1, 2, 3, 4, 5, 6, 6] {
+            assert!(!thread.look(LOST + LOOK));
+            assert_eq!(thread.sleeps(), SLEEPS << losses);
         }
-        // Looks in vain are no reason for that.
-        while thread.message(Duration::from_millis(1)) {
+    }
+
+    #[test]
+    fn messages_may_come_while_others_have_the_processor() {
+        let mut thread = looking(1);
+        assert!(thread.message(LOST), "they may have their part of it");
+        assert!(thread.message(LOST));
+        assert!(!thread.look(LOOK));
+        assert_eq!(thread.sleeps(), SLEEPS << 1);
+        // What came was worked on meanwhile.
+        let mut thread = looking(1);
+        (0..100).for_each(|_| assert!(thread.message(LATE_MESSAGE) && thread.look(LOOK)));
+    }
+
+    #[test]
+    fn others_may_have_a_part_of_the_time() {
+        let mut thread = looking(1);
+        for _ in 0..100 {
+            assert!(!thread.look(LATE + LOOK), "that took longer than it looks");
+            let rest = (LATE + LOOK) * PART_OF_OTHERS;
+            let messages = rest.as_micros() / (TIME / 2).as_micros() + 1;
+            (0..=messages).for_each(|_| assert!(thread.message(TIME / 2)));
+        }
+        // Shorter moments are no loss.
+        for _ in 0..100 {
+            assert!(!thread.look(LATE));
+            (0..2).for_each(|_| assert!(thread.message(TIME / 2)));
+        }
+    }
+
+    #[test]
+    fn losses_are_forgotten_as_looks_pay() {
+        let mut thread = looking(1);
+        for _ in 0..2 {
+            assert!(!thread.look(LOST + LOOK));
+            thread.sleeps();
+        }
+        let mut pays = |times| (0..times).for_each(|_| assert!(thread.message(TIME / 2)));
+        pays(SLEEPS << 2);
+        pays((SLEEPS << 1) - 1);
+        assert!(!thread.look(LOST * 2));
+        assert_eq!(thread.sleeps(), SLEEPS << 2, "one of two was forgotten");
+    }
+
+    #[test]
+    fn losses_are_not_forgotten_as_looks_are_in_vain() {
+        let mut thread = looking(1);
+        assert!(!thread.look(LOST + LOOK));
+        thread.sleeps();
+        for _ in 1..TRIES {
             thread.looks_in_vain();
+            assert!(thread.message(Duration::from_millis(1)));
         }
-        assert_eq!(thread.messages_until_it_looks(Duration::from_micros(60), 10_000), Some(SLEEPS));
-        assert!(!thread.look(LATE + LOOK));
-        assert_eq!(thread.messages_until_it_looks(Duration::from_micros(60), 10_000), Some(SLEEPS * 2 + 1));
+        thread.looks_in_vain();
+        assert_eq!(thread.sleeps(), SLEEPS << 1);
     }
 
     #[test]
