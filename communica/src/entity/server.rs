@@ -72,7 +72,7 @@ impl ServerSettings {
         let handlers = Arc::new(handlers);
         let server = Arc::new(Server {
             handlers: Arc::downgrade(&handlers),
-            limits: self.limits,
+            limits: self.limits.into(),
             authorize: self.authorize,
             runtime: Handle::current(),
             known: Mutex::new(HashMap::new()),
@@ -102,7 +102,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Who is there and who was.
 pub(crate) struct Server {
     handlers: Weak<Handlers>,
-    limits: Limits,
+    limits: Arc<Limits>,
     authorize: Authorize,
     runtime: Handle,
     known: Mutex<HashMap<String, Known>>,

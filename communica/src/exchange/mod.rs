@@ -55,7 +55,8 @@ pub(crate) struct Exchange {
     number: u64,
     /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
     handlers: Weak<Handlers>,
-    pub(crate) limits: Limits,
+    /// Those of its entity.
+    pub(crate) limits: Arc<Limits>,
     /// In which its entity lives.
     pub(crate) runtime: Handle,
     /// Where its clock begins.
@@ -99,12 +100,13 @@ impl Exchange {
     pub(crate) fn new(
         client_id: String,
         handlers: Weak<Handlers>,
-        limits: Limits,
+        limits: impl Into<Arc<Limits>>,
         runtime: Handle,
     ) -> Arc<Self> {
+        let limits = limits.into();
         let client_id = Arc::<str>::from(client_id);
         // 64 random bits, so that no answer to another process's request is ever taken for one of ours.
-        let session = Session::new(crate::random::hex(8), client_id.clone(), &limits);
+        let session = Session::new(crate::random::hex(8), client_id.clone(), limits.clone());
         Arc::new(Self {
             client_id,
             number: CREATED.fetch_add(1, Ordering::Relaxed),

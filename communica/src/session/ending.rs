@@ -45,12 +45,16 @@ impl<W: Clone> Session<W> {
 
     /// What was asked for is not done here any more: a store gives it to somebody else.
     pub(crate) fn give_back_requests(&mut self) {
-        self.arrivals.forget_requests();
+        if let Some(arrivals) = self.arrivals.get_mut() {
+            arrivals.forget_requests();
+        }
     }
 
     /// What came is not handled here any more: a store gives it to somebody else.
     pub(crate) fn forget_jobs(&mut self) {
-        self.arrivals.forget();
+        if let Some(arrivals) = self.arrivals.get_mut() {
+            arrivals.forget();
+        }
         self.jobs.forget_waiting();
         self.tell_of_dropped_throws();
     }

@@ -1,5 +1,6 @@
 //! What the peer says: messages in, events and the handlers that may start out.
 
+use super::arrivals::Arrivals;
 use super::calls::CallEnd;
 use super::{Event, Intake, NeverStart, Session};
 use crate::error::{Error, Fault, FaultKind, Reason};
@@ -34,12 +35,15 @@ impl<W: Clone> Session<W> {
         } else if let Some(receipt) = receipt {
             // What another peer may do as well is refused, unless nothing is answered any more.
             let is_left = || self.ended || !receipt.is_first() || !message.metadata.is_for_any();
-            if self.draining && !self.arrivals.knows(&receipt) && is_left() {
+            let is_known = || self.arrivals.get().is_some_and(|arrivals| arrivals.knows(&receipt));
+            if self.draining && !is_known() && is_left() {
                 return Event::Dropped(
                     "this side is stopping; the store or its sender keeps the message for another",
                 );
             }
-            let Some(arrival) = self.arrivals.arrive(receipt, message.metadata.kind()) else {
+            let limit = self.limits.remembered;
+            let arrivals = self.arrivals.get_or_make(|| Arrivals::new(limit));
+            let Some(arrival) = arrivals.arrive(receipt, message.metadata.kind()) else {
                 return Event::Dropped("it is a copy of a message that came before");
             };
             message.metadata.set_arrival(arrival);
@@ -98,7 +102,9 @@ impl<W: Clone> Session<W> {
     /// Nobody has begun this request, nor will. A store forgets it before that is said: one that ended in between would leave it to
     /// somebody who begins it.
     pub(super) fn settle_unbegun(&mut self, request: &Metadata) -> bool {
-        !self.ended && request.arrival().is_none_or(|arrival| self.arrivals.settle_unbegun(arrival))
+        let arrivals = self.arrivals.get_mut();
+        let arrived = request.arrival().zip(arrivals);
+        !self.ended && arrived.is_none_or(|(arrival, arrivals)| arrivals.settle_unbegun(arrival))
     }
 
     fn acknowledged(&mut self, metadata: &Metadata) -> Event<W> {
@@ -157,8 +163,8 @@ impl<W: Clone> Session<W> {
     }
 
     pub(super) fn settle(&mut self, message: &Metadata) {
-        if let Some(arrival) = message.arrival() {
-            self.arrivals.settle(arrival);
+        if let Some((arrival, arrivals)) = message.arrival().zip(self.arrivals.get_mut()) {
+            arrivals.settle(arrival);
         }
     }
 
@@ -299,8 +305,8 @@ impl<W: Clone> Session<W> {
 
     /// There are messages whose handlers may start, or never will, and nobody is at it.
     pub(crate) fn may_start_jobs(&self) -> bool {
-        !self.outbox.answers_meet(self.limits.queued)
-            && self.jobs.may_start(self.calls.waiting(), self.reads_no_answers())
+        self.jobs.may_start(self.calls.waiting(), self.reads_no_answers())
+            && !self.outbox.answers_meet(self.limits.queued)
     }
 
     /// Nothing runs, and what waits to be handled does so for answers to go out, which no link takes.

@@ -1,6 +1,6 @@
 //! Incoming requests and throws: in the order they came, so many at a time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::lean;
 use crate::limits::Quota;
@@ -35,7 +35,7 @@ pub(crate) struct Jobs {
     /// Throws that were forgotten, since somebody asked.
     throws_dropped: usize,
     /// Ids of requests that were given up while something waited or was being started, perhaps they themselves.
-    cancelled: HashSet<String>,
+    cancelled: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ impl Jobs {
             starting: false,
             forgotten: Forgotten::Nothing,
             throws_dropped: 0,
-            cancelled: HashSet::new(),
+            cancelled: BTreeSet::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a link with a store took: kept until the store has it, and a request until it is answered.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 
 use super::amount::Amount;
@@ -16,7 +16,7 @@ pub(super) struct Kept {
     /// Requests that the store has and that have no answer.
     unanswered: BTreeMap<u64, Part>,
     /// Numbers of unconfirmed requests that need not be repeated: they have their answer, or nobody waits for it.
-    over: HashSet<u64>,
+    over: BTreeSet<u64>,
     /// Numbers of answers, with what came with their requests.
     settles: VecDeque<(u64, NonZeroU64)>,
 }

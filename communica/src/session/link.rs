@@ -224,7 +224,9 @@ impl<W: Clone> Session<W> {
         self.paused = false;
         self.goodbye = None;
         if self.stored {
-            self.arrivals.link_lost();
+            if let Some(arrivals) = self.arrivals.get_mut() {
+                arrivals.link_lost();
+            }
             // What the store has, it hands over; what it may not have, the next link takes again.
             let given_up = self.outbox.stored_link_lost(lost == Lost::Refused);
             // Most likely it is the one that was refused. It may also be one that the store took and did not confirm.

@@ -29,6 +29,7 @@ pub(crate) use calls::{CallEnd, CallId, Waiting};
 pub(crate) use other::{BEATS, Beat};
 
 use crate::error::{Fault, Reason};
+use crate::lean::Seldom;
 use crate::limits::{Limits, Quota};
 use crate::serializer::Payload;
 use arrivals::Arrivals;
@@ -47,7 +48,8 @@ pub(crate) struct Session<W> {
     calls: Calls<W>,
     outbox: Outbox,
     jobs: Jobs,
-    arrivals: Arrivals,
+    /// Of links with a store.
+    arrivals: Seldom<Arrivals>,
     failed_throws: FailedThrows,
     stall: Stall,
     /// For the log.
@@ -62,7 +64,8 @@ pub(crate) struct Session<W> {
     over: bool,
     /// Requests, by their numbers, that were given up while there was no link, and that the next one may repeat.
     given_up: Vec<(u64, CallId)>,
-    limits: Bounds,
+    /// Those of the entity, which all of its peers share.
+    limits: Arc<Limits>,
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
     /// Throws that were dropped, are not known to have come, and are to be told of.
@@ -117,15 +120,6 @@ enum NextLook {
         since: Said,
         is_watched: bool,
     },
-}
-
-struct Bounds {
-    message_size: usize,
-    waiting: Quota,
-    queued: Quota,
-    queued_of_handlers: Quota,
-    unacknowledged: Quota,
-    silence_time: Duration,
 }
 
 /// How a link ended.
@@ -303,12 +297,12 @@ pub(crate) enum Intake {
 
 impl<W: Clone> Session<W> {
     /// `prefix` makes the ids of this session unlike those of every other; it must not be guessable. `client_id`: for the log.
-    pub(crate) fn new(prefix: String, client_id: Arc<str>, limits: &Limits) -> Self {
+    pub(crate) fn new(prefix: String, client_id: Arc<str>, limits: Arc<Limits>) -> Self {
         Self {
             outbox: Outbox::new(&prefix, limits.chunk_size, limits.unacknowledged),
             calls: Calls::new(prefix.clone()),
             jobs: Jobs::new(limits.running, limits.waiting.bytes),
-            arrivals: Arrivals::new(limits.remembered),
+            arrivals: Seldom::default(),
             failed_throws: FailedThrows::new(client_id.clone()),
             stall: Stall::default(),
             client_id,
@@ -318,14 +312,7 @@ impl<W: Clone> Session<W> {
             lost_count: None,
             over: false,
             given_up: Vec::new(),
-            limits: Bounds {
-                message_size: limits.message_size,
-                waiting: limits.waiting,
-                queued: limits.queued,
-                queued_of_handlers: of_handlers(limits),
-                unacknowledged: limits.unacknowledged,
-                silence_time: limits.silence_time,
-            },
+            limits,
             closed: None,
             throws_lost: 0,
             ended: false,

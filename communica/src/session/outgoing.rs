@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::calls::{CallEnd, CallId, Waiting};
-use super::{Abandoned, Answer, Full, Refused, Requested, Sender, Session, What};
+use super::{Abandoned, Answer, Full, Refused, Requested, Sender, Session, What, of_handlers};
 use crate::error::{Fault, FaultKind, Reason};
 use crate::serializer::Payload;
 use crate::wire::{Batch, Feature, Kind, Metadata, more_for_any};
@@ -182,7 +182,7 @@ impl<W: Clone> Session<W> {
     pub(super) fn full(&self) -> Full {
         Full {
             for_callers: self.outbox.meets(self.limits.queued),
-            for_handlers: self.outbox.holds(self.limits.queued_of_handlers),
+            for_handlers: self.outbox.holds(of_handlers(&self.limits)),
         }
     }
 
@@ -202,8 +202,12 @@ impl<W: Clone> Session<W> {
     /// So many of the messages that the link took are in its store. True if there is room for callers who wait for it.
     pub(crate) fn confirmed(&mut self, count: u64) -> bool {
         let was_full = self.full();
-        let arrivals = &mut self.arrivals;
-        self.outbox.confirmed(count, |arrival| arrivals.settle(arrival));
+        let mut arrivals = self.arrivals.get_mut();
+        self.outbox.confirmed(count, |arrival| {
+            if let Some(arrivals) = &mut arrivals {
+                arrivals.settle(arrival);
+            }
+        });
         self.full().has_room_since(was_full)
     }
 

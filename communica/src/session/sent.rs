@@ -1,6 +1,6 @@
 //! What a link took, in the order it took it: kept until the peer has it, and repeated on the next link if it has not.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::amount::Amount;
 use crate::lean;
@@ -14,7 +14,7 @@ pub(super) struct Sent {
     /// Those of them that go out in pieces.
     large: Amount,
     /// Their numbers.
-    large_numbers: HashSet<u64>,
+    large_numbers: BTreeSet<u64>,
     /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
     /// Large messages that the peer has, and that are to be dropped where nobody waits for it.

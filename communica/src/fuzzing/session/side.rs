@@ -78,7 +78,7 @@ impl Side {
         let limits = limits();
         Self {
             who,
-            session: Session::new(format!("instance{instance}x"), "w1".into(), &limits),
+            session: Session::new(format!("instance{instance}x"), "w1".into(), limits.clone().into()),
             batch: Batch::default(),
             owed: false,
             written: BytesMut::new(),

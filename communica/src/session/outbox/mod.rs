@@ -10,7 +10,7 @@ mod stored;
 mod too_large;
 mod withdrawn;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::{Buf, BufMut, BytesMut};
 use large::{Large, LargeQueue};
@@ -20,7 +20,7 @@ use super::amount::Amount;
 use super::kept::Kept;
 use super::sent::{Entry, Sent};
 use crate::company::Company;
-use crate::lean;
+use crate::lean::{self, Seldom};
 use crate::limits::Quota;
 use crate::serializer::Payload;
 use crate::wire::{Batch, Chunks, Kind, Metadata, Mix, Origin, Part, put_close, put_message, put_request};
@@ -81,7 +81,7 @@ pub(super) struct Outbox {
     /// Numbers of queued messages that must not be sent any more.
     withdrawn: BTreeSet<u64>,
     /// The same of messages that a link has and may give back.
-    withdrawn_late: HashSet<u64>,
+    withdrawn_late: BTreeSet<u64>,
     /// A link has what was filled last.
     handed_out: bool,
     /// The message that was under way when the last link broke, and how many broke over it.
@@ -100,7 +100,8 @@ pub(super) struct Outbox {
     late_cancels: Vec<(u64, String)>,
     /// Cancels of large requests that a link took whole and may have to take again.
     cancels_behind: Vec<CancelBehind>,
-    kept: Kept,
+    /// Of links with a store.
+    kept: Seldom<Kept>,
     /// What the link takes is kept until the peer has it.
     resumes: bool,
     sent: Sent,
@@ -109,7 +110,7 @@ pub(super) struct Outbox {
     /// Requests that may be repeated whatever became of them, until they are answered or given up.
     repeatable: BTreeMap<u64, Entry>,
     /// Those of them that were, and how often; and requests that a store may have had before they were queued again.
-    repeated: HashMap<u64, u32>,
+    repeated: BTreeMap<u64, u32>,
     origin: Origin,
 }
 
@@ -129,7 +130,7 @@ impl Outbox {
             company: Company::new(),
             chunk_size,
             withdrawn: BTreeSet::new(),
-            withdrawn_late: HashSet::new(),
+            withdrawn_late: BTreeSet::new(),
             handed_out: false,
             broke_over: None,
             queued: Amount::default(),
@@ -139,12 +140,12 @@ impl Outbox {
             stored: false,
             late_cancels: Vec::new(),
             cancels_behind: Vec::new(),
-            kept: Kept::default(),
+            kept: Seldom::default(),
             resumes: false,
             sent: Sent::default(),
             window,
             repeatable: BTreeMap::new(),
-            repeated: HashMap::new(),
+            repeated: BTreeMap::new(),
             origin: Origin { session: session.into(), round: 0 },
         }
     }
@@ -186,7 +187,7 @@ impl Outbox {
 
     pub(super) fn push_answer(&mut self, request: &Metadata, kind: Kind, payload: Payload) {
         if let Some(arrival) = request.arrival() {
-            self.kept.settle_after(self.next_seq, arrival);
+            self.kept.get_or_make(Kept::default).settle_after(self.next_seq, arrival);
         }
         self.push(payload, Sort::Answers, |out| request.put_answer(kind, out));
     }
@@ -285,7 +286,7 @@ impl Outbox {
     /// what is more came back from links that broke.
     pub(super) fn holds(&self, quota: Quota) -> bool {
         let small = self.queued.with(self.handed.beyond(quota));
-        small.with(self.large.waiting()).with(self.kept.amount()).meets(quota)
+        small.with(self.large.waiting()).with(self.unconfirmed()).meets(quota)
     }
 
     /// So much is on its way that nothing more goes out before the peer says what came.
@@ -296,7 +297,7 @@ impl Outbox {
     /// So many answers wait that handlers should not make more. The large one that is under way does not count.
     pub(super) fn answers_meet(&self, quota: Quota) -> bool {
         let answers = self.answers.with(self.handed_answers.beyond(quota)).with(self.large.waiting_answers());
-        answers.with(self.kept.amount()).meets(quota)
+        answers.with(self.unconfirmed()).meets(quota)
     }
 
     /// Nothing waits to be handed to a link.
@@ -318,7 +319,7 @@ impl Outbox {
         let (mut filled, mut overtook, mut largest) = (0, 0, 0);
         while let Some(part) = self.parts.pop_front() {
             if self.stored {
-                self.kept.take(&part);
+                self.kept.get_or_make(Kept::default).take(&part);
             } else if self.resumes {
                 self.sent.take(Entry::Part(part.clone()));
             } else {

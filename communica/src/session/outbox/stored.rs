@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use super::Outbox;
 use super::lost::with_answers;
 use crate::connector::Delivery;
+use crate::session::amount::Amount;
+use crate::session::kept::Kept;
 use crate::session::sent::Entry;
 use crate::wire::{Kind, Part};
 
@@ -22,18 +24,27 @@ impl Outbox {
 
     /// The store may have lost or forgotten requests of no more than so many bytes.
     pub(in crate::session) fn repeat_unanswered(&mut self, bytes: usize) {
-        let lost = self.kept.take_unanswered(bytes);
-        self.put_back_stored(lost);
+        if let Some(kept) = self.kept.get_mut() {
+            let lost = kept.take_unanswered(bytes);
+            self.put_back_stored(lost);
+        }
     }
 
     /// So many messages of this link are in its store; `settle` is called for what their answers settle.
     pub(in crate::session) fn confirmed(&mut self, count: u64, settle: impl FnMut(NonZeroU64)) {
-        self.kept.confirmed(count, settle);
+        if let Some(kept) = self.kept.get_mut() {
+            kept.confirmed(count, settle);
+        }
     }
 
     /// Something is not in the store yet.
     pub(in crate::session) fn is_unconfirmed(&self) -> bool {
-        self.kept.amount().messages() > 0
+        self.unconfirmed().messages() > 0
+    }
+
+    /// So much of what a link took is not in its store yet.
+    pub(super) fn unconfirmed(&self) -> Amount {
+        self.kept.get().map_or_else(Amount::default, Kept::amount)
     }
 
     /// Requests among these may have run, whatever becomes of them now.
@@ -73,7 +84,7 @@ impl Outbox {
         self.seal();
         self.parts.retain(|part| part.seq.is_some());
         self.handed_out = false;
-        let lost = self.kept.take_unconfirmed();
+        let lost = self.kept.get_mut().map_or_else(Vec::new, Kept::take_unconfirmed);
         let first = lost.first().and_then(|message| message.seq);
         self.put_back_stored(lost);
         let given_up = self.count_try(first.filter(|_| refused));

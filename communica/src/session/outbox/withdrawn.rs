@@ -6,6 +6,7 @@ use super::Outbox;
 use super::large::LargeQueue;
 use super::lost::with_answers;
 use crate::session::amount::Amount;
+use crate::session::kept::Kept;
 use crate::wire::{Kind, Part};
 
 impl Outbox {
@@ -21,7 +22,7 @@ impl Outbox {
             }
             return whole && !self.repeated.contains_key(&seq);
         }
-        if self.stored && self.kept.forget_unanswered(seq) {
+        if self.stored && self.kept.get_mut().is_some_and(|kept| kept.forget_unanswered(seq)) {
             // The store has it, whatever was put back behind it.
             return false;
         }
@@ -39,7 +40,9 @@ impl Outbox {
             return !self.repeated.contains_key(&seq);
         }
         if self.stored {
-            self.kept.over(seq);
+            if let Some(kept) = self.kept.get_mut() {
+                kept.over(seq);
+            }
         } else if self.handed_out {
             self.withdrawn_late.insert(seq);
         }
@@ -60,7 +63,7 @@ impl Outbox {
     pub(in crate::session) fn throws(&mut self) -> usize {
         self.seal();
         let queued = self.parts.iter().flat_map(|part| part.clone().split());
-        let waiting = queued.chain(self.kept.unconfirmed().cloned());
+        let waiting = queued.chain(self.kept.get().into_iter().flat_map(Kept::unconfirmed).cloned());
         // One that is with the link whole, but for its last piece, stands in both places.
         let large = self.large.unsent_metadata();
         let metadata = waiting.filter_map(|part| part.metadata()).chain(large);
@@ -91,7 +94,9 @@ impl Outbox {
         self.repeated.clear();
         self.late_cancels.clear();
         self.cancels_behind.clear();
-        self.kept.clear();
+        if let Some(kept) = self.kept.get_mut() {
+            kept.clear();
+        }
         self.repeatable.clear();
         (self.queued, self.answers) = (Amount::default(), Amount::default());
         self.no_more_handed();

@@ -16,7 +16,7 @@ fn linked(prefix: &str, limits: &Limits) -> Pair {
 }
 
 fn about() -> About {
-    Pair::new("other".to_owned(), "w1".into(), &Limits::new()).about(None)
+    Pair::new("other".to_owned(), "w1".into(), Limits::new().into()).about(None)
 }
 
 fn ask(session: &mut Pair, text: &str, idempotent: bool) -> CallId {

@@ -25,7 +25,7 @@ fn limits() -> Limits {
 }
 
 fn session(prefix: &str, limits: &Limits) -> Pair {
-    let mut session = Session::new(prefix.to_owned(), "w1".into(), limits);
+    let mut session = Session::new(prefix.to_owned(), "w1".into(), limits.clone().into());
     session.link_up(Delivery::Direct, None);
     let _ = session.driver_looks(|_| "driver");
     session

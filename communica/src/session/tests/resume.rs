@@ -32,7 +32,7 @@ impl Pipe {
 }
 
 pub(super) fn fresh(prefix: &str, limits: &Limits) -> Pair {
-    Session::new(prefix.to_owned(), "w1".into(), limits)
+    Session::new(prefix.to_owned(), "w1".into(), limits.clone().into())
 }
 
 /// The handshake: the client speaks first, the server knows it then.

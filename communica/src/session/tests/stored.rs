@@ -228,11 +228,11 @@ fn copies_of_what_a_store_forgot_take_no_memory() {
     }
     // One that the store keeps waits for its end.
     assert!(matches!(settled.deliver(message, stamp, &mut server), Event::Dropped(_)));
-    assert_eq!(server.arrivals.receipts(), 2);
+    assert_eq!(server.arrivals.get().unwrap().receipts(), 2);
     answer_all(&mut server);
     publish(&mut server);
     server.confirmed(1);
-    assert_eq!((settled.take().len(), server.arrivals.receipts()), (1, 0));
+    assert_eq!((settled.take().len(), server.arrivals.get().unwrap().receipts()), (1, 0));
 }
 
 fn answer_all(server: &mut Pair) {
