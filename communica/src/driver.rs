@@ -7,7 +7,7 @@ mod leftovers;
 mod pulse;
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::connector::{Delivery, Link, LinkRx, PeerInfo, Received};
+use crate::connector::{BoxFuture, Delivery, Link, LinkRx, PeerInfo, Received};
 use crate::exchange::{Exchange, Flushed, News, Progress, on_the_pool, wake};
 use crate::session::{Event, Goodbye, Intake, Lost};
 use crate::turns::{let_all_others_first, let_others_first};
@@ -36,30 +36,21 @@ const BATCHES_PER_TURN: usize = 8;
 /// the next are woken here.
 const MANY_CALLERS: usize = 8;
 
-/// Carries messages until the link ends; what was not sent then waits for the next one. The caller holds the exchange's
-/// link slot; `about` is what the peer said of itself; `attached` is called when messages go to this link. `finishes`:
-/// when the peer of a link with a store goes, what it left is worked off first. Dropping the future breaks the link off.
-pub(crate) async fn drive(
-    exchange: &Arc<Exchange>,
-    link: Link,
-    about: Option<About>,
-    finishes: bool,
-    attached: impl FnOnce(),
-) -> LinkEnd {
-    let Link { tx, rx, hello, peer } = link;
+/// Carries messages from now on until the link ends; what was not sent then waits for the next one. The caller holds the exchange's
+/// link slot; `about` is what the peer said of itself. `finishes`: when the peer of a link with a store goes, what it left is worked off
+/// first. Dropping the driver breaks the link off.
+pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, finishes: bool) -> Driver {
+    // What else belongs to the link is not kept for as long as it lives.
+    let Link { tx, rx, peer, .. } = link;
     let peer = Arc::new(exchange.with_known_certificates(peer));
-    // It may be long, and the link may live for long.
-    drop(hello);
-    let address = peer.address.clone();
     let stored = tx.delivery() != Delivery::Direct;
     exchange.attach(tx, peer.clone(), about);
-    let mut detach = Detach { exchange, why: "it was broken off".to_owned(), lost: Lost::Cut };
     let pulse = exchange.session().beat_time().map(Pulse::new);
     // A broker takes longer than any moment.
     let busy_poll_time = if stored { Duration::ZERO } else { exchange.limits.busy_poll_time };
     let id = Arc::as_ptr(exchange) as usize;
-    let mut driver = Driver {
-        exchange,
+    Driver {
+        exchange: exchange.clone(),
         peer,
         rx,
         stored,
@@ -80,30 +71,7 @@ pub(crate) async fn drive(
         link_first: false,
         came: false,
         busy_poll: BusyPoll::new(id, busy_poll_time),
-    };
-    attached();
-    let end = poll_fn(|cx| driver.poll(cx)).await;
-    detach.why = end.why();
-    detach.lost = end.lost(driver.goodbye.is_some_and(|goodbye| !goodbye.at_once));
-    tracing::debug!(client_id = exchange.client_id(), address, why = detach.why, "a link ended");
-    let goes_on = detach.lost == Lost::Cut && exchange.session().supports(Feature::Resume);
-    if let (LinkEnd::Broken(error), false) = (&end, goes_on) {
-        // Whoever wrote the other side wants to know. In place, each link would have room for this for as long as it lives.
-        Box::pin(goodbye::last_words(exchange, &error.to_string())).await;
-    }
-    end
-}
-
-/// However the driving ends, also when its future is dropped: what the link did not take waits for the next.
-struct Detach<'a> {
-    exchange: &'a Arc<Exchange>,
-    why: String,
-    lost: Lost,
-}
-
-impl Drop for Detach<'_> {
-    fn drop(&mut self) {
-        self.exchange.link_lost(&self.why, self.lost);
+        ended: None,
     }
 }
 
@@ -127,8 +95,9 @@ impl Room {
     }
 }
 
-struct Driver<'a> {
-    exchange: &'a Arc<Exchange>,
+/// Carries the messages of one link, see [`drive`]. Ready when that ended.
+pub(crate) struct Driver {
+    exchange: Arc<Exchange>,
     /// Who is at the other end.
     peer: Arc<PeerInfo>,
     rx: Box<dyn LinkRx>,
@@ -146,7 +115,7 @@ struct Driver<'a> {
     goodbye: Option<Goodbye>,
     goodbye_said: bool,
     /// The peer went; what it left in the store is still worked off.
-    left: Option<Left>,
+    left: Option<Box<Left>>,
     /// Everything is said; the peer has to close its side.
     lingers: bool,
     /// Runs out when the link took nothing for too long, or did not take the last words in time.
@@ -164,10 +133,51 @@ struct Driver<'a> {
     /// Messages came in this turn.
     came: bool,
     busy_poll: BusyPoll,
+    /// Most links never do.
+    ended: Option<Box<Ended>>,
 }
 
-impl Driver<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+/// What is known of a link that ended.
+struct Ended {
+    /// Until somebody is told.
+    end: Option<LinkEnd>,
+    why: String,
+    lost: Lost,
+    /// What is still to be said over it.
+    last_words: Option<BoxFuture<'static, ()>>,
+}
+
+impl Future for Driver {
+    type Output = LinkEnd;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        loop {
+            let Some(ended) = &mut self.ended else {
+                let end = ready!(self.poll_link(cx));
+                self.ended = Some(Box::new(self.note_end(end)));
+                continue;
+            };
+            if let Some(last_words) = &mut ended.last_words {
+                ready!(last_words.as_mut().poll(cx));
+            }
+            // Nobody asks twice.
+            return Poll::Ready(ended.end.take().unwrap_or(LinkEnd::Here));
+        }
+    }
+}
+
+/// However the driving ends: what the link did not take waits for the next.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        match &self.ended {
+            Some(ended) => self.exchange.link_lost(&ended.why, ended.lost),
+            None => self.exchange.link_lost("it was broken off", Lost::Cut),
+        }
+    }
+}
+
+impl Driver {
+    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if self.room.is_empty() {
             self.room = ROOM.take();
         }
@@ -187,6 +197,22 @@ impl Driver<'_> {
         polled
     }
 
+    fn note_end(&self, end: LinkEnd) -> Ended {
+        let (why, client_id) = (end.why(), self.exchange.client_id());
+        let address = &self.peer.address;
+        tracing::debug!(client_id, address, why, "a link ended");
+        let lost = end.lost(self.goodbye.as_ref().is_some_and(|goodbye| !goodbye.at_once));
+        let goes_on = lost == Lost::Cut && self.exchange.session().supports(Feature::Resume);
+        let last_words = match &end {
+            // Whoever wrote the other side wants to know.
+            LinkEnd::Broken(error) if !goes_on => {
+                Some(Box::pin(goodbye::last_words(self.exchange.clone(), error.to_string())) as _)
+            }
+            _ => None,
+        };
+        Ended { end: Some(end), why, lost, last_words }
+    }
+
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let goodbye = self.exchange.session().driver_looks(|known| match known {
             Some(known) if known.will_wake(cx.waker()) => known,
@@ -203,7 +229,7 @@ impl Driver<'_> {
         }
         match self.poll_read(cx) {
             Poll::Ready(LinkEnd::Peer(reason)) if self.may_have_leftovers(reason.as_deref()) => {
-                self.left = Some(Left::new(reason, self.exchange.limits.forget_time));
+                self.left = Some(Box::new(Left::new(reason, self.exchange.limits.forget_time)));
                 return self.poll_leftovers(cx);
             }
             // The peer says what came before it hangs up. If it does not, the link was cut at this moment.

@@ -1,6 +1,7 @@
 //! The last words on a link: everything is said, or it has to end at once, and then the peer closes its side.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,14 +15,14 @@ use crate::turns::let_others_first;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Tells the peer of a link that broke why it did. What the link was given before goes first, so that may take a moment.
-pub(super) async fn last_words(exchange: &Exchange, reason: &str) {
+pub(super) async fn last_words(exchange: Arc<Exchange>, reason: String) {
     let mut reason = Some(reason);
-    let said = poll_fn(|cx| exchange.poll_last_words(cx, reason.take()));
+    let said = poll_fn(|cx| exchange.poll_last_words(cx, reason.take().as_deref()));
     // That they are read is more than can be asked.
     let _ = timeout(LAST_WORDS, said).await;
 }
 
-impl Driver<'_> {
+impl Driver {
     /// All that was queued went out: the link ends, if it should.
     pub(super) fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let Some(goodbye) = &self.goodbye else { return Poll::Pending };

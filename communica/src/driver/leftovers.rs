@@ -26,7 +26,7 @@ impl Left {
     }
 }
 
-impl Driver<'_> {
+impl Driver {
     /// Whether what runs here should be finished over this link though the peer went. A client comes back to this
     /// process or to none; what a server does not finish, the store gives to another, which would do it once more.
     pub(super) fn may_have_leftovers(&self, reason: Option<&str>) -> bool {

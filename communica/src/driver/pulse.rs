@@ -25,7 +25,7 @@ impl Pulse {
     }
 }
 
-impl Driver<'_> {
+impl Driver {
     /// Says that this side lives, and notices when the peer does not.
     pub(super) fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let Some(pulse) = &mut self.pulse else { return Poll::Pending };

@@ -74,7 +74,7 @@ async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
         }
     };
     tokio::select! {
-        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        end = drive(&exchange, link, None, false) => panic!("{end:?}"),
         taken = timeout(Duration::from_secs(30), taken) => taken.expect("all of it goes"),
     }
 }
@@ -166,7 +166,7 @@ async fn a_peer_that_speaks_nonsense_is_told_why_also_when_the_link_is_busy() {
     let tx = OneAtATime::default();
     let (given, taken) = (tx.given.clone(), tx.taken.clone());
     let link = Link::new(tx, Babbles(given), Bytes::new(), "somewhere".to_owned());
-    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false)).await;
     assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
     let taken = String::from_utf8_lossy(&taken.lock().unwrap()).into_owned();
     assert!(taken.contains(r#""reason""#), "{taken}");
@@ -226,7 +226,7 @@ async fn a_link_that_broke_brings_no_more_than_may_wait() {
         let failed = Arc::new(AtomicBool::new(false));
         let rx = Floods { failed: failed.clone(), brought: brought.clone() };
         let link = Link::new(Fails(failed), rx, Bytes::new(), "somewhere".to_owned());
-        let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+        let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false)).await;
         assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
     }
     let brought = brought.load(Ordering::Relaxed);
@@ -275,7 +275,7 @@ async fn a_link_that_panics_is_broken_and_the_next_one_goes_on() {
     let handlers = Arc::new(Handlers::Table(table));
     let exchange = exchange(Limits::default(), &handlers);
     let link = Link::new(Panics, Asks(false), Bytes::new(), "somewhere".to_owned());
-    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false)).await;
     assert!(matches!(end, Ok(LinkEnd::Broken(_))), "{end:?}");
     let tx = OneAtATime::default();
     let taken = tx.taken.clone();
@@ -286,7 +286,7 @@ async fn a_link_that_panics_is_broken_and_the_next_one_goes_on() {
         }
     };
     tokio::select! {
-        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        end = drive(&exchange, link, None, false) => panic!("{end:?}"),
         answered = timeout(Duration::from_secs(30), answered) => answered.expect("the handler's answer"),
     }
 }

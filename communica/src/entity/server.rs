@@ -133,10 +133,10 @@ struct Guest<'a> {
 }
 
 /// A client that has a link.
-struct Presence<'a>(&'a Server, &'a Arc<Exchange>);
+struct Presence<'a>(&'a Server, Arc<Exchange>);
 
 impl<'a> Presence<'a> {
-    fn new(server: &'a Server, exchange: &'a Arc<Exchange>) -> Self {
+    fn new(server: &'a Server, exchange: Arc<Exchange>) -> Self {
         lock(&server.here).push(exchange.clone());
         Self(server, exchange)
     }
@@ -146,7 +146,7 @@ impl Drop for Presence<'_> {
     fn drop(&mut self) {
         {
             let mut here = lock(&self.0.here);
-            let found = here.iter().position(|other| Arc::ptr_eq(other, self.1));
+            let found = here.iter().position(|other| Arc::ptr_eq(other, &self.1));
             found.map(|index| here.swap_remove(index));
         }
         self.0.came_or_went.notify_waiters();
@@ -197,7 +197,7 @@ impl Server {
                     if self.ended.load(Ordering::Relaxed) {
                         return;
                     }
-                    connections.spawn(async move { server.connection(incoming, order, permit).await });
+                    connections.spawn(server.connection(incoming, order, permit));
                     while connections.try_join_next().is_some() {}
                 }
                 // One that was over before it was accepted.
@@ -212,9 +212,14 @@ impl Server {
         }
     }
 
-    async fn connection(&self, incoming: Box<dyn Incoming>, order: u64, permit: OwnedSemaphorePermit) {
-        // Nothing of the handshake is kept for as long as the link lives.
-        let Some(guest) = self.welcome(incoming, order, permit).await else { return };
+    async fn connection(
+        self: Arc<Self>,
+        incoming: Box<dyn Incoming>,
+        order: u64,
+        permit: OwnedSemaphorePermit,
+    ) {
+        // The handshake has room of its own: nothing of that is kept for as long as the link lives.
+        let Some(guest) = Box::pin(self.welcome(incoming, order, permit)).await else { return };
         self.serve(guest).await;
     }
 
@@ -305,23 +310,30 @@ impl Server {
         Ok((place, about))
     }
 
-    async fn serve(&self, guest: Guest<'_>) {
+    /// What is needed before the link is driven does not belong to the future, which would keep it for as long as the link lives.
+    fn serve<'a>(&'a self, guest: Guest<'a>) -> impl Future<Output = ()> + Send + 'a {
         let Guest { turn, about, link } = guest;
-        let address = link.peer.address.clone();
         let process = link.peer.pid.and_then(Process::seen);
-        let (exchange, number) = (&turn.place.exchange, turn.number);
+        let (exchange, number) = (turn.place.exchange.clone(), turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
-        let mut presence = None;
-        let attached = || {
-            presence = Some(Presence::new(self, exchange));
-            // A newer one may have come while this one waited for its turn. It saw no link to end then.
-            if !exchange.session().is_newest(number) {
-                exchange.end_link(takeover());
-            }
-            self.somebody_came(exchange.client_id());
-        };
-        let end = drive(exchange, link, about, true, attached).await;
-        drop(presence);
+        let mut driver = drive(&exchange, link, about, true);
+        let presence = Presence::new(self, exchange.clone());
+        // A newer one may have come while this one waited for its turn. It saw no link to end then.
+        if !exchange.session().is_newest(number) {
+            exchange.end_link(takeover());
+        }
+        self.somebody_came(exchange.client_id());
+        async move {
+            // By reference: it would move, and its former place stay.
+            let end = (&mut driver).await;
+            drop((driver, presence));
+            Box::pin(self.farewell(turn, end, process)).await;
+        }
+    }
+
+    async fn farewell(&self, turn: Turn<'_>, end: LinkEnd, process: Option<Process>) {
+        let (exchange, number) = (&turn.place.exchange, turn.number);
+        let address = exchange.peer_info().address;
         match &end {
             LinkEnd::Broken(error) if end.is_cut() => {
                 tracing::info!(client_id = exchange.client_id(), address, %error, "lost a connection");

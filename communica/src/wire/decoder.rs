@@ -24,7 +24,8 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     limits: WireLimits,
-    assembly: Option<Assembly>,
+    /// Most links carry no large messages.
+    assembly: Option<Box<Assembly>>,
     /// A chunk came without the first of its message. Told once, or a peer could fill the log.
     lost_chunks: bool,
     /// Bytes of the largest chunk frame, or of what was left out, since somebody asked.
@@ -143,7 +144,7 @@ impl Decoder {
             if self.assembly.is_some() {
                 return Err(WireError::BadChunk("a new message began before the last one was complete"));
             }
-            self.assembly = Some(Assembly::new(total, Metadata::parse(metadata)?)?);
+            self.assembly = Some(Box::new(Assembly::new(total, Metadata::parse(metadata)?)?));
         }
         // 0.4 goes on in the middle of a message after a reconnect; what came before is gone, so the rest is no use.
         let Some(assembly) = &mut self.assembly else {
@@ -159,7 +160,7 @@ impl Decoder {
         if !assembly.add(index, total, frame, left_out, self.limits)? {
             return Ok(None);
         }
-        Ok(self.assembly.take().map(Assembly::into_message))
+        Ok(self.assembly.take().map(|assembly| assembly.into_message()))
     }
 
     fn check_metadata(&self, size: usize) -> Result<(), WireError> {

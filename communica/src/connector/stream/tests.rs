@@ -149,6 +149,6 @@ async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_i
     let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into(), None);
     let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
     exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
-    let end = drive(&exchange, link, None, false, || ()).await;
+    let end = drive(&exchange, link, None, false).await;
     assert!(matches!(&end, LinkEnd::Peer(Some(reason)) if reason == "enough"), "{end:?}");
 }

@@ -77,7 +77,7 @@ async fn the_first_answers_do_not_wait_for_the_last() {
         }
     };
     tokio::select! {
-        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        end = drive(&exchange, link, None, false) => panic!("{end:?}"),
         answered = timeout(Duration::from_secs(30), answered) => answered.expect("all have answers"),
     }
     assert!(out.ids(11).iter().cloned().eq((0..REQUESTS).map(|number| number.to_string())));
@@ -136,7 +136,7 @@ async fn what_callers_say_who_were_woken_goes_out_before_more_are() {
         }
     };
     tokio::select! {
-        end = drive(&exchange, link, None, false, || {}) => panic!("{end:?}"),
+        end = drive(&exchange, link, None, false) => panic!("{end:?}"),
         asked = timeout(Duration::from_secs(30), asked_again) => asked.expect("all ask again"),
     }
     assert_eq!(sent.load(Ordering::Relaxed), CALLERS + CALLERS / 2);
@@ -183,7 +183,7 @@ async fn nothing_goes_out_behind_the_goodbye_of_the_peer() {
             }
         });
     }
-    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false, || {})).await;
+    let end = timeout(Duration::from_secs(30), drive(&exchange, link, None, false)).await;
     assert!(matches!(end, Ok(LinkEnd::Peer(None))), "{end:?}");
     assert_eq!(out.ids(1).len(), CALLERS);
     assert_eq!(exchange.inflight().len(), CALLERS, "they wait for the next link");

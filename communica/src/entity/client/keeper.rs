@@ -208,14 +208,13 @@ impl Keeper {
         tracing::info!(address = %link.peer.address, client_id = self.exchange.client_id(), "connected");
         let (since, was_connected) = (Instant::now(), self.was_connected());
         let slot = self.exchange.link_slot.lock().await;
+        let driver = drive(&self.exchange, link, about, false);
         // Whoever waits for the connection finds the link attached.
-        let attached = || {
-            self.status.send_replace(Status::Connected);
-            if self.exchange.session().closed().is_some() {
-                self.exchange.end_link(Goodbye { reason: None, at_once: false });
-            }
-        };
-        let end = drive(&self.exchange, link, about, false, attached).await;
+        self.status.send_replace(Status::Connected);
+        if self.exchange.session().closed().is_some() {
+            self.exchange.end_link(Goodbye { reason: None, at_once: false });
+        }
+        let end = driver.await;
         drop(slot);
         // Of one that was turned down after it was greeted nobody had anything.
         let outage = self.outage.take().filter(|_| since.elapsed() < STEADY);
