@@ -232,8 +232,12 @@ where
     A: ?Sized + Sync,
     E: ServiceError,
 {
+    let (exchange, sender) = to;
+    let more = options.more(route).map_err(|error| not_sent(error, route))?;
+    let what = What { route, more: &more, idempotent: options.idempotent, sender, ..What::default() };
+    // Not by way of `request_dumped`: a future keeps a copy of whatever goes on to another.
     let args = dump(route, serializer, args)?;
-    request_dumped(to, options, route, serializer, args).await
+    loaded(exchange.request(what, args, options.time).await, route, serializer)
 }
 
 /// The same for the link that is there: a call that this does not take waits for no other.

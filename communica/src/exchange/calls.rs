@@ -1,17 +1,18 @@
 //! What callers want: requests and throws in, how they ended out.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use super::{Exchange, Flushed, News, wake};
+use super::request::Request;
+use super::{Exchange, wake};
 use crate::clock::timeout;
+use crate::connector::BoxFuture;
 use crate::entity::Inflight;
 use crate::error::{Error, Reason};
 use crate::serializer::Payload;
-use crate::session::{Abandoned, CallEnd, CallId, Refused, Waiting, What};
-use crate::turns::let_others_first;
+use crate::session::{CallEnd, Refused, Requested, Waiting, What};
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -44,73 +45,54 @@ impl TimeLimit {
 impl Exchange {
     /// Sends a request and waits for how it ends. Dropping the future gives the call up: if its message did not go
     /// out yet, it never will.
-    pub(crate) async fn request(&self, what: What<'_>, payload: Payload, time: Option<TimeLimit>) -> CallEnd {
-        let said = self.said();
-        let what = What { now: said.at, said: Some(said), ..what };
-        let Some(time) = time else { return self.request_untimed(what, payload, &mut None).await };
-        if time.left.is_zero() {
-            return CallEnd::Lost(Error::NotSent(time.passed(self.why_no_link())));
-        }
-        let mut unsent = None;
-        let call = self.request_untimed(what, payload, &mut unsent);
-        let waited = timeout(time.left, &self.runtime, call).await;
-        waited.unwrap_or_else(|_| {
-            let reason = time.passed(self.why_no_link());
-            // `None`: it was not even accepted.
-            CallEnd::Lost(if unsent.unwrap_or(true) {
-                Error::NotSent(reason)
-            } else {
-                Error::MayHaveRun(reason)
+    pub(crate) fn request<'a>(
+        &'a self,
+        what: What<'a>,
+        payload: Payload,
+        time: Option<TimeLimit>,
+    ) -> impl Future<Output = CallEnd> + Send + 'a {
+        let mut request = Request::new(self, what, payload);
+        async move {
+            // By reference: it would move, and its former place stay.
+            let Some(time) = time else { return (&mut request).await };
+            if time.left.is_zero() {
+                return CallEnd::Lost(Error::NotSent(time.passed(self.why_no_link())));
+            }
+            let waited = timeout(time.left, &self.runtime, &mut request).await;
+            waited.unwrap_or_else(|_| {
+                let unsent = request.give_up();
+                let reason = time.passed(self.why_no_link());
+                CallEnd::Lost(if unsent { Error::NotSent(reason) } else { Error::MayHaveRun(reason) })
             })
-        })
+        }
     }
 
-    /// `unsent` is set when the future is dropped after the call was accepted: whether it will never be sent.
-    async fn request_untimed(
+    /// The payload is taken if the request was accepted.
+    pub(super) fn try_request(
         &self,
-        mut what: What<'_>,
-        payload: Payload,
-        unsent: &mut Option<bool>,
-    ) -> CallEnd {
-        let mut payload = Some(payload);
-        let accepted = self.accepted(what.route, |cx| {
-            // A user's own code, so not under the lock.
-            let mut waker = Some(cx.waker().clone());
-            let mut session = self.session();
-            let requested = session.request(what, &mut payload);
-            // Who waits for room says it later than that.
-            what.said = None;
-            let requested = requested?;
-            // Noted under the same lock: the call cannot have ended yet.
-            let _ = session.poll_call(requested.call, &mut waker);
-            Ok(requested)
-        });
-        let requested = match accepted.await {
-            Ok(requested) => requested,
-            Err(reason) => return CallEnd::Lost(Error::NotSent(reason)),
-        };
-        let (call, mut is_noted) = (requested.call, true);
-        let mut pending = Pending { exchange: self, call: Some(call), watches: requested.watch, unsent };
-        wake(requested.wake);
-        if requested.alone && self.flush_now() != Some(Flushed::All) {
-            self.call_driver();
-        }
-        let end = poll_fn(|cx| {
-            // In this very turn: should the call have ended since, this waker was woken.
-            if std::mem::take(&mut is_noted) {
-                if pending.watches {
-                    let_others_first(cx);
-                }
-                return Poll::Pending;
-            }
-            pending.see_to_driver();
-            let mut waker = Some(cx.waker().clone());
-            let end = self.session().poll_call(call, &mut waker);
-            end.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await;
-        pending.call = None;
-        end
+        what: What<'_>,
+        payload: &mut Option<Payload>,
+        cx: &TaskContext<'_>,
+    ) -> Result<Requested<Waker>, Refused> {
+        // A user's own code, so not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        let mut session = self.session();
+        let requested = session.request(what, payload)?;
+        // Noted under the same lock: the call cannot have ended yet.
+        let _ = session.poll_call(requested.call, &mut waker);
+        Ok(requested)
+    }
+
+    /// Tries again until there is room.
+    pub(super) fn request_later<'a>(
+        &'a self,
+        what: What<'a>,
+        mut payload: Option<Payload>,
+    ) -> BoxFuture<'a, Result<Requested<Waker>, Reason>> {
+        // Who waits says it later than that.
+        let what = What { said: None, ..what };
+        let route = what.route;
+        Box::pin(self.accepted(route, move |cx| self.try_request(what, &mut payload, cx)))
     }
 
     /// Sends a throw. Done when the message is accepted.
@@ -175,41 +157,5 @@ impl Exchange {
         }));
         calls.sort_by_key(|call| std::cmp::Reverse(call.age));
         calls
-    }
-}
-
-/// Gives the call up when its future is dropped before it ended.
-struct Pending<'a> {
-    exchange: &'a Exchange,
-    call: Option<CallId>,
-    /// See [`Requested::watch`](crate::session::Requested::watch).
-    watches: bool,
-    unsent: &'a mut Option<bool>,
-}
-
-impl Pending<'_> {
-    /// The others had their turn: if the driver did not have its own, one of them keeps its thread.
-    fn see_to_driver(&mut self) {
-        if !std::mem::take(&mut self.watches) {
-            return;
-        }
-        let mut session = self.exchange.session();
-        let driver = if session.driver_has_looked() { None } else { session.call_driver() };
-        drop(session);
-        wake(driver);
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        self.see_to_driver();
-        if let Some(call) = self.call {
-            let Abandoned { unsent, wake: driver, waiter } = self.exchange.session().abandon(call);
-            *self.unsent = Some(unsent);
-            drop(waiter);
-            wake(driver);
-            // It may have been the last thing that was left to send.
-            self.exchange.tell(News { made_room: true, idle: unsent });
-        }
     }
 }

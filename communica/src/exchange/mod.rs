@@ -7,6 +7,7 @@ mod blocking;
 mod calls;
 mod endings;
 mod handlers;
+mod request;
 mod told;
 mod turn;
 mod writer;
