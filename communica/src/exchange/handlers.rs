@@ -46,7 +46,7 @@ impl Exchange {
     /// Starts what may start, in the order it came. True if there are answers to flush.
     pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
-        let (mut answers, mut began, mut unsent) = (Vec::new(), None, None);
+        let (mut done, mut began, mut unsent) = (Done::default(), None, None);
         loop {
             let (never, stored) = {
                 let mut session = self.session();
@@ -75,8 +75,8 @@ impl Exchange {
                 // them, and go on in any order.
                 if clock - began > LONG_TURN || !has_budget_remaining() {
                     batch.push(message);
-                    answered |= !answers.is_empty();
-                    self.finish(&mut answers);
+                    answered |= done.has_answers();
+                    self.finish(&mut done);
                     self.give_back(batch, &mut mine);
                     self.start_others();
                     return answered;
@@ -86,13 +86,14 @@ impl Exchange {
                         bytes += answer
                             .as_ref()
                             .map_or_else(|fault| fault.message().len(), |payload| payload.len());
-                        answers.push((metadata, answer));
-                        unsent.add(clock);
+                        if done.add(metadata, answer) {
+                            unsent.add(clock);
+                        }
                     }
                     Started::Later => {}
                     Started::Long(long) => {
-                        answered |= !answers.is_empty();
-                        self.finish(&mut answers);
+                        answered |= done.has_answers();
+                        self.finish(&mut done);
                         self.session().wait_for_start(batch);
                         self.start_aside(long);
                         return answered;
@@ -101,7 +102,7 @@ impl Exchange {
                 // Large answers may take all the room there is.
                 if bytes > LARGE_ANSWERS {
                     bytes = 0;
-                    self.finish(&mut answers);
+                    self.finish(&mut done);
                     answered = true;
                     if self.session().give_back_if_full(batch, &mut mine) {
                         // What was forgotten does not wait.
@@ -111,7 +112,7 @@ impl Exchange {
                 }
                 // Do not hold the first answers back for the last handler of the batch.
                 if unsent.go_out(clock) {
-                    self.finish(&mut answers);
+                    self.finish(&mut done);
                     if self.flush_now() != Some(Flushed::All) {
                         self.call_driver();
                     }
@@ -121,8 +122,8 @@ impl Exchange {
                     self.session().drop_forgotten(batch);
                 }
             }
-            answered |= !answers.is_empty();
-            self.finish(&mut answers);
+            answered |= done.has_answers();
+            self.finish(&mut done);
         }
     }
 
@@ -291,16 +292,15 @@ impl Exchange {
         }
     }
 
-    fn finish(&self, answers: &mut Vec<(Metadata, Answer)>) {
-        for (metadata, answer) in answers.iter() {
+    fn finish(&self, done: &mut Done) {
+        for (metadata, answer) in &done.answers {
             if let Err(fault) = answer {
                 self.tell_of_failure(metadata, fault);
             }
         }
         let mut session = self.session();
-        let bytes = answers.iter().map(|(metadata, _)| metadata.size()).sum();
-        session.jobs_done(answers.len(), bytes);
-        for (metadata, answer) in answers.drain(..) {
+        session.jobs_done(std::mem::take(&mut done.count), std::mem::take(&mut done.bytes));
+        for (metadata, answer) in done.answers.drain(..) {
             session.answer(&metadata, answer);
         }
         let news = session.no_jobs() || session.is_held_up();
@@ -319,6 +319,33 @@ impl Exchange {
             session.forget_jobs();
         }
         self.running.stop_all();
+    }
+}
+
+/// Handlers that were done, and what they had to say.
+#[derive(Default)]
+struct Done {
+    count: usize,
+    /// Of their messages.
+    bytes: usize,
+    /// The throws among them have none, but for those that failed, and those for whose end a store waits.
+    answers: Vec<(Metadata, Answer)>,
+}
+
+impl Done {
+    /// False if there is nothing to say.
+    fn add(&mut self, message: Metadata, answer: Answer) -> bool {
+        self.count += 1;
+        self.bytes += message.size();
+        let says = message.kind() != Kind::Throw || message.arrival().is_some() || answer.is_err();
+        if says {
+            self.answers.push((message, answer));
+        }
+        says
+    }
+
+    fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
     }
 }
 
@@ -398,7 +425,9 @@ impl Job {
             Err(fault)
         });
         exchange.running.done(&metadata.id());
-        exchange.finish(&mut vec![(metadata, answer)]);
+        let mut done = Done::default();
+        done.add(metadata, answer);
+        exchange.finish(&mut done);
         exchange.call_driver();
         exchange.start_jobs(&mut Vec::new());
         exchange.call_driver();

@@ -28,7 +28,8 @@ fn is_what_another_reader_says(text: &[u8], metadata: &Metadata) {
     let Ok(value) = serde_json::from_slice::<Value>(text) else { return };
     assert_eq!(value["id"].as_str(), Some(&*metadata.id()));
     let kind = if is_minus_zero(&value) { Some(0) } else { value["type"].as_i64() };
-    assert_eq!(kind, Some(metadata.kind().code()));
+    let known = kind.map(|code| code.clamp(i32::MIN.into(), i32::MAX.into()));
+    assert_eq!(known, Some(metadata.kind().code()));
     assert_eq!(value.get("route").and_then(Value::as_str), metadata.route().as_deref());
     assert_eq!(metadata.member::<String>("id"), Some(metadata.id().into_owned()));
 }
@@ -53,7 +54,7 @@ fn is_minus_zero(value: &Value) -> bool {
 }
 
 fn answers_say_the_same(request: &Metadata) {
-    for kind in [Kind::Result, Kind::Resp, Kind::Other(i64::MIN)] {
+    for kind in [Kind::Result, Kind::Resp, Kind::Other(i32::MIN)] {
         let mut text = BytesMut::new();
         request.detached().put_answer(kind, &mut text);
         let answer = Metadata::parse(text.freeze()).expect("an answer to what was read can be read");

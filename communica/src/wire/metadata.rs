@@ -46,8 +46,8 @@ pub(crate) enum Kind {
     Acknowledge,
     /// 102: nobody waits any more for the answer to the request with this id.
     Cancel,
-    /// None of these; 0.4 takes everything below 11 for a request.
-    Other(i64),
+    /// None of these; 0.4 takes everything below 11 for a request. Numbers beyond these count as the last.
+    Other(i32),
 }
 
 impl Kind {
@@ -62,7 +62,7 @@ impl Kind {
             51 => Self::Resp,
             101 => Self::Acknowledge,
             102 => Self::Cancel,
-            other => Self::Other(other),
+            other => Self::Other(other.clamp(i32::MIN.into(), i32::MAX.into()) as i32),
         }
     }
 
@@ -77,7 +77,7 @@ impl Kind {
             Self::Resp => 51,
             Self::Acknowledge => 101,
             Self::Cancel => 102,
-            Self::Other(other) => other,
+            Self::Other(other) => other.into(),
         }
     }
 
@@ -96,8 +96,8 @@ pub struct Metadata {
     parts: Parts,
     /// Number of the receipt it came with, in its session; 0 for none.
     arrival: u64,
-    /// When it was read, on whatever clock the reader has.
-    came: Duration,
+    /// When it was read, in nanoseconds on whatever clock the reader has.
+    came: u64,
     /// Bytes of its message, once the handler started, or of a payload that was not kept.
     size: usize,
 }
@@ -109,7 +109,8 @@ struct Parts {
     kind: Kind,
     kind_at: (u32, u32),
     route: Option<Text>,
-    timeout_ms: Option<u64>,
+    /// The largest number: there is none.
+    timeout_ms: u64,
 }
 
 impl Parts {
@@ -155,7 +156,7 @@ impl Parts {
         let (Some(id), Some((kind, kind_at))) = (id, kind) else {
             return bad("`id` or `type` is missing");
         };
-        Ok(Self { id, kind, kind_at, route, timeout_ms })
+        Ok(Self { id, kind, kind_at, route, timeout_ms: timeout_ms.unwrap_or(u64::MAX) })
     }
 }
 
@@ -170,7 +171,7 @@ impl Metadata {
             return Err(WireError::BadMetadata("it is larger than 4 GiB"));
         }
         let parts = alike::parts(&text)?;
-        Ok(Self { text, parts, arrival: 0, came: Duration::ZERO, size: 0 })
+        Ok(Self { text, parts, arrival: 0, came: 0, size: 0 })
     }
 
     /// The JSON text as it came.
@@ -204,7 +205,8 @@ impl Metadata {
 
     /// How long the caller waits, counted from when it sent this.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.parts.timeout_ms.map(Duration::from_millis)
+        let timeout = self.parts.timeout_ms;
+        (timeout < u64::MAX).then(|| Duration::from_millis(timeout))
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -218,11 +220,12 @@ impl Metadata {
 
     /// When it was read, on the reader's clock.
     pub(crate) fn came(&self) -> Duration {
-        self.came
+        Duration::from_nanos(self.came)
     }
 
     pub(crate) fn set_came(&mut self, came: Duration) {
-        self.came = came;
+        // Half a thousand years.
+        self.came = u64::try_from(came.as_nanos()).unwrap_or(u64::MAX);
     }
 
     pub(crate) fn size(&self) -> usize {
