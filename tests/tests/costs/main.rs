@@ -107,7 +107,7 @@ fn a_throw() {
         // The handlers are done when this is answered.
         desk.next(0).await.unwrap();
     });
-    assert_each(&cost, 1, 15..=60);
+    assert_each(&cost, 1, 8..=40);
 }
 
 /// What is read has to stand somewhere, and its memory goes to whoever gets it: as many bytes as came, and the buffer that
