@@ -184,7 +184,7 @@ fn register(table: &mut RouteTable, registration: Registration, route: Route) {
 impl RouteTable {
     /// Whether the route may be run twice for one call; `None` when there is no such route.
     pub fn __is_idempotent(&self, name: &str) -> Option<bool> {
-        self.find(name).map(Route::is_idempotent)
+        self.find(name).map(|(_, route)| route.is_idempotent())
     }
 }
 

@@ -43,10 +43,10 @@ const LONG_TURN: Duration = Duration::from_millis(10);
 const LARGE_ANSWERS: usize = 1 << 20;
 
 impl Exchange {
-    /// Starts what may start, in the order it came. True if there are answers to flush.
+    /// Starts what may start, in the order it came. True if there is something to flush: answers, or word of throws that came.
     pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
-        let (mut done, mut began, mut unsent) = (Done::default(), None, None);
+        let (mut done, mut clock, mut unsent) = (Done::default(), None, None);
         loop {
             let (never, stored) = {
                 let mut session = self.session();
@@ -67,32 +67,33 @@ impl Exchange {
                 continue;
             };
             let unsent = unsent.get_or_insert_with(|| Unsent::new(batch.len() + never.left, stored));
-            let (mut bytes, mut clock) = (0, Instant::now());
-            let (began, mut looked) = (*began.get_or_insert(clock), clock);
+            let clock = clock.get_or_insert_with(Clock::start);
+            clock.tick();
+            let (mut bytes, mut looked, mut known) = (0, clock.now, None);
             batch.reverse();
             while let Some(message) = batch.pop() {
                 // They share the budget that tokio gives to this task. Without any left they would all wait, though nothing keeps
                 // them, and go on in any order.
-                if clock - began > LONG_TURN || !has_budget_remaining() {
+                if clock.now > LONG_TURN || !has_budget_remaining() {
                     batch.push(message);
-                    answered |= done.has_answers();
+                    answered |= done.count > 0;
                     self.finish(&mut done);
                     self.give_back(batch, &mut mine);
                     self.start_others();
                     return answered;
                 }
-                match self.start(&handlers, message, &mut clock) {
+                match self.start(&handlers, message, clock, &mut known) {
                     Started::Answered(metadata, answer) => {
                         bytes += answer
                             .as_ref()
                             .map_or_else(|fault| fault.message().len(), |payload| payload.len());
                         if done.add(metadata, answer) {
-                            unsent.add(clock);
+                            unsent.add(clock.now);
                         }
                     }
                     Started::Later => {}
                     Started::Long(long) => {
-                        answered |= done.has_answers();
+                        answered |= done.count > 0;
                         self.finish(&mut done);
                         self.session().wait_for_start(batch);
                         self.start_aside(long);
@@ -111,18 +112,18 @@ impl Exchange {
                     }
                 }
                 // Do not hold the first answers back for the last handler of the batch.
-                if unsent.go_out(clock) {
+                if unsent.go_out(clock.now) {
                     self.finish(&mut done);
                     if self.flush_now() != Some(Flushed::All) {
                         self.call_driver();
                     }
                 }
-                if clock - looked > STARTS_UNSEEN {
-                    looked = clock;
+                if clock.now - looked > STARTS_UNSEEN {
+                    looked = clock.now;
                     self.session().drop_forgotten(batch);
                 }
             }
-            answered |= done.has_answers();
+            answered |= done.count > 0;
             self.finish(&mut done);
         }
     }
@@ -174,15 +175,23 @@ impl Exchange {
         }
     }
 
-    /// Runs the handler until it waits for something. `clock`: the time before and after it.
-    fn start(self: &Arc<Self>, handlers: &Handlers, message: Message, clock: &mut Instant) -> Started {
+    /// Runs the handler until it waits for something. `clock`: the time before and after it. `known`: the route of the last one.
+    fn start<'a>(
+        self: &Arc<Self>,
+        handlers: &'a Handlers,
+        message: Message,
+        clock: &mut Clock,
+        known: &mut Option<(&'a str, &'a Route)>,
+    ) -> Started {
         let Message { metadata, payload, sender, .. } = message;
         let deadline = self.deadline(&metadata);
-        if metadata.kind() == Kind::Request && deadline.is_some_and(|deadline| deadline <= *clock) {
+        if metadata.kind() == Kind::Request
+            && deadline.is_some_and(|deadline| deadline <= clock.start + clock.now)
+        {
             drop(Job::new(self.clone(), None, metadata));
             return Started::Later;
         }
-        let route = match handlers.find(metadata.route().as_deref()) {
+        let route = match handlers.find(metadata.route().as_deref(), known) {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
@@ -197,10 +206,10 @@ impl Exchange {
             }));
         }
         let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
-        let began = std::mem::replace(clock, Instant::now());
+        let took = clock.tick();
         // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
-        if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(*clock - began) {
-            self.tell_that_it_held_up(&metadata, *clock - began);
+        if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(took) {
+            self.tell_that_it_held_up(&metadata, took);
         }
         match ran {
             Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
@@ -322,6 +331,24 @@ impl Exchange {
     }
 }
 
+/// The time since a turn began, as it was read last: numbers, as each look at it would take an `Instant` apart.
+struct Clock {
+    start: Instant,
+    now: Duration,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { start: Instant::now(), now: Duration::ZERO }
+    }
+
+    /// Reads it. How much is that since it was read last?
+    fn tick(&mut self) -> Duration {
+        let before = std::mem::replace(&mut self.now, self.start.elapsed());
+        self.now - before
+    }
+}
+
 /// Handlers that were done, and what they had to say.
 #[derive(Default)]
 struct Done {
@@ -343,10 +370,6 @@ impl Done {
         }
         says
     }
-
-    fn has_answers(&self) -> bool {
-        !self.answers.is_empty()
-    }
 }
 
 /// Answers that wait for others.
@@ -355,7 +378,7 @@ struct Unsent {
     part: usize,
     wait: Duration,
     count: usize,
-    since: Option<Instant>,
+    since: Option<Duration>,
 }
 
 impl Unsent {
@@ -369,13 +392,13 @@ impl Unsent {
         Self { part, wait, count: 0, since: None }
     }
 
-    fn add(&mut self, now: Instant) {
+    fn add(&mut self, now: Duration) {
         self.count += 1;
         self.since.get_or_insert(now);
     }
 
     /// Whether they go out now.
-    fn go_out(&mut self, now: Instant) -> bool {
+    fn go_out(&mut self, now: Duration) -> bool {
         let go_out = self.count >= self.part || self.since.is_some_and(|since| now - since > self.wait);
         if go_out {
             (self.count, self.since) = (0, None);

@@ -222,8 +222,8 @@ impl RouteTable {
         self.routes.keys().map(String::as_str)
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<&Route> {
-        self.routes.get(name)
+    pub(crate) fn find(&self, name: &str) -> Option<(&str, &Route)> {
+        self.routes.get_key_value(name).map(|(name, route)| (name.as_str(), route))
     }
 
     pub(crate) fn insert(&mut self, name: String, route: Route) {
@@ -268,8 +268,12 @@ impl Handlers {
         }
     }
 
-    /// The handler for a message, or what its sender is answered.
-    pub(crate) fn find(&self, route: Option<&str>) -> Result<&Route, Fault> {
+    /// The handler for a message, or what its sender is answered. `known`: what was found last, which most often is what is wanted again.
+    pub(crate) fn find<'a>(
+        &'a self,
+        route: Option<&str>,
+        known: &mut Option<(&'a str, &'a Route)>,
+    ) -> Result<&'a Route, Fault> {
         let fault = |kind, message: String| Err(Fault::new(kind, message, None));
         match (self, route) {
             (Self::Simple(Some(route)), _) => Ok(route),
@@ -280,7 +284,12 @@ impl Handlers {
                 FaultKind::Req,
                 "the request names no route, and this side has its handlers by route".to_owned(),
             ),
-            (Self::Table(table), Some(name)) => table.find(name).ok_or_else(|| undefined_route(name)),
+            (Self::Table(table), Some(name)) => {
+                if known.is_none_or(|(known, _)| known != name) {
+                    *known = table.find(name);
+                }
+                known.map(|(_, route)| route).ok_or_else(|| undefined_route(name))
+            }
         }
     }
 }
