@@ -178,6 +178,7 @@ impl Drop for Driver {
 
 impl Driver {
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        self.busy_poll.turn_begins(std::time::Instant::now);
         if self.room.is_empty() {
             self.room = ROOM.take();
         }

@@ -19,14 +19,13 @@ const SLEEPS: u32 = 256;
 /// to look, too.
 const TRIES: u32 = 32;
 /// A look that comes so long after the message or the look before found the processor in other hands. Less is what a thread of this very
-/// runtime takes, as it goes on with callers, …
+/// runtime takes, as it goes on with callers.
 const LATE: Duration = Duration::from_micros(500);
-/// … and a message also took the time of what came with the last one.
-const LATE_MESSAGE: Duration = Duration::from_millis(1);
 /// Such a part of the time others may have, …
 const PART_OF_OTHERS: u32 = 8;
 /// … and who lost so much more has more company than there are processors: it stops looking.
 const LOST: Duration = Duration::from_millis(4);
+const TOO_MUCH: u32 = LOST.as_micros() as u32 * PART_OF_OTHERS;
 /// Each time it sleeps twice as often as the last time; no more than so many times.
 const MAX_LOSSES: u32 = 6;
 
@@ -86,6 +85,17 @@ impl BusyPoll {
         Self { id, time: micros(time), losses: 0, state: State::sleeps(FIRST_SLEEPS) }
     }
 
+    /// Before each turn: others may have had the processor since the last one.
+    pub(super) fn turn_begins(&mut self, now: impl FnOnce() -> Instant) {
+        let State::Looks { since: Some(message), looked, owed, .. } = &mut self.state else { return };
+        let waited = micros(now().saturating_duration_since(*message));
+        let late = waited.saturating_sub(*looked);
+        if late > micros(LATE) {
+            *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
+        }
+        *looked = waited;
+    }
+
     /// After a turn in which messages `came` or not: whether to take the next turn without being woken.
     pub(super) fn goes_on(&mut self, came: bool, now: impl FnOnce() -> Instant) -> bool {
         if self.time == 0 {
@@ -105,14 +115,9 @@ impl BusyPoll {
             return false;
         }
         let waited = micros(now().saturating_duration_since(message));
-        let late = waited.saturating_sub(*looked);
-        if late > micros(LATE) {
-            *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
-        }
         *looked = waited;
-        if *owed > micros(LOST) * PART_OF_OTHERS {
-            self.losses = (self.losses + 1).min(MAX_LOSSES);
-            self.sleep();
+        if *owed > TOO_MUCH {
+            self.lose();
             return false;
         }
         if waited < self.time {
@@ -124,6 +129,11 @@ impl BusyPoll {
             self.sleep();
         }
         false
+    }
+
+    fn lose(&mut self) {
+        self.losses = (self.losses + 1).min(MAX_LOSSES);
+        self.sleep();
     }
 
     fn sleep(&mut self) {
@@ -151,15 +161,14 @@ impl BusyPoll {
             }
             State::Looks { since, looked, vain, found, owed } => {
                 if let Some(message) = since.replace(now) {
-                    let waited = micros(now.saturating_duration_since(message));
-                    let late = waited.saturating_sub(*looked);
-                    if late > micros(LATE_MESSAGE) {
-                        *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
-                    }
-                    *owed = owed.saturating_sub(waited);
+                    *owed = owed.saturating_sub(micros(now.saturating_duration_since(message)));
                     (*vain, *found) = (0, *found + 1);
                 }
                 *looked = 0;
+                if *owed > TOO_MUCH {
+                    self.lose();
+                    return false;
+                }
                 if *found >= SLEEPS << self.losses {
                     self.losses = self.losses.saturating_sub(1);
                     *found = 0;
@@ -195,12 +204,20 @@ mod tests {
 
         /// A message comes `after` the last one, to a thread that sleeps or looks.
         fn message(&mut self, after: Duration) -> bool {
+            self.message_and_work(after, Duration::ZERO)
+        }
+
+        /// And there is so much to do because of it.
+        fn message_and_work(&mut self, after: Duration, work: Duration) -> bool {
             self.now += after;
+            self.watch.turn_begins(|| self.now);
+            self.now += work;
             self.watch.goes_on(true, || self.now)
         }
 
         fn look(&mut self, after: Duration) -> bool {
             self.now += after;
+            self.watch.turn_begins(|| self.now);
             self.watch.goes_on(false, || self.now)
         }
 
@@ -295,12 +312,14 @@ mod tests {
     fn messages_may_come_while_others_have_the_processor() {
         let mut thread = looking(1);
         assert!(thread.message(LOST), "they may have their part of it");
-        assert!(thread.message(LOST));
-        assert!(!thread.look(LOOK));
+        assert!(!thread.message(LOST));
         assert_eq!(thread.sleeps(), SLEEPS << 1);
-        // What came was worked on meanwhile.
+    }
+
+    #[test]
+    fn work_is_no_loss() {
         let mut thread = looking(1);
-        (0..100).for_each(|_| assert!(thread.message(LATE_MESSAGE) && thread.look(LOOK)));
+        (0..100).for_each(|_| assert!(thread.message_and_work(LOOK, 10 * LOST) && thread.look(LOOK)));
     }
 
     #[test]

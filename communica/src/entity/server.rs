@@ -25,7 +25,7 @@ use crate::connector::{
     Connector, Delivery, Incoming, Link, LinkError, Listener, PeerInfo, Process, REPLACED, SUCCEEDED,
     SUPERSEDED, is_elsewhere,
 };
-use crate::driver::{LinkEnd, drive};
+use crate::driver::{Driver, LinkEnd, drive};
 use crate::error::Error;
 use crate::excerpt::excerpt;
 use crate::exchange::Exchange;
@@ -130,6 +130,20 @@ struct Guest<'a> {
     turn: Turn<'a>,
     about: Option<About>,
     link: Link,
+}
+
+/// A client's link, and what ends with it, in this order: the next one must not come before this one is given up.
+struct Served<'a> {
+    driver: Driver,
+    presence: Presence<'a>,
+    turn: Turn<'a>,
+}
+
+impl Served<'_> {
+    /// Ready when the link ended.
+    fn end(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
 }
 
 /// A client that has a link.
@@ -316,8 +330,9 @@ impl Server {
         let process = link.peer.pid.and_then(Process::seen);
         let (exchange, number) = (turn.place.exchange.clone(), turn.number);
         tracing::info!(client_id = exchange.client_id(), address = %link.peer.address, "a client connected");
-        let mut driver = drive(&exchange, link, about, true);
+        let driver = drive(&exchange, link, about, true);
         let presence = Presence::new(self, exchange.clone());
+        let mut served = Served { driver, presence, turn };
         // A newer one may have come while this one waited for its turn. It saw no link to end then.
         if !exchange.session().is_newest(number) {
             exchange.end_link(takeover());
@@ -325,7 +340,8 @@ impl Server {
         self.somebody_came(exchange.client_id());
         async move {
             // By reference: it would move, and its former place stay.
-            let end = (&mut driver).await;
+            let end = served.end().await;
+            let Served { driver, presence, turn } = served;
             drop((driver, presence));
             Box::pin(self.farewell(turn, end, process)).await;
         }

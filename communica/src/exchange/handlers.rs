@@ -33,7 +33,7 @@ const PART: usize = 8;
 /// Each time costs a broker much more.
 const ANSWERS_WAIT_STORED: Duration = Duration::from_micros(100);
 
-/// For so long handlers start, one after the other, without a look at whether somebody still wants that.
+/// For so long handlers start, one after the other, without a look at whether somebody still wants that, and at what waits to go out.
 const STARTS_UNSEEN: Duration = Duration::from_micros(100);
 
 /// For so long one turn starts handlers, one after the other: a driver also reads answers, and says that this side lives.
@@ -120,7 +120,14 @@ impl Exchange {
                 }
                 if clock.now - looked > STARTS_UNSEEN {
                     looked = clock.now;
-                    self.session().drop_forgotten(batch);
+                    let mut session = self.session();
+                    session.drop_forgotten(batch);
+                    let has_unsent = session.has_unsent();
+                    drop(session);
+                    // Of throws nobody waits for an answer, but for what their handlers say, or others meanwhile.
+                    if has_unsent && self.flush_now() != Some(Flushed::All) {
+                        self.call_driver();
+                    }
                 }
             }
             answered |= done.count > 0;
@@ -344,7 +351,9 @@ impl Clock {
 
     /// Reads it. How much is that since it was read last?
     fn tick(&mut self) -> Duration {
-        let before = std::mem::replace(&mut self.now, self.start.elapsed());
+        let before = self.now;
+        // There are machines on which it goes back.
+        self.now = self.start.elapsed().max(before);
         self.now - before
     }
 }

@@ -1,11 +1,15 @@
 //! Handlers in a row, and what is forgotten meanwhile.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::connector::LinkTx;
 use crate::limits::Limits;
+use crate::session::What;
+use crate::wire::Batch;
 
 /// Others have to have their turn between them: a driver says that this side lives, and reads answers.
 #[tokio::test]
@@ -42,6 +46,55 @@ async fn handlers_take_their_turns(time: Duration, throws: usize) {
     };
     timeout(Duration::from_secs(20), all).await.expect("the rest starts, too");
     assert!(ran.lock().unwrap().iter().copied().eq(0..throws));
+}
+
+/// Nobody waits for an answer to a throw; but its handler may say something, and so may others meanwhile.
+#[tokio::test]
+async fn what_waits_goes_out_while_throws_are_handled() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let (seen, ran) = (sent.clone(), Arc::new(Mutex::new(Vec::new())));
+    let (kept, asks) = (ran.clone(), Arc::new(Mutex::new(None::<Arc<Exchange>>)));
+    let asked = asks.clone();
+    let table = crate::RouteTable::new().route("compute", move |_: usize| {
+        if let Some(exchange) = asked.lock().unwrap().take() {
+            let mut said = std::pin::pin!(exchange.throw(What::default(), Vec::new().into(), None));
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(said.as_mut().poll(&mut cx).is_ready());
+        }
+        let began = Instant::now();
+        while began.elapsed() < 2 * STARTS_UNSEEN {}
+        kept.lock().unwrap().push(seen.load(Ordering::Relaxed));
+    });
+    let handlers = Arc::new(Handlers::Table(table));
+    let exchange =
+        Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
+    exchange.attach(Box::new(Takes(sent)), Arc::default(), None);
+    *asks.lock().unwrap() = Some(exchange.clone());
+    for _ in 0..5 {
+        let metadata = Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#);
+        exchange.session().receive(Message::parse(metadata, Bytes::from_static(b"1")).unwrap());
+    }
+    exchange.start_jobs(&mut Vec::new());
+    assert_eq!(*ran.lock().unwrap(), [0, 1, 1, 1, 1], "batches that had gone out when each was done");
+}
+
+/// Takes all it is given, and counts that.
+struct Takes(Arc<AtomicUsize>);
+
+impl LinkTx for Takes {
+    fn in_chunks(&self) -> bool {
+        false
+    }
+
+    fn poll_send(&mut self, _: &mut std::task::Context<'_>, batch: &mut Batch) -> Poll<std::io::Result<()>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        *batch = Batch::default();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut std::task::Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// What was taken to be started together is no more wanted than what waits.
