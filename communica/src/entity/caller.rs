@@ -233,10 +233,10 @@ where
     E: ServiceError,
 {
     let (exchange, sender) = to;
+    let args = dump(route, serializer, args)?;
     let more = options.more(route).map_err(|error| not_sent(error, route))?;
     let what = What { route, more: &more, idempotent: options.idempotent, sender, ..What::default() };
     // Not by way of `request_dumped`: a future keeps a copy of whatever goes on to another.
-    let args = dump(route, serializer, args)?;
     loaded(exchange.request(what, args, options.time).await, route, serializer)
 }
 

@@ -339,7 +339,7 @@ impl Server {
         }
         self.somebody_came(exchange.client_id());
         async move {
-            // By reference: it would move, and its former place stay.
+            // By reference: it would move, and its former place stay. By a method: so the whole goes along, and ends in its order.
             let end = served.end().await;
             let Served { driver, presence, turn } = served;
             drop((driver, presence));
