@@ -240,9 +240,15 @@ async fn handlers_do_not_stay_when_their_server_is_over() {
         for number in 0..20 {
             client.throw("hold", &number).await.unwrap();
         }
-        eventually("the first blocks", || entered.load(Ordering::SeqCst)).await;
+        // Not by a timer: whoever is held up may be the only thread that would look at it. This one belongs to the test.
+        let began = Instant::now();
+        while !entered.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let blocks = entered.load(Ordering::SeqCst);
         drop(server);
         leaves.store(true, Ordering::SeqCst);
+        assert!(blocks, "the first one began");
         drop(client);
         sleep(Duration::from_millis(100)).await;
         eventually("none is left", || held.inside() == 0).await;
