@@ -74,7 +74,10 @@ async fn a_server_that_does_not_hear_of_others_for_a_while_lets_its_clients_go()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_hear_of_others_leaves_the_queues_of_clients_that_said_goodbye() {
     within(60, async {
-        let (connector, gate) = (fresh("gone").await, Gate::shut());
+        // Neither side is to think that the other is gone because a thread got no processor for a moment.
+        let unhurried = Duration::from_secs(20);
+        let connector = fresh("gone").await.listening_period(unhurried).check_period(unhurried);
+        let gate = Gate::shut();
         let (routes, mut notes) = desk(&gate);
         let _server = serve(&connector, routes).await;
         let client = connect(&connector, "w1").await;
