@@ -71,6 +71,7 @@ pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, 
         link_first: false,
         came: false,
         busy_poll: BusyPoll::new(id, busy_poll_time),
+        wakes_nobody: false,
         ended: None,
     }
 }
@@ -133,6 +134,8 @@ pub(crate) struct Driver {
     /// Messages came in this turn.
     came: bool,
     busy_poll: BusyPoll,
+    /// The link was told that it is polled again and again.
+    wakes_nobody: bool,
     /// Most links never do.
     ended: Option<Box<Ended>>,
 }
@@ -182,6 +185,10 @@ impl Driver {
         if self.room.is_empty() {
             self.room = ROOM.take();
         }
+        if !self.wakes_nobody && self.busy_poll.is_sure() {
+            self.wakes_nobody = true;
+            self.rx.busy_poll(true);
+        }
         let polled = self.poll_turn(cx);
         self.link_first = !has_budget_remaining();
         if std::mem::take(&mut self.needs_thread) {
@@ -189,7 +196,13 @@ impl Driver {
         }
         let came = std::mem::take(&mut self.came);
         let goes_on = polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now);
-        if goes_on && !self.callers_first {
+        let wakes_nobody = self.wakes_nobody && !goes_on;
+        if wakes_nobody {
+            // What comes wakes somebody from the next turn on.
+            self.wakes_nobody = false;
+            self.rx.busy_poll(false);
+        }
+        if goes_on && !self.callers_first || wakes_nobody {
             let_others_first(cx);
         }
         if self.room.is_empty() {

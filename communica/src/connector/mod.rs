@@ -19,6 +19,8 @@ mod process;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 mod reasons;
+#[cfg(all(any(feature = "local", feature = "tcp"), unix))]
+mod socket;
 #[cfg_attr(
     not(any(feature = "local", feature = "tcp", feature = "memory", feature = "rabbitmq")),
     allow(dead_code)
@@ -276,6 +278,14 @@ pub trait LinkRx: Send {
     /// always brings whole messages need not tell.
     fn activity(&self) -> u64 {
         0
+    }
+
+    /// `on`: from now on [`poll_recv`](Self::poll_recv) is called again and again, so that nobody has to be woken when something comes. Until
+    /// this is called with `false`: then it is called once more, and wakes as usual.
+    ///
+    /// Only where that is cheaper there is something to do.
+    fn busy_poll(&mut self, on: bool) {
+        let _ = on;
     }
 }
 

@@ -109,6 +109,20 @@ const READ_PER_TURN: usize = 512 * 1024;
 /// not read piles up in front of the small ones.
 const READ_PER_SHORT_TURN: usize = MAX_READ;
 
+/// What can be done with streams of a kind, beside reading and writing.
+pub(crate) struct Controls<R, W: 'static> {
+    /// Setting how much the system holds.
+    pub(crate) depths: Option<&'static Depths<W>>,
+    /// Telling it that it is polled again and again from now on, or not any more: see [`LinkRx::busy_poll`].
+    pub(crate) busy_poll: Option<fn(&mut R, bool)>,
+}
+
+impl<R, W> Default for Controls<R, W> {
+    fn default() -> Self {
+        Self { depths: None, busy_poll: None }
+    }
+}
+
 /// The client's half of the handshake over the two halves of a stream.
 ///
 /// # Errors
@@ -124,17 +138,17 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    connect_with(read, write, hello, limits, peer.into(), None).await
+    connect_with(read, write, hello, limits, peer.into(), Controls::default()).await
 }
 
-/// The same where the depth of the stream can be set.
+/// The same where more can be done with the stream.
 pub(crate) async fn connect_with<R, W>(
     mut read: R,
     mut write: W,
     hello: &[u8],
     limits: &Limits,
     peer: PeerInfo,
-    depths: Option<&'static Depths<W>>,
+    controls: Controls<R, W>,
 ) -> Result<Link, LinkError>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -150,7 +164,7 @@ where
         }
         other => other?,
     };
-    Ok(link(read, write, input, theirs, limits, peer, depths))
+    Ok(link(read, write, input, theirs, limits, peer, controls))
 }
 
 /// A stream that a listener accepted.
@@ -161,20 +175,20 @@ pub struct StreamIncoming<R, W: 'static> {
     hello: Bytes,
     limits: Limits,
     peer: PeerInfo,
-    depths: Option<&'static Depths<W>>,
+    controls: Controls<R, W>,
 }
 
 impl<R, W> StreamIncoming<R, W> {
     /// The two halves of the stream, and who is at the other end.
     pub fn new(read: R, write: W, limits: Limits, peer: impl Into<PeerInfo>) -> Self {
         let (input, hello, peer) = (BytesMut::new(), Bytes::new(), peer.into());
-        Self { read, write, input, hello, limits, peer, depths: None }
+        Self { read, write, input, hello, limits, peer, controls: Controls::default() }
     }
 
-    /// The same where the depth of the stream can be set.
+    /// The same where more can be done with the stream.
     #[cfg(any(all(unix, feature = "local"), feature = "tcp"))]
-    pub(crate) fn with_depths(self, depths: Option<&'static Depths<W>>) -> Self {
-        Self { depths, ..self }
+    pub(crate) fn with_controls(self, controls: Controls<R, W>) -> Self {
+        Self { controls, ..self }
     }
 }
 
@@ -217,8 +231,8 @@ where
     fn accept<'a>(mut self: Box<Self>, hello: &'a [u8]) -> BoxFuture<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             send_hello(&mut self.write, hello).await?;
-            let Self { read, write, input, hello, limits, peer, depths } = *self;
-            Ok(link(read, write, input, hello, &limits, peer, depths))
+            let Self { read, write, input, hello, limits, peer, controls } = *self;
+            Ok(link(read, write, input, hello, &limits, peer, controls))
         })
     }
 
@@ -296,14 +310,16 @@ fn link<R, W>(
     hello: Bytes,
     limits: &Limits,
     peer: PeerInfo,
-    depths: Option<&'static Depths<W>>,
+    controls: Controls<R, W>,
 ) -> Link
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
+    let Controls { depths, busy_poll } = controls;
     let rx = StreamRx {
         read,
+        busy_poll,
         input,
         decoder: Decoder::new(limits.wire()),
         room: MIN_READ,
@@ -360,6 +376,8 @@ impl<W: AsyncWrite + Send + Unpin> LinkTx for StreamTx<W> {
 
 struct StreamRx<R> {
     read: R,
+    /// See [`Controls`].
+    busy_poll: Option<fn(&mut R, bool)>,
     input: BytesMut,
     decoder: Decoder,
     /// Room to reserve for the next read.
@@ -425,6 +443,12 @@ impl<R: AsyncRead + Send + Unpin> LinkRx for StreamRx<R> {
             self.company.passed(read);
             read_now += read;
             self.adapt_room(read, free);
+        }
+    }
+
+    fn busy_poll(&mut self, on: bool) {
+        if let Some(busy_poll) = self.busy_poll {
+            busy_poll(&mut self.read, on);
         }
     }
 

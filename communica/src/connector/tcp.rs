@@ -2,6 +2,7 @@
 
 mod attempt;
 mod dialing;
+mod halves;
 #[cfg(all(test, target_os = "linux"))]
 mod keepalive;
 mod knocking;
@@ -15,11 +16,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 use super::farewell::Patience;
-use super::stream::{self, Depths};
+use super::stream;
 #[cfg(feature = "tls")]
 use super::tls::{Acceptor, Tls};
 use super::{BoxFuture, Connector, Incoming, Link, LinkError, Listener, PeerInfo, StateError, state};
@@ -185,30 +185,6 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-/// What the system takes of what this side sends to a process of the same machine, before it could send it: a large message that passes alone
-/// goes out in one step, since the peer takes it as fast as it is copied. On a line that would be what small messages wait for. (Behind a
-/// tunnel that ends on this machine there may be one. Then it is a MiB once, before it is known that small ones pass as well.)
-#[cfg(any(target_os = "android", target_os = "linux"))]
-static DEPTHS: Depths<OwnedWriteHalf> = Depths {
-    set: |write, bytes| {
-        let _ = SockRef::from(AsRef::<TcpStream>::as_ref(write)).set_tcp_notsent_lowat(bytes as u32);
-    },
-    deep: 1024 * 1024,
-    shallow: UNSENT as usize,
-    is_all: false,
-};
-
-#[cfg(any(target_os = "android", target_os = "linux"))]
-fn depths(stream: &TcpStream) -> Option<&'static Depths<OwnedWriteHalf>> {
-    let (here, there) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
-    (here.ip() == there.ip()).then_some(&DEPTHS)
-}
-
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn depths(_: &TcpStream) -> Option<&'static Depths<OwnedWriteHalf>> {
-    None
-}
-
 impl Connector for TcpConnector {
     fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
@@ -233,9 +209,8 @@ impl Connector for TcpConnector {
             let (tcp, peer) = (self.open().await?, PeerInfo::from(self.address()));
             let attempt = Attempt::new(&tcp)?;
             let Some(tls) = &self.tls else {
-                let depths = depths(&tcp);
-                let (read, write) = tcp.into_split();
-                let opened = stream::connect_with(read, write, hello, limits, peer, depths).await;
+                let (read, write, controls) = halves::split(tcp);
+                let opened = stream::connect_with(read, write, hello, limits, peer, controls).await;
                 attempt.over();
                 return opened
                     .map_err(|error| advised(error, "does it speak TLS there (`TcpConnector::tls`)?"));

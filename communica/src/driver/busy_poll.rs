@@ -18,6 +18,8 @@ const SLEEPS: u32 = 256;
 /// Messages that are looked for in vain, one after the other, before it is clear that this does not pay: the peer may need as many to begin
 /// to look, too.
 const TRIES: u32 = 32;
+/// After so many that were found, one after the other, it is likely enough that the next will be, too.
+const SURE: u32 = 8;
 /// A look that comes so long after the message or the look before found the processor in other hands. Less is what a thread of this very
 /// runtime takes, as it goes on with callers.
 const LATE: Duration = Duration::from_micros(500);
@@ -62,6 +64,8 @@ enum State {
         looked: u32,
         /// Messages that were looked for in vain, one after the other.
         vain: u32,
+        /// And those that were found, one after the other.
+        found_in_a_row: u32,
         /// Messages that were looked for since a loss was forgotten.
         found: u32,
         /// So much time must pass until what others had was no more than their part of it.
@@ -75,7 +79,7 @@ impl State {
     }
 
     fn looks(since: Option<Instant>) -> Self {
-        Self::Looks { since, looked: 0, vain: 0, found: 0, owed: 0 }
+        Self::Looks { since, looked: 0, vain: 0, found_in_a_row: 0, found: 0, owed: 0 }
     }
 }
 
@@ -83,6 +87,11 @@ impl BusyPoll {
     /// `id`: a number that no other link has. `time`: how long to look for a message at most; zero for no watch at all.
     pub(super) fn new(id: usize, time: Duration) -> Self {
         Self { id, time: micros(time), losses: 0, state: State::sleeps(FIRST_SLEEPS) }
+    }
+
+    /// The next message is looked for, and mostly found in time: nobody has to be woken when it comes.
+    pub(super) fn is_sure(&self) -> bool {
+        matches!(self.state, State::Looks { since: Some(_), found_in_a_row: SURE.., .. })
     }
 
     /// Before each turn: others may have had the processor since the last one.
@@ -108,7 +117,9 @@ impl BusyPoll {
     }
 
     fn looks_again(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        let State::Looks { since, looked, vain, owed, .. } = &mut self.state else { return false };
+        let State::Looks { since, looked, vain, found_in_a_row, owed, .. } = &mut self.state else {
+            return false;
+        };
         let Some(message) = *since else { return false };
         if WATCHED.get() != self.id {
             *since = None;
@@ -124,7 +135,7 @@ impl BusyPoll {
             return true;
         }
         *since = None;
-        *vain += 1;
+        (*vain, *found_in_a_row) = (*vain + 1, 0);
         if *vain >= TRIES {
             self.sleep();
         }
@@ -159,10 +170,11 @@ impl BusyPoll {
                 }
                 self.state = State::looks(Some(now));
             }
-            State::Looks { since, looked, vain, found, owed } => {
+            State::Looks { since, looked, vain, found_in_a_row, found, owed } => {
                 if let Some(message) = since.replace(now) {
                     *owed = owed.saturating_sub(micros(now.saturating_duration_since(message)));
                     (*vain, *found) = (0, *found + 1);
+                    *found_in_a_row = found_in_a_row.saturating_add(1);
                 }
                 *looked = 0;
                 if *owed > TOO_MUCH {

@@ -8,12 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use socket2::SockRef;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::super::farewell::Patience;
-use super::super::stream::{self, Depths, StreamIncoming};
+use super::super::socket::{self, ReadHalf, WriteHalf};
+use super::super::stream::{self, Controls, Depths, StreamIncoming};
 use super::super::{BoxFuture, Incoming, Link, LinkError, Listener};
 use super::LocalConnector;
 use crate::limits::Limits;
@@ -105,24 +104,25 @@ pub(super) async fn connect(
         );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, what).into());
     }
-    let (read, write) = stream.into_split();
-    stream::connect_with(read, write, hello, limits, peer, depths()).await
+    let (read, write) = socket::split(stream);
+    stream::connect_with(read, write, hello, limits, peer, controls()).await
 }
 
 /// What a socket may hold of what this side sent (Linux holds twice as many bytes). Shallow, it is so few that the sender goes on when all
 /// was read.
-static DEPTHS: Depths<OwnedWriteHalf> = Depths {
+static DEPTHS: Depths<WriteHalf<UnixStream>> = Depths {
     set: |write, bytes| {
-        let _ = SockRef::from(AsRef::<UnixStream>::as_ref(write)).set_send_buffer_size(bytes);
+        let _ = write.set(|socket| socket.set_send_buffer_size(bytes));
     },
     deep: 512 * 1024,
     shallow: 48 * 1024,
     is_all: true,
 };
 
-/// Elsewhere the system adds what it is told to what is on its way.
-fn depths() -> Option<&'static Depths<OwnedWriteHalf>> {
-    cfg!(any(target_os = "android", target_os = "linux")).then_some(&DEPTHS)
+fn controls() -> Controls<ReadHalf<UnixStream>, WriteHalf<UnixStream>> {
+    // Elsewhere the system adds what it is told to what is on its way.
+    let depths = cfg!(any(target_os = "android", target_os = "linux")).then_some(&DEPTHS);
+    Controls { depths, busy_poll: Some(ReadHalf::busy_poll) }
 }
 
 pub(super) async fn listen(connector: &LocalConnector, limits: &Limits) -> io::Result<Box<dyn Listener>> {
@@ -156,8 +156,9 @@ impl Listener for LocalServer {
                 let stranger = Stranger::new(stream, peer, self.us, Patience::within(&self.limits));
                 return Ok(Box::new(stranger) as Box<dyn Incoming>);
             }
-            let (read, write) = stream.into_split();
-            let incoming = StreamIncoming::new(read, write, self.limits.clone(), peer).with_depths(depths());
+            let (read, write) = socket::split(stream);
+            let incoming =
+                StreamIncoming::new(read, write, self.limits.clone(), peer).with_controls(controls());
             Ok(Box::new(incoming) as Box<dyn Incoming>)
         })
     }

@@ -60,7 +60,7 @@ fn overtaken(size: usize) -> Source {
 
 fn link_from(source: Source, depths: Option<&'static Depths<Empty>>) -> Link {
     let (input, hello, peer) = (BytesMut::new(), Bytes::new(), "a test".to_owned().into());
-    link(source, empty(), input, hello, &Limits::default(), peer, depths)
+    link(source, empty(), input, hello, &Limits::default(), peer, Controls { depths, ..Controls::default() })
 }
 
 #[tokio::test]
@@ -111,7 +111,8 @@ async fn a_first_message_that_is_too_large_is_no_refusal_whatever_stands_in_it()
     put_small(&mut bytes);
     let source = Source { bytes: bytes.freeze() };
     let limits = Limits::default().message_size(64);
-    let mut link = link(source, empty(), head, Bytes::new(), &limits, "a test".to_owned().into(), None);
+    let mut link =
+        link(source, empty(), head, Bytes::new(), &limits, "a test".to_owned().into(), Controls::default());
     let mut messages = Vec::new();
     std::future::poll_fn(|cx| link.rx.poll_recv(cx, &mut messages)).await.unwrap();
     let left_out: Vec<_> = messages.iter().map(Message::size_left_out).collect();
@@ -146,7 +147,15 @@ async fn what_the_peer_said_behind_a_piece_and_a_small_message_is_heard_though_i
     put_close(&mut bytes, Some("enough"));
     let limits = Limits::default();
     let source = Source { bytes: bytes.freeze() };
-    let link = link(source, Deaf, BytesMut::new(), Bytes::new(), &limits, "a test".to_owned().into(), None);
+    let link = link(
+        source,
+        Deaf,
+        BytesMut::new(),
+        Bytes::new(),
+        &limits,
+        "a test".to_owned().into(),
+        Controls::default(),
+    );
     let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
     exchange.throw(What::default(), Vec::new().into(), None).await.unwrap();
     let end = drive(&exchange, link, None, false).await;

@@ -4,6 +4,8 @@ use std::fs;
 
 use tokio::net::TcpListener;
 
+use super::super::stream::Depths;
+use super::halves::depths;
 use super::*;
 
 const HOST: &str = "127.0.0.1";
@@ -56,10 +58,10 @@ async fn what_goes_to_this_machine_goes_in_few_steps() {
     let port = listener.local_addr().unwrap().port();
     let near = TcpConnector::new(HOST, port).open().await.unwrap();
     let Depths { set, deep, shallow, .. } = depths(&near).unwrap();
-    let (read, write) = near.into_split();
+    let (_read, write, _) = halves::split(near);
     for bytes in [deep, shallow] {
         set(&write, *bytes);
-        let held = SockRef::from(AsRef::<TcpStream>::as_ref(&read)).tcp_notsent_lowat().unwrap();
+        let held = write.set(|socket| socket.tcp_notsent_lowat()).unwrap();
         assert_eq!(held as usize, *bytes);
     }
     // Two addresses are two machines.

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::super::farewell::{self, Patience};
 use super::super::stream::StreamIncoming;
 use super::super::{BoxFuture, Incoming, Link, LinkError, PeerInfo};
-use super::Acceptor;
+use super::{Acceptor, halves};
 use crate::limits::Limits;
 
 /// A connection that was accepted. Which way it speaks shows with its first byte; all that takes time is in `hello`.
@@ -53,9 +53,8 @@ async fn shaken(outside: Outside) -> Result<Box<dyn Incoming>, LinkError> {
     let (patience, kind) = (Patience::within(&limits), io::ErrorKind::InvalidData);
     match (speaks_tls(&stream).await?, tls) {
         (false, None) => {
-            let depths = super::depths(&stream);
-            let (read, write) = stream.into_split();
-            Ok(Box::new(StreamIncoming::new(read, write, limits, address).with_depths(depths)))
+            let (read, write, controls) = halves::split(stream);
+            Ok(Box::new(StreamIncoming::new(read, write, limits, address).with_controls(controls)))
         }
         (true, Some(tls)) => {
             let opened = tls.accept(stream, patience).await?;
