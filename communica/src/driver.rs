@@ -4,6 +4,7 @@ mod busy_poll;
 mod end;
 mod goodbye;
 mod leftovers;
+mod nudge;
 mod pulse;
 
 use std::cell::Cell;
@@ -26,6 +27,7 @@ use crate::wire::{Feature, Message, Mix, WireError};
 use busy_poll::BusyPoll;
 pub(crate) use end::LinkEnd;
 use leftovers::Left;
+use nudge::Nudge;
 use pulse::Pulse;
 
 /// Who gets an answer of more bytes may work on it for long.
@@ -71,7 +73,7 @@ pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, 
         link_first: false,
         came: false,
         busy_poll: BusyPoll::new(id, busy_poll_time),
-        wakes_nobody: false,
+        nudge: Nudge::new(&exchange.runtime),
         ended: None,
     }
 }
@@ -134,8 +136,8 @@ pub(crate) struct Driver {
     /// Messages came in this turn.
     came: bool,
     busy_poll: BusyPoll,
-    /// The link was told that it is polled again and again.
-    wakes_nobody: bool,
+    /// Of a link that was told that it is polled again and again, and wakes nobody.
+    nudge: Nudge,
     /// Most links never do.
     ended: Option<Box<Ended>>,
 }
@@ -181,13 +183,11 @@ impl Drop for Driver {
 
 impl Driver {
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
-        self.busy_poll.turn_begins(std::time::Instant::now);
+        let kept = self.nudge.has_others() && !self.callers_first;
+        self.busy_poll.turn_begins(kept, std::time::Instant::now);
+        self.tell_link_who_wakes();
         if self.room.is_empty() {
             self.room = ROOM.take();
-        }
-        if !self.wakes_nobody && self.busy_poll.is_sure() {
-            self.wakes_nobody = true;
-            self.rx.busy_poll(true);
         }
         let polled = self.poll_turn(cx);
         self.link_first = !has_budget_remaining();
@@ -196,11 +196,11 @@ impl Driver {
         }
         let came = std::mem::take(&mut self.came);
         let goes_on = polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now);
-        let wakes_nobody = self.wakes_nobody && !goes_on;
+        let wakes_nobody = self.nudge.is_on() && !goes_on;
         if wakes_nobody {
             // What comes wakes somebody from the next turn on.
-            self.wakes_nobody = false;
             self.rx.busy_poll(false);
+            self.nudge.stop();
         }
         if goes_on && !self.callers_first || wakes_nobody {
             let_others_first(cx);
@@ -209,6 +209,17 @@ impl Driver {
             ROOM.set(std::mem::take(&mut self.room));
         }
         polled
+    }
+
+    /// As long as each message is found by looking, what comes need not wake anybody.
+    fn tell_link_who_wakes(&mut self) {
+        if self.busy_poll.is_sure() {
+            self.rx.busy_poll(true);
+            self.nudge.turn(&self.exchange);
+        } else if self.nudge.is_on() {
+            self.rx.busy_poll(false);
+            self.nudge.stop();
+        }
     }
 
     fn note_end(&self, end: LinkEnd) -> Ended {

@@ -280,10 +280,10 @@ pub trait LinkRx: Send {
         0
     }
 
-    /// `on`: from now on [`poll_recv`](Self::poll_recv) is called again and again, so that nobody has to be woken when something comes. Until
-    /// this is called with `false`: then it is called once more, and wakes as usual.
+    /// Told before a turn with `on`: [`poll_recv`](Self::poll_recv) is called again and again from now on, `Pending` or not, so nobody has to
+    /// be woken when something comes. Without: from now on its `Pending` wakes as usual.
     ///
-    /// Only where that is cheaper there is something to do.
+    /// Does nothing by default; it is for links that are cheaper to look at than to be woken by.
     fn busy_poll(&mut self, on: bool) {
         let _ = on;
     }

@@ -3,10 +3,10 @@
 //! Where the runtime waits for sockets, each message that comes wakes a thread of it. If another one took that message already, all
 //! that was for nothing: it costs more than the message. tokio gives a socket to be watched only as a whole, so the halves share it.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream as StdTcpStream};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -14,10 +14,15 @@ use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
 
-/// Read at once where the room for it has to be filled with zeros before.
+/// Read at once where nobody is woken: only initialised room can be read into then. That of a thread is there for most; what wants more is
+/// filled with zeros before.
 const PIECE: usize = 64 * 1024;
+
+thread_local! {
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; PIECE].into());
+}
 
 /// What comes in.
 pub(super) struct ReadHalf<S: Socket> {
@@ -32,10 +37,14 @@ pub(super) struct ReadHalf<S: Socket> {
 pub(super) struct WriteHalf<S: Socket>(Arc<Shared<S>>);
 
 struct Shared<S: Socket> {
+    /// Who watches it. Whoever writes may be of another runtime, or of none.
+    runtime: Handle,
     /// Both halves only read this, except to change what it is.
     state: RwLock<State<S>>,
     /// The writing half waits for room.
     is_full: AtomicBool,
+    /// It is watched again, and whether there is room was not told yet.
+    is_new: AtomicBool,
 }
 
 enum State<S: Socket> {
@@ -49,7 +58,7 @@ enum State<S: Socket> {
 
 /// What tokio makes of a socket, and the same without it.
 pub(super) trait Socket: AsFd + Send + Sync + Sized + 'static {
-    type Std: AsFd + Send + Sync + 'static;
+    type Std: AsFd + From<OwnedFd> + Send + Sync + 'static;
 
     fn watch(socket: Self::Std) -> io::Result<Self>;
     fn unwatch(self) -> io::Result<Self::Std>;
@@ -122,13 +131,15 @@ macro_rules! socket {
 }
 
 #[cfg(feature = "tcp")]
-socket!(TcpStream, StdTcpStream);
+socket!(tokio::net::TcpStream, std::net::TcpStream);
 #[cfg(feature = "local")]
-socket!(UnixStream, StdUnixStream);
+socket!(tokio::net::UnixStream, std::os::unix::net::UnixStream);
 
+/// To be called within a runtime.
 pub(super) fn split<S: Socket>(socket: S) -> (ReadHalf<S>, WriteHalf<S>) {
-    let shared = Shared { state: RwLock::new(State::Watched(socket)), is_full: AtomicBool::new(false) };
-    let shared = Arc::new(shared);
+    let state = RwLock::new(State::Watched(socket));
+    let shared =
+        Arc::new(Shared { runtime: Handle::current(), state, is_full: false.into(), is_new: false.into() });
     (ReadHalf { shared: shared.clone(), busy: false, drained: false }, WriteHalf(shared))
 }
 
@@ -143,11 +154,13 @@ impl<S: Socket> Shared<S> {
     }
 
     fn watch(&self) -> io::Result<()> {
+        let _entered = self.runtime.enter();
         let state = &mut *self.state_to_change();
         *state = match std::mem::replace(state, State::Lost) {
             State::Unwatched(socket) => State::Watched(S::watch(socket)?),
             other => other,
         };
+        self.is_new.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -171,11 +184,11 @@ impl<S: Socket> Shared<S> {
 }
 
 fn lost() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the system does not watch this socket any more")
+    io::Error::new(io::ErrorKind::BrokenPipe, "the system does not watch this socket any more")
 }
 
 impl<S: Socket> ReadHalf<S> {
-    /// Whether it is polled again and again from now on: then nobody is woken for it.
+    /// Whether it is polled again and again from now on: then nobody is woken for it. To be told before each time that there may be more.
     pub(super) fn busy_poll(&mut self, on: bool) {
         (self.busy, self.drained) = (on, false);
     }
@@ -205,26 +218,44 @@ impl<S: Socket> AsyncRead for ReadHalf<S> {
                         read => return Poll::Ready(read),
                     }
                 }
-                State::Unwatched(socket) if *busy => {
-                    let room = buf.remaining().min(PIECE);
-                    return match S::read_unwatched(socket, buf.initialize_unfilled_to(room)) {
-                        Ok(read) => {
-                            *drained = 0 < read && read < room;
-                            buf.advance(read);
-                            Poll::Ready(Ok(()))
+                State::Unwatched(socket) => match read_unwatched::<S>(socket, buf) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        if *busy {
+                            return Poll::Pending;
                         }
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                        Err(error) => Poll::Ready(Err(error)),
-                    };
-                }
-                State::Unwatched(_) => {
-                    drop(state);
-                    shared.watch()?;
-                }
+                        drop(state);
+                        shared.watch()?;
+                    }
+                    read => {
+                        *drained = *busy && read?;
+                        return Poll::Ready(Ok(()));
+                    }
+                },
                 State::Lost => return Poll::Ready(Err(lost())),
             }
         }
     }
+}
+
+/// True if that was all that was there for now.
+fn read_unwatched<S: Socket>(socket: &S::Std, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
+    let room = buf.remaining();
+    if room > PIECE {
+        let read = S::read_unwatched(socket, buf.initialize_unfilled_to(PIECE))?;
+        buf.advance(read);
+        return Ok(0 < read && read < PIECE);
+    }
+    ROOM.with_borrow_mut(|piece| {
+        let read = S::read_unwatched(socket, &mut piece[..room])?;
+        buf.put_slice(&piece[..read]);
+        Ok(0 < read && read < room)
+    })
+}
+
+/// Without having been told that there is room. Where this fails, that is told in time.
+fn write_untold<S: Socket>(socket: &S, pieces: Pieces<'_, '_>) -> io::Result<usize> {
+    let same = S::Std::from(socket.as_fd().try_clone_to_owned()?);
+    S::write_unwatched(&same, pieces)
 }
 
 impl<S: Socket> WriteHalf<S> {
@@ -242,20 +273,29 @@ impl<S: Socket> WriteHalf<S> {
         loop {
             let state = shared.state();
             let written = match &*state {
-                State::Watched(socket) => {
-                    if socket.poll_writable(cx)?.is_pending() {
-                        shared.is_full.store(true, Ordering::Relaxed);
-                        return Poll::Pending;
+                State::Watched(socket) => match socket.poll_writable(cx)? {
+                    Poll::Ready(()) => {
+                        shared.is_new.store(false, Ordering::Relaxed);
+                        socket.write(pieces)
                     }
-                    socket.write(pieces)
-                }
+                    Poll::Pending => {
+                        let tried =
+                            shared.is_new.load(Ordering::Relaxed).then(|| write_untold(socket, pieces));
+                        let Some(Ok(written)) = tried else {
+                            shared.is_full.store(true, Ordering::Relaxed);
+                            return Poll::Pending;
+                        };
+                        Ok(written)
+                    }
+                },
                 State::Unwatched(socket) => S::write_unwatched(socket, pieces),
                 State::Lost => return Poll::Ready(Err(lost())),
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     drop(state);
-                    // To be woken when there is room.
+                    // To be woken when there is room; and the other half leaves it so.
+                    shared.is_full.store(true, Ordering::Relaxed);
                     shared.watch()?;
                 }
                 written => {
@@ -318,6 +358,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
     use tokio::time::timeout;
 
     use super::*;
@@ -389,13 +430,13 @@ mod tests {
             far.write_all(b"a").await.unwrap();
             read.busy_poll(false);
             assert_eq!(next(&mut read).await, b'a');
-            assert!(is_watched(&read));
             let (byte, written) = tokio::join!(next(&mut read), async {
                 tokio::task::yield_now().await;
                 far.write_all(b"b").await
             });
             written.unwrap();
             assert_eq!(byte, b'b');
+            assert!(is_watched(&read));
         }
     }
 
@@ -443,6 +484,64 @@ mod tests {
         assert!(came == all);
         assert_eq!(read_now(&mut read, Waker::noop(), 4), None);
         assert!(!is_watched(&read), "nobody waits any more");
+    }
+
+    #[tokio::test]
+    async fn what_goes_out_as_it_is_watched_again_need_not_wait() {
+        let (mut read, mut write, mut far) = pair();
+        read.busy_poll(true);
+        assert_eq!(read_now(&mut read, Waker::noop(), 4), None);
+        read.busy_poll(false);
+        assert_eq!(read_now(&mut read, Waker::noop(), 4), None);
+        assert!(is_watched(&read), "and nothing was told of it yet");
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(Pin::new(&mut write).poll_write(&mut cx, b"a"), Poll::Ready(Ok(1))));
+        assert!(!read.shared.is_full());
+        assert_eq!(far.read_u8().await.unwrap(), b'a');
+    }
+
+    /// More than there is room for in what is read without being watched.
+    #[tokio::test]
+    async fn what_is_large_comes_whole_to_who_looks() {
+        let (mut read, _write, mut far) = pair();
+        let all: Vec<u8> = (0..3_000_000_u32).map(|number| number as u8).collect();
+        let writing = async { far.write_all(&all).await.unwrap() };
+        let reading = async {
+            let mut came = Vec::new();
+            while came.len() < all.len() {
+                read.busy_poll(true);
+                came.extend(read_now(&mut read, Waker::noop(), 1 << 20).unwrap_or_default());
+                tokio::task::yield_now().await;
+            }
+            came
+        };
+        let both = async { tokio::join!(writing, reading).1 };
+        assert!(timeout(LONG, both).await.expect("all of it comes") == all);
+    }
+
+    /// Such as a call that another executor polls.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn who_waits_for_room_need_not_be_of_the_runtime() {
+        let (mut read, mut write, mut far) = pair();
+        read.busy_poll(true);
+        assert_eq!(read_now(&mut read, Waker::noop(), 4), None);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut write = std::thread::spawn(move || {
+            let mut cx = Context::from_waker(&waker);
+            while Pin::new(&mut write).poll_write(&mut cx, &[7; 4096]).is_ready() {}
+            write
+        })
+        .join()
+        .expect("it can wait for room");
+        let is_woken = async {
+            let mut taken = vec![0; 1 << 20];
+            while woken.0.load(Ordering::Relaxed) == 0 {
+                let _ = timeout(Duration::from_millis(1), AsyncReadExt::read(&mut far, &mut taken)).await;
+            }
+        };
+        timeout(LONG, is_woken).await.expect("there is room again");
+        timeout(LONG, write.write_all(&[7])).await.unwrap().unwrap();
     }
 
     #[tokio::test]

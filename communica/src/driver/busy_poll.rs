@@ -23,6 +23,8 @@ const SURE: u32 = 8;
 /// A look that comes so long after the message or the look before found the processor in other hands. Less is what a thread of this very
 /// runtime takes, as it goes on with callers.
 const LATE: Duration = Duration::from_micros(500);
+/// A task that keeps the thread for so long may do so for longer: then what comes had better wake another.
+const KEPT: Duration = Duration::from_micros(200);
 /// Such a part of the time others may have, …
 const PART_OF_OTHERS: u32 = 8;
 /// … and who lost so much more has more company than there are processors: it stops looking.
@@ -94,11 +96,16 @@ impl BusyPoll {
         matches!(self.state, State::Looks { since: Some(_), found_in_a_row: SURE.., .. })
     }
 
-    /// Before each turn: others may have had the processor since the last one.
-    pub(super) fn turn_begins(&mut self, now: impl FnOnce() -> Instant) {
-        let State::Looks { since: Some(message), looked, owed, .. } = &mut self.state else { return };
+    /// Before each turn: others may have had the processor since the last one. `kept`: or just the thread, and no other one could go on here.
+    pub(super) fn turn_begins(&mut self, kept: bool, now: impl FnOnce() -> Instant) {
+        let State::Looks { since: Some(message), looked, found_in_a_row, owed, .. } = &mut self.state else {
+            return;
+        };
         let waited = micros(now().saturating_duration_since(*message));
         let late = waited.saturating_sub(*looked);
+        if kept && late > micros(KEPT) {
+            *found_in_a_row = 0;
+        }
         if late > micros(LATE) {
             *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
         }
@@ -122,7 +129,7 @@ impl BusyPoll {
         };
         let Some(message) = *since else { return false };
         if WATCHED.get() != self.id {
-            *since = None;
+            (*since, *found_in_a_row) = (None, 0);
             return false;
         }
         let waited = micros(now().saturating_duration_since(message));
@@ -222,14 +229,14 @@ mod tests {
         /// And there is so much to do because of it.
         fn message_and_work(&mut self, after: Duration, work: Duration) -> bool {
             self.now += after;
-            self.watch.turn_begins(|| self.now);
+            self.watch.turn_begins(true, || self.now);
             self.now += work;
             self.watch.goes_on(true, || self.now)
         }
 
         fn look(&mut self, after: Duration) -> bool {
             self.now += after;
-            self.watch.turn_begins(|| self.now);
+            self.watch.turn_begins(true, || self.now);
             self.watch.goes_on(false, || self.now)
         }
 
@@ -285,6 +292,46 @@ mod tests {
         assert!(!thread.message(Duration::ZERO));
         assert!(!thread.message(Duration::from_secs(1000)));
         assert!(thread.messages_until_it_looks(Duration::from_micros(60), 100).is_some());
+    }
+
+    fn sure(id: usize) -> Thread {
+        let mut thread = looking(id);
+        for _ in 0..SURE {
+            assert!(!thread.watch.is_sure());
+            assert!(thread.look(TIME / 2) && thread.message(TIME / 4));
+        }
+        assert!(thread.watch.is_sure());
+        thread
+    }
+
+    #[test]
+    fn a_message_looked_for_in_vain_makes_it_unsure_again() {
+        let mut thread = sure(1);
+        thread.looks_in_vain();
+        assert!(!thread.watch.is_sure());
+        assert!(thread.message(TIME) && !thread.watch.is_sure());
+    }
+
+    #[test]
+    fn so_does_another_link_on_its_thread() {
+        let (mut thread, mut other) = (sure(1), looking(2));
+        assert!(other.message(TIME / 2));
+        assert!(!thread.look(LOOK));
+        assert!(thread.message(TIME) && !thread.watch.is_sure());
+    }
+
+    #[test]
+    fn so_does_a_task_that_keeps_its_thread_but_not_where_another_could_go_on() {
+        let mut thread = sure(1);
+        for (kept, time, is_sure) in [(false, KEPT * 2, true), (true, KEPT, true), (true, KEPT + LOOK, false)]
+        {
+            thread.now += time;
+            thread.watch.turn_begins(kept, || thread.now);
+            assert_eq!(thread.watch.is_sure(), is_sure);
+            assert!(thread.watch.goes_on(true, || thread.now));
+        }
+        thread.watch.turn_begins(true, || thread.now);
+        assert!(thread.watch.goes_on(true, || thread.now), "it looks all the same");
     }
 
     #[test]

@@ -77,6 +77,8 @@ impl Driver {
 
     /// Nothing more can be sent. What the peer said before may tell why.
     pub(super) fn broken(&mut self, cx: &mut Context<'_>, error: io::Error) -> LinkEnd {
+        // It is asked until there is nothing more.
+        self.rx.busy_poll(false);
         let mut before = self.rx.activity();
         let mut came = true;
         loop {

@@ -1,5 +1,6 @@
 //! Links that do as no road does by itself: they buffer, or bring without end what they cannot take.
 
+mod looking;
 mod overlap;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -161,6 +161,12 @@ impl Exchange {
         wake(driver);
     }
 
+    /// The driver may wait for its turn on a thread that somebody else keeps: it is to go on at another.
+    pub(crate) fn nudge_driver(&self) {
+        let driver = self.session().call_driver();
+        wake(driver);
+    }
+
     /// Wakes callers that wait for room, and whoever waits for everything to be done. They are users' wakers: no lock is held.
     pub(crate) fn tell(&self, News { made_room, idle }: News) {
         if made_room {

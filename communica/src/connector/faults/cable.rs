@@ -284,6 +284,12 @@ impl LinkRx for FaultRx {
     fn activity(&self) -> u64 {
         lock(&self.cable.state).rx.as_ref().map_or(0, |rx| rx.activity())
     }
+
+    fn busy_poll(&mut self, on: bool) {
+        if let Some(rx) = &mut lock(&self.cable.state).rx {
+            rx.busy_poll(on);
+        }
+    }
 }
 
 impl FaultRx {

@@ -12,6 +12,7 @@ mod goodbyes;
 mod handlers;
 mod log;
 mod long;
+mod looking;
 mod lost_throws;
 mod nested;
 mod no_runtime;
