@@ -157,10 +157,12 @@ impl<S: Socket> Shared<S> {
         let _entered = self.runtime.enter();
         let state = &mut *self.state_to_change();
         *state = match std::mem::replace(state, State::Lost) {
-            State::Unwatched(socket) => State::Watched(S::watch(socket)?),
+            State::Unwatched(socket) => {
+                self.is_new.store(true, Ordering::Relaxed);
+                State::Watched(S::watch(socket)?)
+            }
             other => other,
         };
-        self.is_new.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -227,7 +229,8 @@ impl<S: Socket> AsyncRead for ReadHalf<S> {
                         shared.watch()?;
                     }
                     read => {
-                        *drained = *busy && read?;
+                        let was_all = read?;
+                        *drained = *busy && was_all;
                         return Poll::Ready(Ok(()));
                     }
                 },
@@ -498,6 +501,21 @@ mod tests {
         assert!(matches!(Pin::new(&mut write).poll_write(&mut cx, b"a"), Poll::Ready(Ok(1))));
         assert!(!read.shared.is_full());
         assert_eq!(far.read_u8().await.unwrap(), b'a');
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_reset_is_no_end() {
+        for on in [true, false] {
+            let (mut read, mut write, far) = pair();
+            read.busy_poll(true);
+            assert_eq!(read_now(&mut read, Waker::noop(), 4), None);
+            write.write_all(b"what nobody reads").await.unwrap();
+            drop(far);
+            read.busy_poll(on);
+            let reset = timeout(LONG, read.read_u8()).await.unwrap().unwrap_err();
+            assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+        }
     }
 
     /// More than there is room for in what is read without being watched.
