@@ -276,6 +276,9 @@ impl Limits {
     /// Where processors sleep while they wait, to look on both sides makes calls one after the other more than twice as fast, for less
     /// processor time than to be woken for each. Where other work keeps the processors busy, who looks takes them from the peer. So a link looks
     /// only as long as messages come soon enough for that, others have the processor for little of the time, and to be woken would take longer than that.
+    ///
+    /// Over local sockets and TCP, what comes then wakes no thread (not on Windows, and not with TLS). A task that keeps a thread of the runtime
+    /// meanwhile, as none should, may hold up the link for 10 ms, until another thread goes on with it.
     /// Other tasks of the runtime go on meanwhile. A thread looks for one link, the one on which a message came last. Not over a broker.
     #[must_use]
     pub fn busy_poll_time(self, time: Duration) -> Self {
