@@ -213,7 +213,7 @@ impl Driver {
 
     /// As long as each message is found by looking, what comes need not wake anybody.
     fn tell_link_who_wakes(&mut self) {
-        if self.busy_poll.is_sure() {
+        if self.busy_poll.needs_no_wake() {
             self.rx.busy_poll(true);
             self.nudge.turn(&self.exchange);
         } else if self.nudge.is_on() {

@@ -18,13 +18,13 @@ const SLEEPS: u32 = 256;
 /// Messages that are looked for in vain, one after the other, before it is clear that this does not pay: the peer may need as many to begin
 /// to look, too.
 const TRIES: u32 = 32;
-/// After so many that were found, one after the other, it is likely enough that the next will be, too.
-const SURE: u32 = 8;
 /// A look that comes so long after the message or the look before found the processor in other hands. Less is what a thread of this very
 /// runtime takes, as it goes on with callers.
 const LATE: Duration = Duration::from_micros(500);
-/// A task that keeps the thread for so long may do so for longer: then what comes had better wake another.
+/// A task that keeps the thread for so long may do so for longer: then what comes had better wake another, …
 const KEPT: Duration = Duration::from_micros(200);
+/// … until so many messages were found in time.
+const DOUBTS: u32 = 8;
 /// Such a part of the time others may have, …
 const PART_OF_OTHERS: u32 = 8;
 /// … and who lost so much more has more company than there are processors: it stops looking.
@@ -66,8 +66,8 @@ enum State {
         looked: u32,
         /// Messages that were looked for in vain, one after the other.
         vain: u32,
-        /// And those that were found, one after the other.
-        found_in_a_row: u32,
+        /// Messages to be found before none needs to wake anybody again.
+        doubts: u32,
         /// Messages that were looked for since a loss was forgotten.
         found: u32,
         /// So much time must pass until what others had was no more than their part of it.
@@ -81,7 +81,7 @@ impl State {
     }
 
     fn looks(since: Option<Instant>) -> Self {
-        Self::Looks { since, looked: 0, vain: 0, found_in_a_row: 0, found: 0, owed: 0 }
+        Self::Looks { since, looked: 0, vain: 0, doubts: 0, found: 0, owed: 0 }
     }
 }
 
@@ -91,20 +91,20 @@ impl BusyPoll {
         Self { id, time: micros(time), losses: 0, state: State::sleeps(FIRST_SLEEPS) }
     }
 
-    /// The next message is looked for, and mostly found in time: nobody has to be woken when it comes.
-    pub(super) fn is_sure(&self) -> bool {
-        matches!(self.state, State::Looks { since: Some(_), found_in_a_row: SURE.., .. })
+    /// The next message is looked for: nobody has to be woken when it comes.
+    pub(super) fn needs_no_wake(&self) -> bool {
+        matches!(self.state, State::Looks { since: Some(_), doubts: 0, .. })
     }
 
     /// Before each turn: others may have had the processor since the last one. `kept`: or just the thread, and no other one could go on here.
     pub(super) fn turn_begins(&mut self, kept: bool, now: impl FnOnce() -> Instant) {
-        let State::Looks { since: Some(message), looked, found_in_a_row, owed, .. } = &mut self.state else {
+        let State::Looks { since: Some(message), looked, doubts, owed, .. } = &mut self.state else {
             return;
         };
         let waited = micros(now().saturating_duration_since(*message));
         let late = waited.saturating_sub(*looked);
         if kept && late > micros(KEPT) {
-            *found_in_a_row = 0;
+            *doubts = DOUBTS;
         }
         if late > micros(LATE) {
             *owed = owed.saturating_add(late.saturating_mul(PART_OF_OTHERS));
@@ -124,12 +124,13 @@ impl BusyPoll {
     }
 
     fn looks_again(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        let State::Looks { since, looked, vain, found_in_a_row, owed, .. } = &mut self.state else {
+        let State::Looks { since, looked, vain, doubts, owed, .. } = &mut self.state else {
             return false;
         };
         let Some(message) = *since else { return false };
         if WATCHED.get() != self.id {
-            (*since, *found_in_a_row) = (None, 0);
+            // They would take turns with what it costs to change that.
+            (*since, *doubts) = (None, DOUBTS);
             return false;
         }
         let waited = micros(now().saturating_duration_since(message));
@@ -141,8 +142,7 @@ impl BusyPoll {
         if waited < self.time {
             return true;
         }
-        *since = None;
-        (*vain, *found_in_a_row) = (*vain + 1, 0);
+        (*since, *vain) = (None, *vain + 1);
         if *vain >= TRIES {
             self.sleep();
         }
@@ -177,11 +177,11 @@ impl BusyPoll {
                 }
                 self.state = State::looks(Some(now));
             }
-            State::Looks { since, looked, vain, found_in_a_row, found, owed } => {
+            State::Looks { since, looked, vain, doubts, found, owed } => {
                 if let Some(message) = since.replace(now) {
                     *owed = owed.saturating_sub(micros(now.saturating_duration_since(message)));
                     (*vain, *found) = (0, *found + 1);
-                    *found_in_a_row = found_in_a_row.saturating_add(1);
+                    *doubts = doubts.saturating_sub(1);
                 }
                 *looked = 0;
                 if *owed > TOO_MUCH {
@@ -294,44 +294,47 @@ mod tests {
         assert!(thread.messages_until_it_looks(Duration::from_micros(60), 100).is_some());
     }
 
-    fn sure(id: usize) -> Thread {
-        let mut thread = looking(id);
-        for _ in 0..SURE {
-            assert!(!thread.watch.is_sure());
+    #[test]
+    fn who_looks_needs_no_wake_until_that_is_in_vain() {
+        let mut thread = looking(1);
+        for _ in 0..3 {
+            assert!(thread.watch.needs_no_wake());
+            assert!(thread.look(TIME / 2) && thread.watch.needs_no_wake());
+            thread.looks_in_vain();
+            assert!(!thread.watch.needs_no_wake());
+            assert!(thread.message(TIME));
+        }
+    }
+
+    /// So many messages that are found in time, and then no longer.
+    fn needs_a_wake_for(messages: u32, thread: &mut Thread) {
+        for _ in 0..messages {
+            assert!(!thread.watch.needs_no_wake());
             assert!(thread.look(TIME / 2) && thread.message(TIME / 4));
         }
-        assert!(thread.watch.is_sure());
-        thread
+        assert!(thread.watch.needs_no_wake());
     }
 
     #[test]
-    fn a_message_looked_for_in_vain_makes_it_unsure_again() {
-        let mut thread = sure(1);
-        thread.looks_in_vain();
-        assert!(!thread.watch.is_sure());
-        assert!(thread.message(TIME) && !thread.watch.is_sure());
-    }
-
-    #[test]
-    fn so_does_another_link_on_its_thread() {
-        let (mut thread, mut other) = (sure(1), looking(2));
+    fn who_shares_its_thread_with_another_link_needs_it_for_a_while() {
+        let (mut thread, mut other) = (looking(1), looking(2));
         assert!(other.message(TIME / 2));
         assert!(!thread.look(LOOK));
-        assert!(thread.message(TIME) && !thread.watch.is_sure());
+        assert!(thread.message(TIME));
+        needs_a_wake_for(DOUBTS, &mut thread);
     }
 
     #[test]
-    fn so_does_a_task_that_keeps_its_thread_but_not_where_another_could_go_on() {
-        let mut thread = sure(1);
-        for (kept, time, is_sure) in [(false, KEPT * 2, true), (true, KEPT, true), (true, KEPT + LOOK, false)]
+    fn so_does_who_waits_for_its_thread_but_not_where_no_other_could_go_on() {
+        let mut thread = looking(1);
+        for (kept, time, is_fine) in [(false, KEPT * 2, true), (true, KEPT, true), (true, KEPT + LOOK, false)]
         {
             thread.now += time;
             thread.watch.turn_begins(kept, || thread.now);
-            assert_eq!(thread.watch.is_sure(), is_sure);
-            assert!(thread.watch.goes_on(true, || thread.now));
+            assert_eq!(thread.watch.needs_no_wake(), is_fine);
+            assert!(thread.watch.goes_on(true, || thread.now), "it looks all the same");
         }
-        thread.watch.turn_begins(true, || thread.now);
-        assert!(thread.watch.goes_on(true, || thread.now), "it looks all the same");
+        needs_a_wake_for(DOUBTS - 1, &mut thread);
     }
 
     #[test]

@@ -23,10 +23,11 @@ use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
 /// Answers wait for so long, and no longer, while other handlers of their batch run: the peer can go on with them meanwhile. Each time
-/// costs a system call …
-const ANSWERS_WAIT: Duration = Duration::from_micros(10);
-/// … and so those of up to so many messages do not wait for more than a part of them, …
+/// costs a system call, and the peer some work …
+const ANSWERS_WAIT: Duration = Duration::from_micros(20);
+/// … and so those of up to so many messages wait for half as long, and for no more than a part of them, …
 const FEW: usize = 64;
+const FEW_WAIT: Duration = Duration::from_micros(10);
 const PARTS: usize = 4;
 /// … which is no smaller than this.
 const PART: usize = 8;
@@ -395,7 +396,7 @@ impl Unsent {
     fn new(messages: usize, stored: bool) -> Self {
         let (part, wait) = match messages {
             _ if stored => (usize::MAX, ANSWERS_WAIT_STORED),
-            ..=FEW => (PART.max(messages / PARTS), ANSWERS_WAIT),
+            ..=FEW => (PART.max(messages / PARTS), FEW_WAIT),
             _ => (usize::MAX, ANSWERS_WAIT),
         };
         Self { part, wait, count: 0, since: None }

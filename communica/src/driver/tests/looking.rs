@@ -65,7 +65,7 @@ async fn what_a_link_is_told(time: Duration, messages: usize) -> Vec<bool> {
     told
 }
 
-/// A thread that gets no processor for a moment makes a link unsure, and it tries again.
+/// A thread that gets no processor for a moment looks in vain, and begins again.
 async fn it_is_told_that_it_is_looked_at_and_then_that_it_is_not() {
     let told = what_a_link_is_told(Duration::from_millis(100), usize::MAX).await;
     assert_eq!((told.first(), told.last()), (Some(&true), Some(&false)), "{told:?}");

@@ -159,8 +159,9 @@ fn answers_go_out_in_parts_unless_a_store_takes_them() {
 #[test]
 fn answers_wait_for_a_moment() {
     let now = Duration::ZERO;
-    for (stored, wait) in [(false, ANSWERS_WAIT), (true, ANSWERS_WAIT_STORED)] {
-        let mut unsent = Unsent::new(100, stored);
+    let waits = [(64, false, FEW_WAIT), (65, false, ANSWERS_WAIT), (64, true, ANSWERS_WAIT_STORED)];
+    for (messages, stored, wait) in waits {
+        let mut unsent = Unsent::new(messages, stored);
         assert!(!unsent.go_out(now + 2 * wait), "there are none");
         unsent.add(now);
         unsent.add(now + wait);
