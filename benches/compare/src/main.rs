@@ -15,6 +15,7 @@
 
 mod call;
 mod contenders;
+mod distance;
 mod floor;
 mod histogram;
 mod jsonrpsee;

@@ -4,6 +4,7 @@ mod lanes;
 mod row;
 mod targets;
 
+use crate::distance::Distance;
 use crate::pair;
 use crate::road::Road;
 use crate::settings::Settings;
@@ -17,20 +18,21 @@ pub use lanes::on;
 pub type Measured = Vec<(Road, String, Vec<Row>)>;
 
 pub fn run(settings: &Settings) {
-    let mut measured = Measured::new();
+    let (mut measured, mut distance) = (Measured::new(), Distance::new());
     for (road, name) in &settings.tables {
         let table = Table::named(name, *road, &settings.contenders);
         if table.lanes.is_empty() {
             continue;
         }
-        let rows = measure(&table, *road, name, settings);
+        let rows = measure(&table, *road, name, settings, &mut distance);
         row::print(&format!("{}; {}", table.title, road.name()), &rows, &table.references);
         measured.push((*road, name.clone(), rows));
     }
     targets::print(&measured);
+    println!("{distance}\n");
 }
 
-fn measure(table: &Table, road: Road, name: &str, settings: &Settings) -> Vec<Row> {
+fn measure(table: &Table, road: Road, name: &str, settings: &Settings, distance: &mut Distance) -> Vec<Row> {
     let mut rows: Vec<Row> = table.lanes.iter().map(|lane| Row::new(&lane.label)).collect();
     let window = settings.window * table.windows;
     let runtime = table.runtime.unwrap_or(&settings.runtime);
@@ -40,7 +42,8 @@ fn measure(table: &Table, road: Road, name: &str, settings: &Settings) -> Vec<Ro
             // Nobody always comes after the same one.
             let index = (turn + round) % rows.len();
             let Lane { contender, work, .. } = &table.lanes[index];
-            rows[index].add(pair::run(contender, road, runtime, *work, window));
+            let outcome = distance.measure(|| pair::run(contender, road, runtime, *work, window));
+            rows[index].add(outcome);
         }
     }
     rows
