@@ -73,6 +73,7 @@ pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, 
         link_first: false,
         came: false,
         busy_poll: BusyPoll::new(id, busy_poll_time),
+        wakes_nobody: false,
         nudge: Nudge::new(&exchange.runtime),
         ended: None,
     }
@@ -136,7 +137,9 @@ pub(crate) struct Driver {
     /// Messages came in this turn.
     came: bool,
     busy_poll: BusyPoll,
-    /// Of a link that was told that it is polled again and again, and wakes nobody.
+    /// The link was told that it is polled again and again, and wakes nobody.
+    wakes_nobody: bool,
+    /// On from then until the first turn in which it was not so.
     nudge: Nudge,
     /// Most links never do.
     ended: Option<Box<Ended>>,
@@ -196,13 +199,15 @@ impl Driver {
         }
         let came = std::mem::take(&mut self.came);
         let goes_on = polled.is_pending() && self.busy_poll.goes_on(came, std::time::Instant::now);
-        let wakes_nobody = self.nudge.is_on() && !goes_on;
-        if wakes_nobody {
-            // What comes wakes somebody from the next turn on.
+        let in_vain = self.wakes_nobody && !goes_on;
+        if in_vain {
+            // What comes wakes somebody from the next turn on, which a task that keeps the thread must not hold up.
             self.rx.busy_poll(false);
+            self.wakes_nobody = false;
+        } else if !self.wakes_nobody && self.nudge.is_on() {
             self.nudge.stop();
         }
-        if goes_on && !self.callers_first || wakes_nobody {
+        if goes_on && !self.callers_first || in_vain {
             let_others_first(cx);
         }
         if self.room.is_empty() {
@@ -215,10 +220,11 @@ impl Driver {
     fn tell_link_who_wakes(&mut self) {
         if self.busy_poll.needs_no_wake() {
             self.rx.busy_poll(true);
+            self.wakes_nobody = true;
             self.nudge.turn(&self.exchange);
-        } else if self.nudge.is_on() {
+        } else if self.wakes_nobody {
             self.rx.busy_poll(false);
-            self.nudge.stop();
+            self.wakes_nobody = false;
         }
     }
 

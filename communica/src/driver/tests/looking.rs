@@ -86,3 +86,27 @@ async fn where_nobody_looks_all_are_woken() {
     assert!(what_a_link_is_told(Duration::ZERO, 100).await.is_empty());
     assert!(what_a_link_is_told(Duration::from_millis(100), 20).await.is_empty(), "too few to know");
 }
+
+/// The turn from which on what comes wakes somebody may wait behind a task that keeps the thread.
+#[tokio::test]
+async fn a_driver_is_looked_after_until_somebody_is_woken_again() {
+    let limits = Limits::default().busy_poll_time(Duration::from_millis(100));
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), limits, Handle::current());
+    let told = Arc::default();
+    let due = std::time::Instant::now();
+    let rx = Paced { due, pause: None, left: usize::MAX, busy: false, told: Arc::clone(&told) };
+    let link = Link::new(Counts::default(), rx, Bytes::new(), "somewhere".to_owned());
+    let mut driver = drive(&exchange, link, None, false);
+    let mut turn =
+        async || std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())).await;
+    let begun = std::time::Instant::now();
+    while told.lock().unwrap().last() != Some(&true) {
+        assert!(turn().await && begun.elapsed() < Duration::from_secs(60));
+    }
+    while told.lock().unwrap().last() == Some(&true) {
+        assert!(turn().await && begun.elapsed() < Duration::from_secs(60));
+    }
+    assert!(!driver.wakes_nobody && driver.nudge.is_on());
+    assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(!driver.nudge.is_on());
+}
