@@ -50,7 +50,8 @@ impl Distance {
 
     /// Measures while the processors are close, as far as that can be had.
     pub fn measure<T>(&mut self, measure: impl Fn() -> T) -> T {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let before = self.wait_until_close();
             let outcome = measure();
             let distance = before.max(self.look());
@@ -58,9 +59,9 @@ impl Distance {
                 self.seen.push(distance);
                 return outcome;
             }
+            attempt += 1;
             self.again += 1;
         }
-        unreachable!("the attempts end")
     }
 
     fn wait_until_close(&mut self) -> f64 {
