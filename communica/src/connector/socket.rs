@@ -245,12 +245,7 @@ impl<S: Socket> AsyncRead for ReadHalf<S> {
 
 /// True if that was all that was there for now.
 fn read_unwatched<S: Socket>(socket: &S::Std, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
-    let room = buf.remaining();
-    if room > PIECE {
-        let read = S::read_unwatched(socket, buf.initialize_unfilled_to(PIECE))?;
-        buf.advance(read);
-        return Ok(0 < read && read < PIECE);
-    }
+    let room = buf.remaining().min(PIECE);
     ROOM.with_borrow_mut(|piece| {
         let read = S::read_unwatched(socket, &mut piece[..room])?;
         buf.put_slice(&piece[..read]);
