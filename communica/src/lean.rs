@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 /// Appends. The first item gets room for itself alone, where a queue would make room for four.
+#[inline]
 pub(crate) fn push<T>(queue: &mut VecDeque<T>, item: T) {
     if queue.capacity() == 0 {
         queue.reserve_exact(1);

@@ -485,7 +485,11 @@ impl<R> StreamRx<R> {
                     if overtook && small && message.metadata.kind() != Kind::Acknowledge {
                         self.company.came();
                     }
-                    into.push(if small && was_large { message.detached() } else { message });
+                    if small && was_large {
+                        into.push(message.detached());
+                    } else {
+                        into.push(message);
+                    }
                 }
                 Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
                 Ok(None) => {

@@ -86,6 +86,8 @@ impl Drop for GivesUp {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use bytes::Bytes;
     use tokio::runtime::Handle;
 
@@ -101,13 +103,13 @@ mod tests {
         let exchange =
             Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
         let metadata = Bytes::from_static(br#"{"id":"a","type":1,"route":"r"}"#);
-        let (mut mine, mut started) = (false, Vec::new());
+        let (mut mine, mut started) = (false, VecDeque::new());
         {
             let mut session = exchange.session();
-            session.receive(Message::parse(metadata, Bytes::new()).unwrap());
+            session.receive(&mut Message::parse(metadata, Bytes::new()).unwrap());
             session.start_jobs(&mut mine, &mut started);
         }
-        let (of_thread, request) = (exchange.clone(), started.remove(0).metadata);
+        let (of_thread, request) = (exchange.clone(), started.remove(0).unwrap().metadata);
         let run = |_| panic!("there is no thread");
         std::thread::spawn(move || of_thread.spawn_blocking(request, None, Box::new(run))).join().unwrap();
         let session = exchange.session();

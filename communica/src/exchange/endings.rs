@@ -179,6 +179,7 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use bytes::Bytes;
@@ -196,14 +197,14 @@ mod tests {
         let settled = Arc::new(AtomicBool::new(false));
         let settle = settled.clone();
         let receipt = Receipt::new(Some(metadata.to_owned()), move || settle.store(true, Ordering::Relaxed));
-        let message = Message::parse(Bytes::from(metadata), Bytes::new()).unwrap().with_receipt(receipt);
-        let (mut mine, mut started) = (false, Vec::new());
+        let mut message = Message::parse(Bytes::from(metadata), Bytes::new()).unwrap().with_receipt(receipt);
+        let (mut mine, mut started) = (false, VecDeque::new());
         let mut session = exchange.session();
-        session.receive(message);
+        session.receive(&mut message);
         session.start_jobs(&mut mine, &mut started);
-        session.start_jobs(&mut mine, &mut Vec::new());
+        session.start_jobs(&mut mine, &mut VecDeque::new());
         drop(session);
-        (Job::new(exchange.clone(), None, started.remove(0).metadata), settled)
+        (Job::new(exchange.clone(), None, started.remove(0).unwrap().metadata), settled)
     }
 
     #[tokio::test]
@@ -232,8 +233,8 @@ mod tests {
         let exchange =
             Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), Limits::default(), Handle::current());
         let metadata = Bytes::from(r#"{"id":"a","type":1,"route":"ask"}"#);
-        exchange.session().receive(Message::parse(metadata, Bytes::from("null")).unwrap());
-        exchange.start_jobs(&mut Vec::new());
+        exchange.session().receive(&mut Message::parse(metadata, Bytes::from("null")).unwrap());
+        exchange.start_jobs(&mut VecDeque::new());
         assert_eq!(Arc::strong_count(&running), 3, "it runs");
         exchange.peer_is_gone(&Reason::Disconnected("it was killed".to_owned()));
         let ended = exchange.wait_until(|session| session.no_jobs());
@@ -269,9 +270,9 @@ mod tests {
         let limits = Limits::default().queued(1, 1024);
         let exchange = Exchange::new("w1".to_owned(), Arc::downgrade(&handlers), limits, Handle::current());
         for metadata in [r#"{"id":"a","type":1,"route":"ask"}"#, r#"{"id":"b","type":2,"route":"tell"}"#] {
-            let message = Message::parse(Bytes::from(metadata), Bytes::from("null")).unwrap();
-            exchange.session().receive(message);
-            exchange.start_jobs(&mut Vec::new());
+            let mut message = Message::parse(Bytes::from(metadata), Bytes::from("null")).unwrap();
+            exchange.session().receive(&mut message);
+            exchange.start_jobs(&mut VecDeque::new());
         }
         assert!(!ran.load(Ordering::Relaxed), "there was room for more answers");
         exchange.forget();

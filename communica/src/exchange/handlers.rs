@@ -1,5 +1,6 @@
 //! What the peer wants: messages in, their handlers' answers out.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -45,7 +46,7 @@ const LARGE_ANSWERS: usize = 1 << 20;
 
 impl Exchange {
     /// Starts what may start, in the order it came. True if there is something to flush: answers, or word of throws that came.
-    pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut Vec<Message>) -> bool {
+    pub(crate) fn start_jobs(self: &Arc<Self>, batch: &mut VecDeque<Message>) -> bool {
         let (mut mine, mut answered) = (false, false);
         let (mut done, mut clock, mut unsent) = (Done::default(), None, None);
         loop {
@@ -71,12 +72,11 @@ impl Exchange {
             let clock = clock.get_or_insert_with(Clock::start);
             clock.tick();
             let (mut bytes, mut looked, mut known) = (0, clock.now, None);
-            batch.reverse();
-            while let Some(message) = batch.pop() {
+            while let Some(message) = batch.pop_front() {
                 // They share the budget that tokio gives to this task. Without any left they would all wait, though nothing keeps
                 // them, and go on in any order.
                 if clock.now > LONG_TURN || !has_budget_remaining() {
-                    batch.push(message);
+                    batch.push_front(message);
                     answered |= done.count > 0;
                     self.finish(&mut done);
                     self.give_back(batch, &mut mine);
@@ -148,7 +148,7 @@ impl Exchange {
             // Those that came are handled, though their entity may be over by then.
             let (exchange, handlers) = (self.clone(), self.handlers.upgrade());
             runtime.spawn(async move {
-                exchange.start_jobs(&mut Vec::new());
+                exchange.start_jobs(&mut VecDeque::new());
                 drop(handlers);
                 // There may be a link meanwhile, whose driver left this to who was at it.
                 exchange.call_driver();
@@ -156,8 +156,8 @@ impl Exchange {
         }
     }
 
-    /// Leaves started messages, the last one first, to whoever is at it next.
-    fn give_back(&self, rest: &mut Vec<Message>, mine: &mut bool) {
+    /// Leaves started messages to whoever is at it next.
+    fn give_back(&self, rest: &mut VecDeque<Message>, mine: &mut bool) {
         let mut session = self.session();
         session.give_back(rest, mine);
         // What was forgotten does not wait.
@@ -462,7 +462,7 @@ impl Job {
         done.add(metadata, answer);
         exchange.finish(&mut done);
         exchange.call_driver();
-        exchange.start_jobs(&mut Vec::new());
+        exchange.start_jobs(&mut VecDeque::new());
         exchange.call_driver();
     }
 
@@ -473,7 +473,7 @@ impl Job {
             exchange.running.done(&metadata.id());
         }
         drop(self);
-        exchange.start_jobs(&mut Vec::new());
+        exchange.start_jobs(&mut VecDeque::new());
         exchange.call_driver();
         drop(handlers);
     }

@@ -64,6 +64,16 @@ impl<'a> Request<'a> {
         wake(driver);
     }
 
+    fn poll_end(&self, call: CallId, cx: &Context<'_>) -> Poll<CallEnd> {
+        // Mostly it has ended, and nobody has to be woken.
+        if let Some(end) = self.exchange.session().take_end(call) {
+            return Poll::Ready(end);
+        }
+        // A user's own code, so not under the lock.
+        let mut waker = Some(cx.waker().clone());
+        self.exchange.session().poll_call(call, &mut waker).map_or(Poll::Pending, Poll::Ready)
+    }
+
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<Requested<Waker>, Reason>> {
         match &mut self.state {
             State::New { what, payload } => {
@@ -92,11 +102,7 @@ impl Future for Request<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
         if let State::Sent { call, .. } = self.state {
             self.see_to_driver();
-            // A user's own code, so not under the lock.
-            let mut waker = Some(cx.waker().clone());
-            let end = ready!(
-                self.exchange.session().poll_call(call, &mut waker).map_or(Poll::Pending, Poll::Ready)
-            );
+            let end = ready!(self.poll_end(call, cx));
             self.state = State::Over;
             return Poll::Ready(end);
         }

@@ -8,8 +8,10 @@ use bytes::Bytes;
 
 /// Larger buffers are given back to the allocator.
 const KEEP_BYTES: usize = 64 * 1024;
-/// Buffers kept per thread.
-const KEEP_BUFFERS: usize = 16;
+/// Buffers kept per thread: as many answers as are made before they are queued, one after the other.
+const KEEP_BUFFERS: usize = 32;
+/// A new buffer has room for a small message, which would else make it grow again and again.
+const FIRST_ROOM: usize = 128;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -29,7 +31,8 @@ impl Payload {
     #[must_use]
     pub fn buffer() -> Vec<u8> {
         // `try_with`: a value may be dumped while its thread ends.
-        SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        spare.unwrap_or_else(|| Vec::with_capacity(FIRST_ROOM))
     }
 
     /// The bytes, shared from now on. Nothing is copied.

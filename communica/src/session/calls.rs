@@ -216,23 +216,25 @@ impl<W> Calls<W> {
         wake
     }
 
-    /// How the call ended, which frees its place; or keeps `waiter`, and puts the one that was kept there.
-    pub(super) fn poll(&mut self, call: CallId, waiter: &mut Option<W>) -> Option<CallEnd> {
-        let place = self.places.get_mut(call.place as usize)?;
-        if place.serial != call.serial {
+    /// How the call ended, if it did; that frees its place.
+    pub(super) fn take_end(&mut self, call: CallId) -> Option<CallEnd> {
+        let place = self.places.get_mut(call.place as usize).filter(|place| place.serial == call.serial)?;
+        if !matches!(place.state, State::Ended(_)) {
             return None;
         }
+        let State::Ended(end) = std::mem::replace(&mut place.state, State::Free) else { return None };
+        self.free.push(call.place);
+        Some(end)
+    }
+
+    /// The same; until then it keeps `waiter`, and puts the one that was kept there.
+    pub(super) fn poll(&mut self, call: CallId, waiter: &mut Option<W>) -> Option<CallEnd> {
+        let place = self.places.get_mut(call.place as usize).filter(|place| place.serial == call.serial)?;
         if let State::Waiting { waiter: kept, .. } = &mut place.state {
             std::mem::swap(kept, waiter);
             return None;
         }
-        match std::mem::replace(&mut place.state, State::Free) {
-            State::Ended(end) => {
-                self.free.push(call.place);
-                Some(end)
-            }
-            State::Waiting { .. } | State::Free => None,
-        }
+        self.take_end(call)
     }
 
     /// Nobody waits any more. Returns number and bytes of its message, and who waited, if no answer came.

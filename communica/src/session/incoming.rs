@@ -1,5 +1,7 @@
 //! What the peer says: messages in, events and the handlers that may start out.
 
+use std::collections::VecDeque;
+
 use super::arrivals::Arrivals;
 use super::calls::CallEnd;
 use super::{Event, Intake, NeverStart, Session};
@@ -15,7 +17,8 @@ impl<W: Clone> Session<W> {
         self.answers_came = 0;
     }
 
-    pub(crate) fn receive(&mut self, mut message: Message) -> Event<W> {
+    /// Takes what it needs of the message: to move all of it takes longer than to read it.
+    pub(crate) fn receive(&mut self, message: &mut Message) -> Event<W> {
         self.brought = true;
         // The peer had the hello of this link, and began anew.
         self.over = false;
@@ -55,18 +58,21 @@ impl<W: Clone> Session<W> {
             Kind::Request | Kind::Throw if self.draining => {
                 self.refuse(&message.metadata, "the responder is stopping and takes no more requests")
             }
-            Kind::Request if self.jobs.is_overfull(&message, self.calls.waiting()) => {
+            Kind::Request if self.jobs.is_overfull(message, self.calls.waiting()) => {
                 self.refuse(&message.metadata, TOO_MANY_WAIT)
             }
             Kind::Request | Kind::Throw => {
-                self.jobs.push(message, self.calls.waiting());
+                self.jobs.push(message.take(), self.calls.waiting());
                 Event::Queued
             }
-            Kind::Result => self.answered(&message.metadata, |_| CallEnd::Value(message.payload.clone())),
-            Kind::Req => self.faulted(FaultKind::Req, &message),
-            Kind::Resp => self.faulted(FaultKind::Resp, &message),
-            Kind::Unknown => self.faulted(FaultKind::Unknown, &message),
-            Kind::Serializer => self.faulted(FaultKind::Serializer, &message),
+            Kind::Result => {
+                let Message { metadata, payload, .. } = message;
+                self.answered(metadata, |_| CallEnd::Value(std::mem::take(payload)))
+            }
+            Kind::Req => self.faulted(FaultKind::Req, message),
+            Kind::Resp => self.faulted(FaultKind::Resp, message),
+            Kind::Unknown => self.faulted(FaultKind::Unknown, message),
+            Kind::Serializer => self.faulted(FaultKind::Serializer, message),
             Kind::Cancel => Event::Cancelled(message.metadata.id().into_owned()),
             Kind::Acknowledge => Event::Noted,
             Kind::Other(_) => Event::Dropped("a message is of a type this side does not know"),
@@ -204,7 +210,7 @@ impl<W: Clone> Session<W> {
 
     /// Messages whose handlers may start now, in the order they came. Whoever gets some starts them in that order
     /// and asks again; meanwhile others get none. What can never start is refused.
-    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut Vec<Message>) -> NeverStart {
+    pub(crate) fn start_jobs(&mut self, mine: &mut bool, into: &mut VecDeque<Message>) -> NeverStart {
         let mut never = NeverStart::default();
         if self.outbox.answers_meet(self.limits.queued) {
             // The peer does not take its answers: no more of them before it does.
@@ -214,8 +220,7 @@ impl<W: Clone> Session<W> {
         loop {
             self.jobs.start(mine, self.calls.waiting(), into);
             into.retain(|message| {
-                let given_up = message.metadata.kind() == Kind::Request
-                    && self.jobs.was_cancelled(&message.metadata.id());
+                let given_up = message.metadata.kind() == Kind::Request && self.jobs.was_given_up(message);
                 if given_up {
                     never.any_given_up = true;
                     self.job_stopped(&message.metadata);
@@ -239,7 +244,7 @@ impl<W: Clone> Session<W> {
         let mut held_up = self.jobs.take_held_up(self.calls.waiting(), self.reads_no_answers());
         while !self.outbox.answers_meet(self.limits.queued) {
             let Some(message) = self.jobs.next_held_up(&mut held_up) else { break };
-            if self.jobs.was_cancelled(&message.metadata.id()) {
+            if self.jobs.was_given_up(&message) {
                 self.settle(&message.metadata);
             } else if let Event::Dropped(why) = self.refuse(&message.metadata, TOO_MANY_WAIT) {
                 refused.push(why);
@@ -265,7 +270,7 @@ impl<W: Clone> Session<W> {
     }
 
     /// Takes out of these, which are being started, what was forgotten meanwhile.
-    pub(crate) fn drop_forgotten(&mut self, rest: &mut Vec<Message>) {
+    pub(crate) fn drop_forgotten(&mut self, rest: &mut VecDeque<Message>) {
         self.jobs.drop_forgotten(rest);
         self.tell_of_dropped_throws();
     }
@@ -320,9 +325,9 @@ impl<W: Clone> Session<W> {
         self.jobs.done(count, bytes);
     }
 
-    /// Started messages, the last one first, whose handlers have to wait after all, since there is no room for more
+    /// Started messages whose handlers have to wait after all, since there is no room for more
     /// answers. Whoever was at it starts no more.
-    pub(crate) fn give_back_if_full(&mut self, rest: &mut Vec<Message>, mine: &mut bool) -> bool {
+    pub(crate) fn give_back_if_full(&mut self, rest: &mut VecDeque<Message>, mine: &mut bool) -> bool {
         let full = self.outbox.answers_meet(self.limits.queued);
         if full {
             self.give_back(rest, mine);
@@ -330,15 +335,14 @@ impl<W: Clone> Session<W> {
         full
     }
 
-    /// The handler of the message that was started last has to begin in a task of its own before these may start, the
-    /// last one first. Until [`has_started`](Self::has_started) nobody starts any.
-    pub(crate) fn wait_for_start(&mut self, rest: &mut Vec<Message>) {
+    /// The handler of the message that was started last has to begin in a task of its own before these may start. Until [`has_started`](Self::has_started) nobody starts any.
+    pub(crate) fn wait_for_start(&mut self, rest: &mut VecDeque<Message>) {
         self.jobs.wait(rest);
         self.tell_of_dropped_throws();
     }
 
-    /// Started messages, the last one first, are left to whoever is at it next.
-    pub(crate) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
+    /// Started messages are left to whoever is at it next.
+    pub(crate) fn give_back(&mut self, rest: &mut VecDeque<Message>, mine: &mut bool) {
         self.jobs.give_back(rest, mine);
         self.tell_of_dropped_throws();
     }

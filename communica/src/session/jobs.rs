@@ -64,14 +64,15 @@ impl Jobs {
     }
 
     /// `calling`: calls to the peer that wait for their answer.
-    pub(super) fn push(&mut self, mut message: Message, calling: usize) {
+    pub(super) fn push(&mut self, message: Message, calling: usize) {
         let waits = self.running + self.waiting.len() >= self.limit;
+        self.waiting_bytes += size(&message);
         if waits && message.payload.len() <= COPY_LIMIT {
             // It may wait for long, and would keep the whole buffer it was read into.
-            message = message.detached();
+            lean::push(&mut self.waiting, message.detached());
+        } else {
+            lean::push(&mut self.waiting, message);
         }
-        self.waiting_bytes += size(&message);
-        lean::push(&mut self.waiting, message);
         if calling == 0 {
             self.not_awaited = self.waiting.len();
         }
@@ -79,7 +80,7 @@ impl Jobs {
 
     /// `mine`: the caller is who starts handlers. It gets that place when it is free and something may start, and
     /// gives it back by asking when nothing more may. `calling`: as in [`push`](Self::push).
-    pub(super) fn start(&mut self, mine: &mut bool, calling: usize, into: &mut Vec<Message>) {
+    pub(super) fn start(&mut self, mine: &mut bool, calling: usize, into: &mut VecDeque<Message>) {
         if self.starting && !*mine {
             return;
         }
@@ -90,7 +91,7 @@ impl Jobs {
             self.waiting_bytes -= bytes;
             self.running_bytes += bytes;
             message.metadata.set_size(bytes);
-            into.push(message);
+            into.push_back(message);
         }
         self.not_awaited = self.not_awaited.saturating_sub(room);
         self.running += room;
@@ -124,6 +125,11 @@ impl Jobs {
     #[cfg(test)]
     pub(super) fn cancelled_count(&self) -> usize {
         self.cancelled.len()
+    }
+
+    /// The same as [`was_cancelled`](Self::was_cancelled), of one whose id is looked at only if that says anything.
+    pub(super) fn was_given_up(&mut self, request: &Message) -> bool {
+        !self.cancelled.is_empty() && self.was_cancelled(&request.metadata.id())
     }
 
     /// The request was given up before it was started. Tells it once.
@@ -173,7 +179,7 @@ impl Jobs {
     }
 
     /// Takes out what was forgotten since it was handed out to be started.
-    pub(super) fn drop_forgotten(&mut self, rest: &mut Vec<Message>) {
+    pub(super) fn drop_forgotten(&mut self, rest: &mut VecDeque<Message>) {
         let forgotten = self.forgotten;
         if forgotten == Forgotten::Nothing {
             return;
@@ -303,16 +309,16 @@ impl Jobs {
         self.running
     }
 
-    /// These were not started after all; the last one stands first.
-    pub(super) fn give_back(&mut self, rest: &mut Vec<Message>, mine: &mut bool) {
+    /// These were not started after all.
+    pub(super) fn give_back(&mut self, rest: &mut VecDeque<Message>, mine: &mut bool) {
         self.wait(rest);
         self.start_none(mine);
     }
 
     /// The same, and the place of who starts them is kept.
-    pub(super) fn wait(&mut self, rest: &mut Vec<Message>) {
+    pub(super) fn wait(&mut self, rest: &mut VecDeque<Message>) {
         self.drop_forgotten(rest);
-        for message in rest.drain(..) {
+        for message in rest.drain(..).rev() {
             self.done(1, size(&message));
             self.waiting_bytes += size(&message);
             self.waiting.push_front(message);

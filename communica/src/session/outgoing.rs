@@ -122,7 +122,12 @@ impl<W: Clone> Session<W> {
         }
     }
 
-    /// How the call ended, once; until then `waker` is kept and woken at the end. The one that was kept stands there afterwards: both are
+    /// How the call ended, once, if it did.
+    pub(crate) fn take_end(&mut self, call: CallId) -> Option<CallEnd> {
+        self.calls.take_end(call)
+    }
+
+    /// The same; until then `waker` is kept and woken at the end. The one that was kept stands there afterwards: both are
     /// users' own, and made and dropped under no lock.
     pub(crate) fn poll_call(&mut self, call: CallId, waker: &mut Option<W>) -> Option<CallEnd> {
         self.calls.poll(call, waker)

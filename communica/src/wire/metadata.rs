@@ -174,6 +174,18 @@ impl Metadata {
         Ok(Self { text, parts, arrival: 0, came: 0, size: 0 })
     }
 
+    /// In the place of what was taken.
+    pub(super) fn nothing() -> Self {
+        let parts = Parts {
+            id: Text::default(),
+            kind: Kind::Other(0),
+            kind_at: (0, 0),
+            route: None,
+            timeout_ms: u64::MAX,
+        };
+        Self { text: Bytes::new(), parts, arrival: 0, came: 0, size: 0 }
+    }
+
     /// The JSON text as it came.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
@@ -332,6 +344,9 @@ fn put_string(text: &str, out: &mut BytesMut) {
 }
 
 fn put_decimal(number: i64, out: &mut BytesMut) {
+    if let 0..=9 = number {
+        return out.put_u8(b'0' + number as u8);
+    }
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = number.unsigned_abs();

@@ -91,6 +91,13 @@ impl Message {
         Ok(Self { metadata: Metadata::parse(metadata)?, payload, receipt: None, sender: None })
     }
 
+    /// All of it; what stays says nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        let nothing =
+            Self { metadata: Metadata::nothing(), payload: Bytes::new(), receipt: None, sender: None };
+        std::mem::replace(self, nothing)
+    }
+
     /// One whose payload of so many bytes is too large, and was not kept.
     pub(crate) fn left_out(mut metadata: Metadata, size: usize) -> Self {
         metadata.set_size(size);

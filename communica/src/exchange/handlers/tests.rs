@@ -35,9 +35,9 @@ async fn handlers_take_their_turns(time: Duration, throws: usize) {
             Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#),
             Bytes::from(number.to_string()),
         );
-        exchange.session().receive(message.unwrap());
+        exchange.session().receive(&mut message.unwrap());
     }
-    exchange.start_jobs(&mut Vec::new());
+    exchange.start_jobs(&mut VecDeque::new());
     assert!(ran.lock().unwrap().len() < throws, "all of them ran in one turn");
     let all = async {
         while ran.lock().unwrap().len() < throws {
@@ -79,9 +79,9 @@ fn batches_out_while_throws_are_handled() -> Vec<usize> {
     *asks.lock().unwrap() = Some(exchange.clone());
     for _ in 0..5 {
         let metadata = Bytes::from_static(br#"{"id":"","type":2,"route":"compute"}"#);
-        exchange.session().receive(Message::parse(metadata, Bytes::from_static(b"1")).unwrap());
+        exchange.session().receive(&mut Message::parse(metadata, Bytes::from_static(b"1")).unwrap());
     }
-    exchange.start_jobs(&mut Vec::new());
+    exchange.start_jobs(&mut VecDeque::new());
     let ran = ran.lock().unwrap();
     ran.clone()
 }
@@ -132,9 +132,9 @@ async fn what_is_forgotten_does_not_start_because_it_was_next() {
         for number in 0..10 {
             let metadata = format!(r#"{{"id":"{number}","type":{},"route":"compute"}}"#, 2 - number % 2);
             let payload = Bytes::from(format!("\"{number}\""));
-            exchange.session().receive(Message::parse(metadata.into(), payload).unwrap());
+            exchange.session().receive(&mut Message::parse(metadata.into(), payload).unwrap());
         }
-        exchange.start_jobs(&mut Vec::new());
+        exchange.start_jobs(&mut VecDeque::new());
         assert_eq!(*ran.lock().unwrap(), ran_then);
         assert!(exchange.session().no_jobs());
     }

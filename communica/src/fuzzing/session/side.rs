@@ -1,5 +1,7 @@
 //! One session, the program that uses it, and its half of the link.
 
+use std::collections::VecDeque;
+
 use bytes::{Buf, BytesMut};
 
 use super::super::script::Script;
@@ -187,7 +189,7 @@ impl Side {
     }
 
     fn start_handlers(&mut self) {
-        let (mut mine, mut batch) = (false, Vec::new());
+        let (mut mine, mut batch) = (false, VecDeque::new());
         loop {
             self.session.start_jobs(&mut mine, &mut batch);
             if batch.is_empty() {
@@ -280,8 +282,8 @@ impl Side {
                 Intake::Overrun => return false,
             }
             let next = self.decoder.next(&mut self.input).expect("our own side speaks the wire");
-            let Some(Received::Message(message)) = next else { return true };
-            match self.session.receive(message) {
+            let Some(Received::Message(mut message)) = next else { return true };
+            match self.session.receive(&mut message) {
                 Event::Cancelled(id) => {
                     self.session.cancel_job(id.clone());
                     self.stop(|metadata| metadata.id() == id);

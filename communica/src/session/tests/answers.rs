@@ -1,5 +1,7 @@
 //! Answers that a peer does not take, or not yet: handlers make no more than has room.
 
+use std::collections::VecDeque;
+
 use super::*;
 
 /// The peer asked for so many; nothing was answered yet.
@@ -14,14 +16,13 @@ fn asked(count: usize, limits: &Limits) -> Pair {
 
 /// Lets handlers that are ready at once make as many answers as they may. Returns how many.
 fn answer(server: &mut Pair, size: usize) -> usize {
-    let (mut mine, mut started, mut count) = (false, Vec::new(), 0);
+    let (mut mine, mut started, mut count) = (false, VecDeque::new(), 0);
     loop {
         server.start_jobs(&mut mine, &mut started);
         if started.is_empty() {
             return count;
         }
-        started.reverse();
-        while let Some(job) = started.pop() {
+        while let Some(job) = started.pop_front() {
             server.answer(&job.metadata, Ok(vec![b'x'; size].into()));
             server.jobs_done(1, job.metadata.size());
             count += 1;
@@ -173,7 +174,7 @@ fn what_is_answered_when_there_will_be_no_link_holds_up_nobody() {
     let mut server = asked(1, &Limits::new().queued(1, 1 << 20));
     let mut client = session("d", &Limits::new());
     client.throw(What::default(), &mut payload("x")).unwrap();
-    let (mut mine, mut batch) = (false, Vec::new());
+    let (mut mine, mut batch) = (false, VecDeque::new());
     server.start_jobs(&mut mine, &mut batch);
     deliver(&mut client, &mut server);
     server.link_lost(Batch::default(), "cut", Lost::Cut);

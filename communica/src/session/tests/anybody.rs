@@ -38,7 +38,7 @@ impl Settled {
         let settled = self.0.clone();
         let receipt =
             Receipt::new(Some(message.metadata.id().into_owned()), move || *settled.lock().unwrap() = true);
-        to.receive(message.with_receipt(if first { receipt.brought_first() } else { receipt }))
+        to.receive(&mut message.with_receipt(if first { receipt.brought_first() } else { receipt }))
     }
 }
 

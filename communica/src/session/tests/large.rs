@@ -184,9 +184,9 @@ fn a_large_message_goes_on_while_the_window_is_always_full() {
             batch.advance(taken);
         }
         client.filled_was_sent();
-        while let Ok(Some(crate::wire::Received::Message(message))) = decoder.next(&mut bytes) {
+        while let Ok(Some(crate::wire::Received::Message(mut message))) = decoder.next(&mut bytes) {
             large_came |= message.payload.len() > 1 << 20;
-            server.receive(message);
+            server.receive(&mut message);
         }
         server.jobs_done(0, 0);
         for message in start(&mut server) {

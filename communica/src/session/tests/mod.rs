@@ -11,6 +11,8 @@ mod resume;
 mod stored;
 mod too_large;
 
+use std::collections::VecDeque;
+
 use bytes::Buf;
 
 use super::*;
@@ -59,23 +61,23 @@ fn carry(session: &mut Pair) -> Vec<Message> {
 }
 
 fn deliver(from: &mut Pair, to: &mut Pair) -> Vec<Event<&'static str>> {
-    carry(from).into_iter().map(|message| to.receive(message)).collect()
+    carry(from).into_iter().map(|mut message| to.receive(&mut message)).collect()
 }
 
 /// Starts every job that may start and gives back their messages.
 fn start(session: &mut Pair) -> Vec<Message> {
-    let (mut mine, mut batch, mut all) = (false, Vec::new(), Vec::new());
+    let (mut mine, mut batch, mut all) = (false, VecDeque::new(), Vec::new());
     loop {
         session.start_jobs(&mut mine, &mut batch);
         if batch.is_empty() {
             return all;
         }
-        all.append(&mut batch);
+        all.extend(batch.drain(..));
     }
 }
 
-fn texts(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|message| String::from_utf8_lossy(&message.payload).into_owned()).collect()
+fn texts<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<String> {
+    messages.into_iter().map(|message| String::from_utf8_lossy(&message.payload).into_owned()).collect()
 }
 
 fn end(session: &mut Pair, call: CallId) -> Option<CallEnd> {
@@ -113,14 +115,14 @@ fn an_answer_to_no_call_of_this_session_is_dropped() {
     let (mut client, mut server) = (session("new", &limits()), session("s", &limits()));
     let call = request(&mut client, "x");
     let message = carry(&mut client).remove(0);
-    server.receive(message.clone());
+    server.receive(&mut message.clone());
     server.answer(&message.metadata, Ok(Vec::new().into()));
-    let answer = carry(&mut server).remove(0);
+    let mut answer = carry(&mut server).remove(0);
     let mut earlier = session("old", &limits());
     let _ = request(&mut earlier, "y");
-    assert!(matches!(earlier.receive(answer.clone()), Event::Dropped(_)));
-    assert!(matches!(client.receive(answer.clone()), Event::Answered(_)));
-    assert!(matches!(client.receive(answer), Event::Dropped(_)), "a second answer to the same call");
+    assert!(matches!(earlier.receive(&mut answer.clone()), Event::Dropped(_)));
+    assert!(matches!(client.receive(&mut answer.clone()), Event::Answered(_)));
+    assert!(matches!(client.receive(&mut answer), Event::Dropped(_)), "a second answer to the same call");
     assert!(matches!(end(&mut client, call), Some(CallEnd::Value(_))));
 }
 
@@ -157,7 +159,7 @@ fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
     }
     deliver(&mut client, &mut server);
     let (mut mine, mut other) = (false, false);
-    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
     server.start_jobs(&mut mine, &mut first);
     server.start_jobs(&mut other, &mut second);
     assert_eq!((texts(&first), second.len()), (vec!["a".to_owned(), "b".to_owned()], 0));
@@ -376,8 +378,8 @@ fn only_what_has_to_wait_is_copied() {
         &mut client
     });
     let places: Vec<_> = sent.iter().map(|message| message.payload.as_ptr()).collect();
-    for message in sent.clone() {
-        server.receive(message);
+    for mut message in sent.clone() {
+        server.receive(&mut message);
     }
     let mut started = start(&mut server);
     server.jobs_done(2, 0);

@@ -27,9 +27,9 @@ fn held_up() -> HeldUp {
     let another = start(&mut server).remove(0);
     // The handler of "back" asks this, and waits.
     let nested = request(&mut client, &"z".repeat(2_100));
-    let message = carry(&mut client).remove(0);
+    let mut message = carry(&mut client).remove(0);
     let id = message.metadata.id().into_owned();
-    assert_eq!(server.receive(message), Event::Queued);
+    assert_eq!(server.receive(&mut message), Event::Queued);
     assert!(start(&mut server).is_empty());
     HeldUp { client, server, nested, id, another }
 }

@@ -1,5 +1,7 @@
 //! Links to one process after the other: what was queued for the one, and what it left, meets the next.
 
+use std::collections::VecDeque;
+
 use super::resume::{fresh, shake};
 use super::*;
 
@@ -101,13 +103,12 @@ fn what_another_process_asked_for_is_not_given_back() {
     request(&mut client, "asked");
     client.throw(What { route: Some("route"), ..What::default() }, &mut payload("thrown")).unwrap();
     deliver(&mut client, &mut server);
-    let (mut mine, mut batch) = (false, Vec::new());
+    let (mut mine, mut batch) = (false, VecDeque::new());
     server.start_jobs(&mut mine, &mut batch);
     assert_eq!(texts(&batch), ["asked", "thrown"]);
     server.link_lost(Batch::default(), "cut", Lost::Cut);
     let mut next = fresh("next", &limits());
     shake(&mut next, &mut server);
-    batch.reverse();
     server.give_back(&mut batch, &mut mine);
     assert_eq!(texts(&start(&mut server)), ["thrown"]);
     request(&mut next, "later");

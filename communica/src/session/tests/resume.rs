@@ -98,8 +98,8 @@ impl Road {
         let pipe = &mut self.pipes[1 - to];
         let mut input = pipe.bytes.split_to(bytes.min(pipe.bytes.len()));
         while let Ok(Some(received)) = pipe.decoder.next(&mut input) {
-            let Received::Message(message) = received else { panic!("nobody said goodbye") };
-            self.sides[to].receive(message);
+            let Received::Message(mut message) = received else { panic!("nobody said goodbye") };
+            self.sides[to].receive(&mut message);
         }
         // What is left of it is the beginning of a frame.
         input.unsplit(pipe.bytes.split());

@@ -36,7 +36,7 @@ impl Settled {
     fn deliver(&self, message: &Message, key: &str, to: &mut Pair) -> Event<&'static str> {
         let (settled, key) = (self.0.clone(), key.to_owned());
         let receipt = Receipt::new(Some(key.clone()), move || settled.lock().unwrap().push(key));
-        to.receive(message.clone().with_receipt(receipt))
+        to.receive(&mut message.clone().with_receipt(receipt))
     }
 
     fn take(&self) -> Vec<String> {
@@ -118,7 +118,7 @@ fn requests_are_repeated_under_new_stamps_when_the_store_lost_them() {
     client.confirmed(5);
     // One has its answer, one is not waited for, one throw is nobody's to repeat.
     let mut server = session("s", &Limits::new());
-    server.receive(first[0].0.clone());
+    server.receive(&mut first[0].0.clone());
     answer_all(&mut server);
     deliver(&mut server, &mut client);
     assert!(matches!(client.poll_call(calls[0], &mut Some("a")), Some(CallEnd::Value(_))));
@@ -185,7 +185,7 @@ fn a_request_that_was_answered_is_never_repeated_though_others_were_queued_again
     let (mut client, calls, first) = with_a_large_one();
     client.link_up(SHORT_MEMORY, None);
     let mut server = session("s", &Limits::new());
-    server.receive(first[1].0.clone());
+    server.receive(&mut first[1].0.clone());
     answer_all(&mut server);
     deliver(&mut server, &mut client);
     assert!(matches!(client.poll_call(calls[1], &mut Some("a")), Some(CallEnd::Value(_))));
@@ -222,9 +222,9 @@ fn copies_of_what_a_store_forgot_take_no_memory() {
     let sent = publish(&mut client);
     let (message, stamp) = &sent[0];
     let forgotten = || message.clone().with_receipt(Receipt::forgotten(Some(stamp.clone())));
-    assert!(matches!(server.receive(forgotten()), Event::Queued));
+    assert!(matches!(server.receive(&mut forgotten()), Event::Queued));
     for _ in 0..100 {
-        assert!(matches!(server.receive(forgotten()), Event::Dropped(_)));
+        assert!(matches!(server.receive(&mut forgotten()), Event::Dropped(_)));
     }
     // One that the store keeps waits for its end.
     assert!(matches!(settled.deliver(message, stamp, &mut server), Event::Dropped(_)));
@@ -383,16 +383,16 @@ fn an_answer_to_what_is_about_to_be_published_again_takes_it_back_and_makes_room
     let (mut client, mut server) = (session("c", &Limits::new().queued(1, usize::MAX)), linked("s"));
     client.link_up(STORE, None);
     let call = request(&mut client, "a");
-    for (message, _) in publish(&mut client) {
-        server.receive(message);
+    for (mut message, _) in publish(&mut client) {
+        server.receive(&mut message);
     }
     answer_all(&mut server);
     lose_link(&mut client);
     client.link_up(STORE, None);
     let next = |client: &mut Pair| client.throw(What::default(), &mut payload("b")).map(|_| ());
     assert_eq!(next(&mut client), Err(Refused::Full));
-    for message in carry(&mut server) {
-        client.receive(message);
+    for mut message in carry(&mut server) {
+        client.receive(&mut message);
     }
     assert!(matches!(end(&mut client, call), Some(CallEnd::Value(_))));
     assert!(client.take_made_room() && !client.take_made_room(), "who waits for room is told, once");

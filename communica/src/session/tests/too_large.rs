@@ -23,10 +23,10 @@ fn count(session: &Pair) -> Option<u64> {
 #[test]
 fn a_request_is_answered_and_a_throw_is_dropped() {
     let mut server = session("s", &limits());
-    assert!(matches!(server.receive(left_out("a", 1)), Event::Dropped(_)));
-    assert!(matches!(server.receive(left_out("", 2)), Event::Dropped(_)));
-    assert!(matches!(server.receive(left_out("b", 3)), Event::Dropped(_)));
-    assert_eq!(server.receive(left_out("c", 102)), Event::Cancelled("c".to_owned()));
+    assert!(matches!(server.receive(&mut left_out("a", 1)), Event::Dropped(_)));
+    assert!(matches!(server.receive(&mut left_out("", 2)), Event::Dropped(_)));
+    assert!(matches!(server.receive(&mut left_out("b", 3)), Event::Dropped(_)));
+    assert_eq!(server.receive(&mut left_out("c", 102)), Event::Cancelled("c".to_owned()));
     assert!(start(&mut server).is_empty());
     let answers = carry(&mut server);
     let [answer] = &answers[..] else { panic!("{answers:?}") };
@@ -45,7 +45,7 @@ fn an_answer_ends_its_call_alone() {
         let asked = start(&mut server);
         server.answer(&asked[1].metadata, Ok(b"z".to_vec().into()));
         server.jobs_done(2, 0);
-        let event = client.receive(left_out(&asked[0].metadata.id(), kind));
+        let event = client.receive(&mut left_out(&asked[0].metadata.id(), kind));
         assert_eq!(event, Event::Answered(None));
         let Some(CallEnd::Fault(fault)) = end(&mut client, large) else { panic!("no fault") };
         assert_eq!(
@@ -55,7 +55,7 @@ fn an_answer_ends_its_call_alone() {
         assert!(end(&mut client, other).is_none());
         deliver(&mut server, &mut client);
         assert!(matches!(end(&mut client, other), Some(CallEnd::Value(_))));
-        assert!(matches!(client.receive(left_out(&asked[0].metadata.id(), kind)), Event::Dropped(_)));
+        assert!(matches!(client.receive(&mut left_out(&asked[0].metadata.id(), kind)), Event::Dropped(_)));
     }
     assert!(client.is_idle());
 }
@@ -66,7 +66,7 @@ fn each_counts_as_one_that_came() {
     shake(&mut client, &mut server);
     assert_eq!(count(&server), Some(0));
     for (kind, id, expected) in [(1, "a", 1), (2, "", 2), (11, "b", 3), (102, "c", 4), (101, "0", 4)] {
-        server.receive(left_out(id, kind));
+        server.receive(&mut left_out(id, kind));
         assert_eq!(count(&server), Some(expected), "type {kind}");
     }
 }
@@ -76,7 +76,7 @@ fn refusals_that_nobody_takes_do_not_pile_up() {
     let mut server = session("s", &limits().queued(10, 1 << 20));
     let mut came = 0;
     while !server.has_more_than_may_wait() {
-        server.receive(left_out("a", 1));
+        server.receive(&mut left_out("a", 1));
         came += 1;
     }
     assert_eq!(came, 40);

@@ -54,8 +54,8 @@ fn a_call_that_is_given_up_stops_before_it_starts_and_while_it_runs() {
 fn deliver_bytes(road: &mut Road) -> Vec<Event<&'static str>> {
     let mut events = Vec::new();
     let Pipe { bytes, decoder } = &mut road.pipes[0];
-    while let Ok(Some(Received::Message(message))) = decoder.next(bytes) {
-        events.push(road.sides[1].receive(message));
+    while let Ok(Some(Received::Message(mut message))) = decoder.next(bytes) {
+        events.push(road.sides[1].receive(&mut message));
     }
     events
 }
@@ -81,7 +81,7 @@ fn cancels_of_what_is_over_leave_room_for_those_of_what_waits() {
     let calls: Vec<_> = (0..3).map(|_| request(&mut client, "x")).collect();
     let sent = carry(&mut client);
     let ids: Vec<_> = sent.iter().map(|message| message.metadata.id().into_owned()).collect();
-    sent.into_iter().for_each(|message| drop(server.receive(message)));
+    sent.into_iter().for_each(|mut message| drop(server.receive(&mut message)));
     assert_eq!(start(&mut server).len(), 1);
     for number in 0..1000 {
         server.cancel_job(ids[1].clone());

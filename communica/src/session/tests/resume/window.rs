@@ -14,10 +14,10 @@ fn acknowledgements_free_the_window_and_wake_who_waits_for_room() {
     road.receive(1, usize::MAX);
     // It knows how little the other side keeps.
     assert!(road.sides[1].has_unsent());
-    let acknowledgement = carry(&mut road.sides[1]).remove(0);
-    assert_eq!(road.sides[0].receive(acknowledgement.clone()), Event::Room);
+    let mut acknowledgement = carry(&mut road.sides[1]).remove(0);
+    assert_eq!(road.sides[0].receive(&mut acknowledgement.clone()), Event::Room);
     assert!(road.sides[0].throw(What::default(), &mut payload("yes")).is_ok());
-    assert_eq!(road.sides[0].receive(acknowledgement), Event::Noted, "the same again");
+    assert_eq!(road.sides[0].receive(&mut acknowledgement), Event::Noted, "the same again");
 }
 
 /// The peer keeps its word to itself, and its answer is word enough.
@@ -38,8 +38,8 @@ fn an_answer_frees_the_window_of_what_went_out_before_its_request() {
     }
     let mut came = carry(&mut road.sides[1]);
     came.retain(|message| message.metadata.kind() == Kind::Result);
-    let sixth = came.remove(5);
-    assert!(matches!(road.sides[0].receive(sixth), Event::Answered(_)));
+    let mut sixth = came.remove(5);
+    assert!(matches!(road.sides[0].receive(&mut sixth), Event::Answered(_)));
     assert!(road.sides[0].take_made_room(), "who waits for room is told");
     assert_eq!(road.sides[0].came(), 6);
     assert!(road.sides[0].throw(What::default(), &mut payload("yes")).is_ok());
@@ -67,7 +67,7 @@ fn what_came_of_messages_that_were_queued_together_makes_room() {
         let mut batch = Batch::default();
         batch.push_acknowledgement(came);
         let Some(Item::Message { metadata, payload, .. }) = batch.next_item() else { panic!() };
-        road.sides[0].receive(Message::parse(metadata, payload).unwrap());
+        road.sides[0].receive(&mut Message::parse(metadata, payload).unwrap());
     }
     assert!(!road.sides[0].is_unacknowledged());
 }
