@@ -128,11 +128,6 @@ impl Method {
         self.item.sig.asyncness.is_some()
     }
 
-    /// Whether it runs where its message was read.
-    pub(crate) fn is_inline(&self) -> bool {
-        !self.is_async() && self.settings.blocking.is_none()
-    }
-
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
         match self.item.sig.inputs.first()? {
             FnArg::Receiver(receiver) => Some(receiver),

@@ -9,7 +9,9 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::connector::PeerInfo;
 use crate::entity::Peer;
+use crate::exchange::Exchange;
 use crate::wire::{METADATA, Metadata};
 
 /// Who calls, and how: the first argument of a handler that asks for it.
@@ -33,13 +35,36 @@ pub struct Context {
     given_up: GivenUp,
 }
 
+/// The call that a handler is run for. Most handlers ask for no context: none is made before one does.
+#[derive(Clone, Copy)]
+pub struct ContextOf<'a> {
+    pub(crate) exchange: &'a Arc<Exchange>,
+    /// Who was at the other end of the link that brought it.
+    pub(crate) sender: Option<&'a Arc<PeerInfo>>,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl ContextOf<'_> {
+    pub(crate) fn context(self) -> Context {
+        Context {
+            peer: Peer::of_handler(self.exchange.clone(), self.sender.cloned()),
+            metadata: self.metadata.clone(),
+            deadline: self.deadline,
+            given_up: GivenUp::default(),
+        }
+    }
+}
+
 /// Whether anybody waits for a handler that nothing stops. Nothing where there is none.
 #[derive(Clone, Debug, Default)]
 pub struct GivenUp(pub(crate) Option<Arc<AtomicBool>>);
 
 impl Context {
-    pub(crate) fn new(peer: Peer, metadata: Metadata, deadline: Option<Instant>) -> Self {
-        Self { peer, metadata, deadline, given_up: GivenUp::default() }
+    /// The call that it is about.
+    pub(crate) fn of(&self) -> ContextOf<'_> {
+        let (exchange, sender) = self.peer.of_call();
+        ContextOf { exchange, sender, metadata: &self.metadata, deadline: self.deadline }
     }
 
     /// The same for a handler that may block.

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::context::Context;
+use crate::context::{Context, ContextOf};
 use crate::error::{Fault, FaultKind, SerializerError, ServiceError};
 use crate::route::{Ran, Route, RouteTable, handler};
 use crate::serializer::{Dump, Load, Serializer};
@@ -145,18 +145,18 @@ pub struct Registration {
 #[track_caller]
 pub fn method<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
-    H: Fn(Context, Bytes) -> BoxAnswer + Send + Sync + 'static,
+    H: Fn(ContextOf<'_>, Bytes) -> BoxAnswer + Send + Sync + 'static,
 {
-    register(table, registration, Route::new(move |context, payload| Ran::Later(handler(context, payload))));
+    register(table, registration, Route::new(move |call, payload| Ran::Later(handler(call, payload))));
 }
 
 /// A plain method becomes a route that runs where messages are read.
 #[track_caller]
 pub fn method_inline<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
-    H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
+    H: Fn(ContextOf<'_>, Bytes) -> Answer + Send + Sync + 'static,
 {
-    register(table, registration, Route::new(move |context, payload| Ran::Ready(handler(context, payload))));
+    register(table, registration, Route::new(move |call, payload| Ran::Ready(handler(call, payload))));
 }
 
 /// A plain method becomes a route that runs on the blocking pool.
@@ -166,8 +166,8 @@ where
     H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
 {
     let handler = Arc::new(handler);
-    let run = move |context: Context, payload| {
-        let handler = Arc::clone(&handler);
+    let run = move |call: ContextOf<'_>, payload| {
+        let (handler, context) = (Arc::clone(&handler), keep(call));
         Ran::Blocking(Box::new(move |given_up| handler(context.with_given_up(given_up), payload)))
     };
     register(table, registration, Route::new(run));
@@ -188,9 +188,14 @@ impl RouteTable {
     }
 }
 
+/// The context of a call that is done at once.
+pub fn context(call: ContextOf<'_>) -> Context {
+    call.context()
+}
+
 /// The context of a call that is not done at once: it keeps nothing of the link from being used again.
-pub fn keep(context: Context) -> Context {
-    context.detached()
+pub fn keep(call: ContextOf<'_>) -> Context {
+    call.context().detached()
 }
 
 /// The only argument of a method, of this name, that it takes as it is.

@@ -43,8 +43,10 @@ fn route(service: &Service, method: &Method) -> TokenStream {
     let several = !method.args.is_empty() && method.single().is_none();
     let load = several.then(|| load_function(service, method));
     let (registration, answer) = (registration(service, method), answer(service, method));
-    let keep = (method.context.is_some() && !method.is_inline())
-        .then(|| quote!(let #context = #krate::__private::keep(#context);));
+    let make = if method.is_async() { quote!(keep) } else { quote!(context) };
+    // Where the thread is another one, it is made already.
+    let make = (method.context.is_some() && method.settings.blocking.is_none())
+        .then(|| quote!(let #context = #krate::__private::#make(#context);));
     let (register, handle) = if method.is_async() {
         let run = quote! {
             let #value = ::core::clone::Clone::clone(&#value);
@@ -63,7 +65,7 @@ fn route(service: &Service, method: &Method) -> TokenStream {
             #load
             let #value = ::core::clone::Clone::clone(&#value);
             #krate::__private::#register(&mut #table, #registration, move |#context, #payload| {
-                #keep
+                #make
                 #handle
             });
         }

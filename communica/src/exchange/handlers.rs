@@ -15,8 +15,7 @@ use tokio::task::coop::has_budget_remaining;
 use super::turn::Held;
 use super::{Exchange, Flushed, wake};
 use crate::connector::{BoxFuture, PeerInfo};
-use crate::context::Context;
-use crate::entity::Peer;
+use crate::context::{Context, ContextOf};
 use crate::panics::discard;
 use crate::route::{Handlers, Ran, Route};
 use crate::running::Ends;
@@ -203,17 +202,12 @@ impl Exchange {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
-        let context = Context::new(Peer::of_handler(self.clone(), sender), metadata.clone(), deadline);
+        let call = ContextOf { exchange: self, sender: sender.as_ref(), metadata: &metadata, deadline };
         if route.is_for_aside() {
-            return Started::Long(Box::new(Long {
-                metadata,
-                deadline,
-                route: route.clone(),
-                context,
-                payload,
-            }));
+            let (route, context) = (route.clone(), call.context().detached());
+            return Started::Long(Box::new(Long { metadata, deadline, route, context, payload }));
         }
-        let ran = catch_unwind(AssertUnwindSafe(|| route.start(context, payload)));
+        let ran = catch_unwind(AssertUnwindSafe(|| route.start(call, payload)));
         let took = clock.tick();
         // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
         if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(took) {
@@ -241,7 +235,6 @@ impl Exchange {
     /// place, or until it is known to have begun: those behind it start after it, and nothing else waits for it.
     fn start_aside(self: &Arc<Self>, long: Box<Long>) {
         let Long { metadata, deadline, route, context, payload } = *long;
-        let context = context.detached();
         let turn = Arc::new(Held::new(self.clone()));
         // It is not passed before it is known whether the handler was given up meanwhile, and the word for that is not needed any more.
         let _kept = turn.clone();

@@ -56,8 +56,8 @@ where
     R: Reply<S, K>,
 {
     fn bind(self, serializer: S) -> Route {
-        Route::new(move |context, payload| match load(&serializer, &payload, None) {
-            Ok(input) => self(context.detached(), input).ran(&serializer),
+        Route::new(move |call, payload| match load(&serializer, &payload, None) {
+            Ok(input) => self(call.context().detached(), input).ran(&serializer),
             Err(fault) => Ran::Ready(Err(fault)),
         })
     }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
-use crate::context::{Context, GivenUp};
+use crate::context::{Context, ContextOf, GivenUp};
 use crate::error::{Error, Fault, FaultKind, undefined_route};
 use crate::serializer::Serializer;
 use crate::session::Answer;
@@ -40,7 +40,7 @@ pub(crate) type Block = Box<dyn FnOnce(GivenUp) -> Answer + Send>;
 /// A handler whose types are hidden: takes a payload, gives a payload.
 #[derive(Clone)]
 pub struct Route {
-    run: Arc<dyn Fn(Context, Bytes) -> Ran + Send + Sync>,
+    run: Arc<dyn Fn(ContextOf<'_>, Bytes) -> Ran + Send + Sync>,
     pace: Arc<Pace>,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
@@ -50,7 +50,7 @@ pub struct Route {
 
 impl Route {
     #[track_caller]
-    pub(crate) fn new(run: impl Fn(Context, Bytes) -> Ran + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(run: impl Fn(ContextOf<'_>, Bytes) -> Ran + Send + Sync + 'static) -> Self {
         Self { run: Arc::new(run), pace: Arc::default(), place: Location::caller(), idempotent: false }
     }
 
@@ -63,8 +63,8 @@ impl Route {
     }
 
     /// Runs the handler until it waits for something.
-    pub(crate) fn start(&self, context: Context, payload: Bytes) -> Ran {
-        match (self.run)(context, payload) {
+    pub(crate) fn start(&self, call: ContextOf<'_>, payload: Bytes) -> Ran {
+        match (self.run)(call, payload) {
             done @ (Ran::Ready(_) | Ran::Blocking(_)) => done,
             // Many async handlers never wait: a first look costs less than a task.
             Ran::Later(mut future) => {
@@ -101,7 +101,7 @@ impl Route {
         let ran = tokio::task::block_in_place(|| {
             let (progress, began) = (Progress::of_this_thread(payload.len()), Instant::now());
             begins(progress.clone());
-            let ran = self.start(context, payload);
+            let ran = self.start(context.of(), payload);
             self.pace.took_aside(began.elapsed(), || progress.is_known());
             ran
         });
