@@ -37,7 +37,7 @@ pub struct Context {
 
 /// The call that a handler is run for. Most handlers ask for no context: none is made before one does.
 #[derive(Clone, Copy)]
-pub struct ContextOf<'a> {
+pub struct HandledCall<'a> {
     pub(crate) exchange: &'a Arc<Exchange>,
     /// Who was at the other end of the link that brought it.
     pub(crate) sender: Option<&'a Arc<PeerInfo>>,
@@ -45,7 +45,7 @@ pub struct ContextOf<'a> {
     pub(crate) deadline: Option<Instant>,
 }
 
-impl ContextOf<'_> {
+impl HandledCall<'_> {
     pub(crate) fn context(self) -> Context {
         Context {
             peer: Peer::of_handler(self.exchange.clone(), self.sender.cloned()),
@@ -61,12 +61,6 @@ impl ContextOf<'_> {
 pub struct GivenUp(pub(crate) Option<Arc<AtomicBool>>);
 
 impl Context {
-    /// The call that it is about.
-    pub(crate) fn of(&self) -> ContextOf<'_> {
-        let (exchange, sender) = self.peer.of_call();
-        ContextOf { exchange, sender, metadata: &self.metadata, deadline: self.deadline }
-    }
-
     /// The same for a handler that may block.
     pub(crate) fn with_given_up(self, given_up: GivenUp) -> Self {
         Self { given_up, ..self }

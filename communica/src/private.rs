@@ -15,11 +15,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 
-use crate::context::{Context, ContextOf};
+use crate::context::{Context, GivenUp, HandledCall};
 use crate::error::{Fault, FaultKind, SerializerError, ServiceError};
-use crate::route::{Ran, Route, RouteTable, handler};
+use crate::route::{Block, Ran, Route, RouteTable, handler};
 use crate::serializer::{Dump, Load, Serializer};
 
 pub type Answer = Result<Payload, Fault>;
@@ -145,7 +144,7 @@ pub struct Registration {
 #[track_caller]
 pub fn method<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
-    H: Fn(ContextOf<'_>, Bytes) -> BoxAnswer + Send + Sync + 'static,
+    H: Fn(HandledCall<'_>, Bytes) -> BoxAnswer + Send + Sync + 'static,
 {
     register(table, registration, Route::new(move |call, payload| Ran::Later(handler(call, payload))));
 }
@@ -154,7 +153,7 @@ where
 #[track_caller]
 pub fn method_inline<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
-    H: Fn(ContextOf<'_>, Bytes) -> Answer + Send + Sync + 'static,
+    H: Fn(HandledCall<'_>, Bytes) -> Answer + Send + Sync + 'static,
 {
     register(table, registration, Route::new(move |call, payload| Ran::Ready(handler(call, payload))));
 }
@@ -163,14 +162,9 @@ where
 #[track_caller]
 pub fn method_blocking<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
-    H: Fn(Context, Bytes) -> Answer + Send + Sync + 'static,
+    H: Fn(HandledCall<'_>, Bytes) -> Block + Send + Sync + 'static,
 {
-    let handler = Arc::new(handler);
-    let run = move |call: ContextOf<'_>, payload| {
-        let (handler, context) = (Arc::clone(&handler), keep(call));
-        Ran::Blocking(Box::new(move |given_up| handler(context.with_given_up(given_up), payload)))
-    };
-    register(table, registration, Route::new(run));
+    register(table, registration, Route::new(move |call, payload| Ran::Blocking(handler(call, payload))));
 }
 
 #[track_caller]
@@ -189,13 +183,18 @@ impl RouteTable {
 }
 
 /// The context of a call that is done at once.
-pub fn context(call: ContextOf<'_>) -> Context {
+pub fn context(call: HandledCall<'_>) -> Context {
     call.context()
 }
 
-/// The context of a call that is not done at once: it keeps nothing of the link from being used again.
-pub fn keep(call: ContextOf<'_>) -> Context {
+/// The context of one that is not: it keeps nothing of the link from being used again.
+pub fn context_to_keep(call: HandledCall<'_>) -> Context {
     call.context().detached()
+}
+
+/// The same of a method that may block.
+pub fn context_of_blocking(context: Context, given_up: GivenUp) -> Context {
+    context.with_given_up(given_up)
 }
 
 /// The only argument of a method, of this name, that it takes as it is.

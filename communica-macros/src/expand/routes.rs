@@ -43,20 +43,20 @@ fn route(service: &Service, method: &Method) -> TokenStream {
     let several = !method.args.is_empty() && method.single().is_none();
     let load = several.then(|| load_function(service, method));
     let (registration, answer) = (registration(service, method), answer(service, method));
-    let make = if method.is_async() { quote!(keep) } else { quote!(context) };
-    // Where the thread is another one, it is made already.
-    let make = (method.context.is_some() && method.settings.blocking.is_none())
-        .then(|| quote!(let #context = #krate::__private::#make(#context);));
+    let of_call = |make| method.context.as_ref().map(|_| quote!(let #context = #krate::__private::#make;));
+    let share = quote!(let #value = ::core::clone::Clone::clone(&#value););
     let (register, handle) = if method.is_async() {
-        let run = quote! {
-            let #value = ::core::clone::Clone::clone(&#value);
-            ::std::boxed::Box::pin(async move { #answer })
-        };
-        (quote!(method), run)
+        let keep = of_call(quote!(context_to_keep(#context)));
+        (quote!(method), quote!(#keep #share ::std::boxed::Box::pin(async move { #answer })))
     } else if method.settings.blocking.is_some() {
-        (quote!(method_blocking), answer)
+        let keep = of_call(quote!(context_to_keep(#context)));
+        let given_up = variable(method.context.is_some(), "given_up");
+        let complete = of_call(quote!(context_of_blocking(#context, #given_up)));
+        let run = quote!(#keep #share ::std::boxed::Box::new(move |#given_up| { #complete #answer }));
+        (quote!(method_blocking), run)
     } else {
-        (quote!(method_inline), answer)
+        let make = of_call(quote!(context(#context)));
+        (quote!(method_inline), quote!(#make #answer))
     };
     quote! {
         #(#cfg)*
@@ -65,7 +65,6 @@ fn route(service: &Service, method: &Method) -> TokenStream {
             #load
             let #value = ::core::clone::Clone::clone(&#value);
             #krate::__private::#register(&mut #table, #registration, move |#context, #payload| {
-                #make
                 #handle
             });
         }

@@ -19,8 +19,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::runtime::Handle;
 
-/// Read at once where nobody is woken: only initialised room can be read into then. That of a thread is there for most; what wants more is
-/// filled with zeros before.
+/// Read at once where nobody is woken. Only initialised room can be read into then: to copy what came out of the thread's own takes less
+/// than to fill as much with zeros before.
 const PIECE: usize = 64 * 1024;
 
 thread_local! {

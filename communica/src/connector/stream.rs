@@ -485,6 +485,7 @@ impl<R> StreamRx<R> {
                     if overtook && small && message.metadata.kind() != Kind::Acknowledge {
                         self.company.came();
                     }
+                    // Each way by itself: what is chosen first is moved once more.
                     if small && was_large {
                         into.push(message.detached());
                     } else {

@@ -40,11 +40,6 @@ impl Peer {
         Self { sender: Sender::Handler, info, ..Self::of(exchange) }
     }
 
-    /// The same taken apart.
-    pub(crate) fn of_call(&self) -> (&Arc<Exchange>, Option<&Arc<PeerInfo>>) {
-        (&self.exchange, self.info.as_ref())
-    }
-
     pub(crate) fn of_client(client: Arc<Client>) -> Self {
         let exchange = client.exchange.clone();
         Self { _client: Some(client), ..Self::of(exchange) }

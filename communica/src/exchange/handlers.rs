@@ -15,7 +15,7 @@ use tokio::task::coop::has_budget_remaining;
 use super::turn::Held;
 use super::{Exchange, Flushed, wake};
 use crate::connector::{BoxFuture, PeerInfo};
-use crate::context::{Context, ContextOf};
+use crate::context::HandledCall;
 use crate::panics::discard;
 use crate::route::{Handlers, Ran, Route};
 use crate::running::Ends;
@@ -96,7 +96,7 @@ impl Exchange {
                         answered |= done.count > 0;
                         self.finish(&mut done);
                         self.session().wait_for_start(batch);
-                        self.start_aside(long);
+                        self.start_aside(*long);
                         return answered;
                     }
                 }
@@ -202,10 +202,10 @@ impl Exchange {
             Ok(route) => route,
             Err(fault) => return Started::Answered(metadata, Err(fault)),
         };
-        let call = ContextOf { exchange: self, sender: sender.as_ref(), metadata: &metadata, deadline };
+        let call = HandledCall { exchange: self, sender: sender.as_ref(), metadata: &metadata, deadline };
         if route.is_for_aside() {
-            let (route, context) = (route.clone(), call.context().detached());
-            return Started::Long(Box::new(Long { metadata, deadline, route, context, payload }));
+            let (route, metadata) = (route.clone(), metadata.detached());
+            return Started::Long(Box::new(Long { metadata, sender, deadline, route, payload }));
         }
         let ran = catch_unwind(AssertUnwindSafe(|| route.start(call, payload)));
         let took = clock.tick();
@@ -233,19 +233,25 @@ impl Exchange {
 
     /// Starts a handler of a route that is known to compute for long. It has the turn to start until it waits, as if it ran in
     /// place, or until it is known to have begun: those behind it start after it, and nothing else waits for it.
-    fn start_aside(self: &Arc<Self>, long: Box<Long>) {
-        let Long { metadata, deadline, route, context, payload } = *long;
+    fn start_aside(self: &Arc<Self>, long: Long) {
+        let Long { metadata, sender, deadline, route, payload } = long;
         let turn = Arc::new(Held::new(self.clone()));
         // It is not passed before it is known whether the handler was given up meanwhile, and the word for that is not needed any more.
         let _kept = turn.clone();
-        let runtime = Handle::current();
+        let (runtime, exchange, of_call) = (Handle::current(), self.clone(), metadata.clone());
         let handler = async move {
             let watched = turn.turn();
             let begins = move |progress| drop(watched.watch(progress, &runtime));
             let waits = move || drop(turn);
-            route.run_aside(context, payload, begins, waits).await
+            let size = payload.len();
+            let start = move |route: &Route| {
+                let sender = sender.as_ref();
+                route
+                    .start(HandledCall { exchange: &exchange, sender, metadata: &of_call, deadline }, payload)
+            };
+            route.run_aside(size, start, begins, waits).await
         };
-        self.spawn(metadata.detached(), deadline, Box::pin(handler));
+        self.spawn(metadata, deadline, Box::pin(handler));
     }
 
     /// Runs the handler to its end in a task of its own, unless nobody waits for its answer before.
@@ -422,9 +428,9 @@ enum Started {
 /// A handler that computes for long, and what it is given.
 struct Long {
     metadata: Metadata,
+    sender: Option<Arc<PeerInfo>>,
     deadline: Option<Instant>,
     route: Route,
-    context: Context,
     payload: Bytes,
 }
 

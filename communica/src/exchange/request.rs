@@ -71,7 +71,8 @@ impl<'a> Request<'a> {
         }
         // A user's own code, so not under the lock.
         let mut waker = Some(cx.waker().clone());
-        self.exchange.session().poll_call(call, &mut waker).map_or(Poll::Pending, Poll::Ready)
+        let end = self.exchange.session().poll_call(call, &mut waker);
+        end.map_or(Poll::Pending, Poll::Ready)
     }
 
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<Requested<Waker>, Reason>> {

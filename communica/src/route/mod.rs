@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::connector::BoxFuture;
-use crate::context::{Context, ContextOf, GivenUp};
+use crate::context::{GivenUp, HandledCall};
 use crate::error::{Error, Fault, FaultKind, undefined_route};
 use crate::serializer::Serializer;
 use crate::session::Answer;
@@ -40,7 +40,7 @@ pub(crate) type Block = Box<dyn FnOnce(GivenUp) -> Answer + Send>;
 /// A handler whose types are hidden: takes a payload, gives a payload.
 #[derive(Clone)]
 pub struct Route {
-    run: Arc<dyn Fn(ContextOf<'_>, Bytes) -> Ran + Send + Sync>,
+    run: Arc<dyn Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync>,
     pace: Arc<Pace>,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
@@ -50,7 +50,7 @@ pub struct Route {
 
 impl Route {
     #[track_caller]
-    pub(crate) fn new(run: impl Fn(ContextOf<'_>, Bytes) -> Ran + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(run: impl Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync + 'static) -> Self {
         Self { run: Arc::new(run), pace: Arc::default(), place: Location::caller(), idempotent: false }
     }
 
@@ -63,7 +63,7 @@ impl Route {
     }
 
     /// Runs the handler until it waits for something.
-    pub(crate) fn start(&self, call: ContextOf<'_>, payload: Bytes) -> Ran {
+    pub(crate) fn start(&self, call: HandledCall<'_>, payload: Bytes) -> Ran {
         match (self.run)(call, payload) {
             done @ (Ran::Ready(_) | Ran::Blocking(_)) => done,
             // Many async handlers never wait: a first look costs less than a task.
@@ -87,21 +87,21 @@ impl Route {
         self.pace.took_in_place(time)
     }
 
-    /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `begins`: is told how
-    /// far this thread is before that; `waits`: is called when it waits, or is done.
+    /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `size`: of its payload; `start`:
+    /// runs it until then; `begins`: is told how far this thread is before that; `waits`: is called when it waits, or is done.
     pub(crate) async fn run_aside(
         self,
-        context: Context,
-        payload: Bytes,
+        size: usize,
+        start: impl FnOnce(&Self) -> Ran,
         begins: impl FnOnce(Progress),
         waits: impl FnOnce(),
     ) -> Answer {
         // On this thread other tasks may be queued, the driver among them, which no other thread may take over while it is
         // next in line.
         let ran = tokio::task::block_in_place(|| {
-            let (progress, began) = (Progress::of_this_thread(payload.len()), Instant::now());
+            let (progress, began) = (Progress::of_this_thread(size), Instant::now());
             begins(progress.clone());
-            let ran = self.start(context.of(), payload);
+            let ran = start(&self);
             self.pace.took_aside(began.elapsed(), || progress.is_known());
             ran
         });

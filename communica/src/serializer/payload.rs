@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// Larger buffers are given back to the allocator.
 const KEEP_BYTES: usize = 64 * 1024;
-/// Buffers kept per thread: as many answers as are made before they are queued, one after the other.
+/// Buffers kept per thread: as many as there are answers made before they are queued (`AT_ONCE` in `session/jobs.rs`).
 const KEEP_BUFFERS: usize = 32;
 /// A new buffer has room for a small message, which would else make it grow again and again.
 const FIRST_ROOM: usize = 128;

@@ -219,12 +219,16 @@ impl<W> Calls<W> {
     /// How the call ended, if it did; that frees its place.
     pub(super) fn take_end(&mut self, call: CallId) -> Option<CallEnd> {
         let place = self.places.get_mut(call.place as usize).filter(|place| place.serial == call.serial)?;
-        if !matches!(place.state, State::Ended(_)) {
-            return None;
+        match std::mem::replace(&mut place.state, State::Free) {
+            State::Ended(end) => {
+                self.free.push(call.place);
+                Some(end)
+            }
+            other => {
+                place.state = other;
+                None
+            }
         }
-        let State::Ended(end) = std::mem::replace(&mut place.state, State::Free) else { return None };
-        self.free.push(call.place);
-        Some(end)
     }
 
     /// The same; until then it keeps `waiter`, and puts the one that was kept there.

@@ -220,7 +220,8 @@ impl<W: Clone> Session<W> {
         loop {
             self.jobs.start(mine, self.calls.waiting(), into);
             into.retain(|message| {
-                let given_up = message.metadata.kind() == Kind::Request && self.jobs.was_given_up(message);
+                let given_up =
+                    message.metadata.kind() == Kind::Request && self.jobs.request_was_cancelled(message);
                 if given_up {
                     never.any_given_up = true;
                     self.job_stopped(&message.metadata);
@@ -244,7 +245,7 @@ impl<W: Clone> Session<W> {
         let mut held_up = self.jobs.take_held_up(self.calls.waiting(), self.reads_no_answers());
         while !self.outbox.answers_meet(self.limits.queued) {
             let Some(message) = self.jobs.next_held_up(&mut held_up) else { break };
-            if self.jobs.was_given_up(&message) {
+            if self.jobs.request_was_cancelled(&message) {
                 self.settle(&message.metadata);
             } else if let Event::Dropped(why) = self.refuse(&message.metadata, TOO_MANY_WAIT) {
                 refused.push(why);
@@ -325,8 +326,8 @@ impl<W: Clone> Session<W> {
         self.jobs.done(count, bytes);
     }
 
-    /// Started messages whose handlers have to wait after all, since there is no room for more
-    /// answers. Whoever was at it starts no more.
+    /// Started messages whose handlers have to wait after all, since there is no room for more answers. Whoever was at it
+    /// starts no more.
     pub(crate) fn give_back_if_full(&mut self, rest: &mut VecDeque<Message>, mine: &mut bool) -> bool {
         let full = self.outbox.answers_meet(self.limits.queued);
         if full {
@@ -335,7 +336,8 @@ impl<W: Clone> Session<W> {
         full
     }
 
-    /// The handler of the message that was started last has to begin in a task of its own before these may start. Until [`has_started`](Self::has_started) nobody starts any.
+    /// The handler of the message that was started last has to begin in a task of its own before these may start. Until
+    /// [`has_started`](Self::has_started) nobody starts any.
     pub(crate) fn wait_for_start(&mut self, rest: &mut VecDeque<Message>) {
         self.jobs.wait(rest);
         self.tell_of_dropped_throws();

@@ -67,6 +67,7 @@ impl Jobs {
     pub(super) fn push(&mut self, message: Message, calling: usize) {
         let waits = self.running + self.waiting.len() >= self.limit;
         self.waiting_bytes += size(&message);
+        // Each way by itself: what is chosen first is moved once more.
         if waits && message.payload.len() <= COPY_LIMIT {
             // It may wait for long, and would keep the whole buffer it was read into.
             lean::push(&mut self.waiting, message.detached());
@@ -127,14 +128,14 @@ impl Jobs {
         self.cancelled.len()
     }
 
-    /// The same as [`was_cancelled`](Self::was_cancelled), of one whose id is looked at only if that says anything.
-    pub(super) fn was_given_up(&mut self, request: &Message) -> bool {
-        !self.cancelled.is_empty() && self.was_cancelled(&request.metadata.id())
-    }
-
     /// The request was given up before it was started. Tells it once.
     pub(super) fn was_cancelled(&mut self, id: &str) -> bool {
-        !self.cancelled.is_empty() && self.cancelled.remove(id)
+        self.cancelled.remove(id)
+    }
+
+    /// The same; its id is read only if any was.
+    pub(super) fn request_was_cancelled(&mut self, request: &Message) -> bool {
+        !self.cancelled.is_empty() && self.was_cancelled(&request.metadata.id())
     }
 
     /// Nobody waits for answers any more; throws are still handled.

@@ -172,6 +172,30 @@ fn jobs_start_in_order_one_starter_at_a_time_and_so_many_at_once() {
 }
 
 #[test]
+fn what_is_given_back_starts_in_the_order_it_came() {
+    for waits in [false, true] {
+        let (mut client, mut server) = (session("c", &Limits::new()), session("s", &Limits::new()));
+        for text in ["a", "b", "c"] {
+            let _ = request(&mut client, text);
+        }
+        deliver(&mut client, &mut server);
+        let (mut mine, mut batch) = (false, VecDeque::new());
+        server.start_jobs(&mut mine, &mut batch);
+        assert_eq!(texts(batch.pop_front().as_ref()), ["a"]);
+        if waits {
+            server.wait_for_start(&mut batch);
+            assert!(start(&mut server).is_empty(), "the first one did not begin");
+            server.has_started();
+        } else {
+            server.give_back(&mut batch, &mut mine);
+        }
+        let _ = request(&mut client, "d");
+        deliver(&mut client, &mut server);
+        assert_eq!(texts(&start(&mut server)), ["b", "c", "d"]);
+    }
+}
+
+#[test]
 fn a_full_queue_says_so_and_a_large_message_never_goes() {
     let limits = Limits::new().queued(2, 1 << 20).message_size(100);
     let mut client = session("c", &limits);
