@@ -152,7 +152,7 @@ impl RouteTable {
     }
 
     /// Adds a handler that speaks JSON: a function or closure, plain or async, that takes one value (or a
-    /// [`Context`] and one value) and gives one, or a `Result` with an error that converts into [`Fault`]. A `Result` with
+    /// [`Context`](crate::Context) and one value) and gives one, or a `Result` with an error that converts into [`Fault`]. A `Result` with
     /// another error is a value, and sent whole: see [`Handler`].
     ///
     /// A name that is taken is reported when the table is put to use: `start`, `run` and `connect` then fail with
