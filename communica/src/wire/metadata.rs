@@ -260,7 +260,7 @@ impl Metadata {
     /// Writes the metadata of the answer to this request.
     pub(crate) fn put_answer(&self, kind: Kind, out: &mut BytesMut) {
         out.put_slice(&self.text[..self.parts.kind_at.0 as usize]);
-        put_code(kind.code(), out);
+        put_decimal(kind.code(), out);
         out.put_slice(&self.text[self.parts.kind_at.1 as usize..]);
     }
 
@@ -293,7 +293,7 @@ pub(crate) fn put_request(id: &str, kind: Kind, route: Option<&str>, more: &str,
     out.put_slice(b"{\"id\":");
     put_string(id, out);
     out.put_slice(b",\"type\":");
-    put_code(kind.code(), out);
+    put_decimal(kind.code(), out);
     if let Some(route) = route {
         out.put_slice(b",\"route\":");
         put_string(route, out);
@@ -343,11 +343,26 @@ fn put_string(text: &str, out: &mut BytesMut) {
     }
 }
 
-/// The code of a kind of message: all that there are have one or two digits.
-fn put_code(code: i64, out: &mut BytesMut) {
-    match code {
-        0..=9 => out.put_u8(b'0' + code as u8),
-        10..=99 => out.put_slice(&[b'0' + (code / 10) as u8, b'0' + (code % 10) as u8]),
-        _ => out.put_slice(code.to_string().as_bytes()),
+fn put_decimal(number: i64, out: &mut BytesMut) {
+    // The codes of answers have two digits.
+    if (10..=99).contains(&number) {
+        out.put_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
+        return;
     }
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.put_slice(&digits[at..]);
 }
