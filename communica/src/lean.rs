@@ -2,13 +2,19 @@
 
 use std::collections::VecDeque;
 
-/// Appends. The first item gets room for itself alone, where a queue would make room for four.
+/// Appends, see [`make_room`].
 #[inline]
 pub(crate) fn push<T>(queue: &mut VecDeque<T>, item: T) {
+    make_room(queue);
+    queue.push_back(item);
+}
+
+/// To be called before an item is appended. The first one gets room for itself alone, where a queue would make room for four.
+#[inline]
+pub(crate) fn make_room<T>(queue: &mut VecDeque<T>) {
     if queue.capacity() == 0 {
         queue.reserve_exact(1);
     }
-    queue.push_back(item);
 }
 
 /// What most peers never have: it gets room of its own when it is first needed.

@@ -468,13 +468,14 @@ impl<R> StreamRx<R> {
     fn decode(&mut self, into: &mut Vec<Message>) {
         loop {
             let was_assembling = self.decoder.is_assembling();
-            let taken = self.decoder.next(&mut self.input);
+            let mut taken = self.decoder.next(&mut self.input);
             // For that, the buffer may have grown.
             let was_large = self.decoder.took_chunk_above(MAX_READ);
             if was_large {
                 self.start_afresh();
             }
-            match taken {
+            // Messages are seen to where they are: to take one out first would move it once more.
+            match &mut taken {
                 Ok(Some(Wire::Message(message))) => {
                     let small = message.payload.len() <= MAX_READ;
                     if !small && !was_large {
@@ -485,24 +486,24 @@ impl<R> StreamRx<R> {
                     if overtook && small && message.metadata.kind() != Kind::Acknowledge {
                         self.company.came();
                     }
-                    // Each way by itself: what is chosen first is moved once more.
                     if small && was_large {
-                        into.push(message.detached());
-                    } else {
-                        into.push(message);
+                        message.detach();
                     }
                 }
-                Ok(Some(Wire::Close(reason))) => self.end = Some(Ok(Received::Closed { reason })),
-                Ok(None) => {
-                    // What comes then may look like a refusal.
-                    self.had_message |= self.decoder.leaves_out();
-                    return;
+                // What comes then may look like a refusal.
+                Ok(None) => self.had_message |= self.decoder.leaves_out(),
+                Ok(Some(Wire::Close(_))) | Err(_) => {}
+            }
+            self.end = match taken {
+                Ok(Some(Wire::Message(message))) => {
+                    into.push(message);
+                    continue;
                 }
-                Err(error) => self.end = Some(Err(error.into())),
-            }
-            if self.end.is_some() {
-                return;
-            }
+                Ok(None) => return,
+                Ok(Some(Wire::Close(reason))) => Some(Ok(Received::Closed { reason })),
+                Err(error) => Some(Err(error.into())),
+            };
+            return;
         }
     }
 

@@ -19,6 +19,7 @@ use crate::context::HandledCall;
 use crate::panics::discard;
 use crate::route::{Handlers, Ran, Route};
 use crate::running::Ends;
+use crate::serializer::Payload;
 use crate::session::Answer;
 use crate::wire::{Kind, Message, Metadata};
 
@@ -71,19 +72,20 @@ impl Exchange {
             let clock = clock.get_or_insert_with(Clock::start);
             clock.tick();
             let (mut bytes, mut looked, mut known) = (0, clock.now, None);
-            while let Some(message) = batch.pop_front() {
+            while let Some(message) = batch.front_mut() {
                 // They share the budget that tokio gives to this task. Without any left they would all wait, though nothing keeps
                 // them, and go on in any order.
                 if clock.now > LONG_TURN || !has_budget_remaining() {
-                    batch.push_front(message);
                     answered |= done.count > 0;
                     self.finish(&mut done);
                     self.give_back(batch, &mut mine);
                     self.start_others();
                     return answered;
                 }
-                match self.start(&handlers, message, clock, &mut known) {
-                    Started::Answered(metadata, answer) => {
+                let started = self.start(&handlers, message, clock, &mut known);
+                let Some(Message { metadata, .. }) = batch.pop_front() else { break };
+                match started {
+                    Started::Answered(answer) => {
                         bytes += answer
                             .as_ref()
                             .map_or_else(|fault| fault.message().len(), |payload| payload.len());
@@ -186,35 +188,35 @@ impl Exchange {
     fn start<'a>(
         self: &Arc<Self>,
         handlers: &'a Handlers,
-        message: Message,
+        message: &mut Message,
         clock: &mut Clock,
         known: &mut Option<(&'a str, &'a Route)>,
     ) -> Started {
         let Message { metadata, payload, sender, .. } = message;
-        let deadline = self.deadline(&metadata);
+        let (payload, deadline) = (std::mem::take(payload), self.deadline(metadata));
         if metadata.kind() == Kind::Request
             && deadline.is_some_and(|deadline| deadline <= clock.start + clock.now)
         {
-            drop(Job::new(self.clone(), None, metadata));
+            drop(Job::new(self.clone(), None, metadata.clone()));
             return Started::Later;
         }
         let route = match handlers.find(metadata.route().as_deref(), known) {
             Ok(route) => route,
-            Err(fault) => return Started::Answered(metadata, Err(fault)),
+            Err(fault) => return Started::Answered(Err(fault)),
         };
-        let call = HandledCall { exchange: self, sender: sender.as_ref(), metadata: &metadata, deadline };
         if route.is_for_aside() {
-            let (route, metadata) = (route.clone(), metadata.detached());
+            let (route, metadata, sender) = (route.clone(), metadata.detached(), sender.take());
             return Started::Long(Box::new(Long { metadata, sender, deadline, route, payload }));
         }
+        let call = HandledCall { exchange: self, sender: sender.as_ref(), metadata, deadline };
         let ran = catch_unwind(AssertUnwindSafe(|| route.start(call, payload)));
         let took = clock.tick();
         // What goes to the pool does nothing here: it was the thread that waited. Aside it would leave the pool's order.
         if !matches!(ran, Ok(Ran::Blocking(_))) && route.took(took) {
-            self.tell_that_it_held_up(&metadata, took);
+            self.tell_that_it_held_up(metadata, took);
         }
         match ran {
-            Ok(Ran::Ready(answer)) => Started::Answered(metadata, answer),
+            Ok(Ran::Ready(answer)) => Started::Answered(answer),
             Ok(Ran::Later(future)) => {
                 self.spawn(metadata.detached(), deadline, future);
                 Started::Later
@@ -224,9 +226,9 @@ impl Exchange {
                 Started::Later
             }
             Err(panic) => {
-                let fault = self.panicked(&metadata, &*panic);
+                let fault = self.panicked(metadata, &*panic);
                 discard(panic);
-                Started::Answered(metadata, Err(fault))
+                Started::Answered(Err(fault))
             }
         }
     }
@@ -316,9 +318,10 @@ impl Exchange {
         }
         let mut session = self.session();
         session.jobs_done(std::mem::take(&mut done.count), std::mem::take(&mut done.bytes));
-        for (metadata, answer) in done.answers.drain(..) {
-            session.answer(&metadata, answer);
+        for (metadata, answer) in &mut done.answers {
+            session.answer(metadata, std::mem::replace(answer, Ok(Payload::from(Vec::new()))));
         }
+        done.answers.clear();
         let news = session.no_jobs() || session.is_held_up();
         drop(session);
         if news {
@@ -418,7 +421,7 @@ impl Unsent {
 
 /// What became of a message whose handler was to start.
 enum Started {
-    Answered(Metadata, Answer),
+    Answered(Answer),
     /// It runs in a task of its own, or nobody waits for it any more.
     Later,
     /// It has to start in a task of its own.

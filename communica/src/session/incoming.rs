@@ -62,7 +62,7 @@ impl<W: Clone> Session<W> {
                 self.refuse(&message.metadata, TOO_MANY_WAIT)
             }
             Kind::Request | Kind::Throw => {
-                self.jobs.push(message.take(), self.calls.waiting());
+                self.jobs.push(message, self.calls.waiting());
                 Event::Queued
             }
             Kind::Result => {

@@ -64,16 +64,17 @@ impl Jobs {
     }
 
     /// `calling`: calls to the peer that wait for their answer.
-    pub(super) fn push(&mut self, message: Message, calling: usize) {
+    pub(super) fn push(&mut self, message: &mut Message, calling: usize) {
         let waits = self.running + self.waiting.len() >= self.limit;
-        self.waiting_bytes += size(&message);
-        // Each way by itself: what is chosen first is moved once more.
         if waits && message.payload.len() <= COPY_LIMIT {
             // It may wait for long, and would keep the whole buffer it was read into.
-            lean::push(&mut self.waiting, message.detached());
-        } else {
-            lean::push(&mut self.waiting, message);
+            message.detach();
         }
+        let bytes = size_of_new(message);
+        message.metadata.set_size(bytes);
+        self.waiting_bytes += bytes;
+        lean::make_room(&mut self.waiting);
+        self.waiting.push_back(message.take());
         if calling == 0 {
             self.not_awaited = self.waiting.len();
         }
@@ -87,12 +88,13 @@ impl Jobs {
         }
         self.forgotten = Forgotten::Nothing;
         let room = self.startable(calling);
-        for mut message in self.waiting.drain(..room) {
-            let bytes = size(&message);
-            self.waiting_bytes -= bytes;
-            self.running_bytes += bytes;
-            message.metadata.set_size(bytes);
-            into.push_back(message);
+        let bytes = self.waiting.iter().take(room).map(size).sum::<usize>();
+        self.waiting_bytes -= bytes;
+        self.running_bytes += bytes;
+        if room == self.waiting.len() {
+            into.append(&mut self.waiting);
+        } else {
+            into.extend(self.waiting.drain(..room));
         }
         self.not_awaited = self.not_awaited.saturating_sub(room);
         self.running += room;
@@ -276,7 +278,8 @@ impl Jobs {
     /// So many handlers wait for the peer that more of them would not help anybody. Where all of them may do so and hold so
     /// many bytes that this message would not start, it may be what one of them waits for.
     pub(super) fn is_overfull(&self, message: &Message, calling: usize) -> bool {
-        let bytes = self.running_bytes.saturating_add(self.waiting_bytes).saturating_add(size(message));
+        let bytes =
+            self.running_bytes.saturating_add(self.waiting_bytes).saturating_add(size_of_new(message));
         self.running >= self.limit.saturating_mul(NESTED)
             || self.all_may_wait(calling) && bytes > self.limit_bytes.saturating_mul(NESTED)
     }
@@ -341,6 +344,11 @@ fn is_request(message: &Message) -> bool {
     message.metadata.kind() == Kind::Request
 }
 
-fn size(message: &Message) -> usize {
+fn size_of_new(message: &Message) -> usize {
     message.metadata.as_bytes().len() + message.payload.len()
+}
+
+/// Of one that was noted here.
+fn size(message: &Message) -> usize {
+    message.metadata.size()
 }

@@ -116,9 +116,10 @@ impl Message {
         Self { receipt: Some(Box::new(receipt)), ..self }
     }
 
-    /// The same, sharing no memory with the buffer it was read into.
-    pub(crate) fn detached(self) -> Self {
-        Self { metadata: self.metadata.detached(), payload: Bytes::copy_from_slice(&self.payload), ..self }
+    /// From now on it shares no memory with the buffer it was read into.
+    pub(crate) fn detach(&mut self) {
+        self.metadata = self.metadata.detached();
+        self.payload = Bytes::copy_from_slice(&self.payload);
     }
 }
 
