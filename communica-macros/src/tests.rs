@@ -69,7 +69,7 @@ fn routes_own_what_the_caller_lends() {
         &text,
         "load::<_, ::communica::__private::Text<'_>>(&::communica::__private::DefaultSerializer, &payload, \"line\")",
     );
-    has(&text, "Registration { names: &[\"quick\"], idempotent: false, }, move |_, _|");
+    has(&text, "Registration { names: &[\"quick\"], idempotent: false, }, move |context, _|");
 }
 
 #[test]

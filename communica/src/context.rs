@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::connector::PeerInfo;
 use crate::entity::Peer;
 use crate::exchange::Exchange;
-use crate::wire::{METADATA, Metadata};
+use crate::wire::{Kind, METADATA, Metadata};
 
 /// Who calls, and how: the first argument of a handler that asks for it.
 ///
@@ -46,6 +46,11 @@ pub struct HandledCall<'a> {
 }
 
 impl HandledCall<'_> {
+    /// A throw has nobody who would read what its handler gives back.
+    pub(crate) fn wants_answer(&self) -> bool {
+        self.metadata.kind() != Kind::Throw
+    }
+
     pub(crate) fn context(self) -> Context {
         Context {
             peer: Peer::of_handler(self.exchange.clone(), self.sender.cloned()),

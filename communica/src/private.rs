@@ -146,7 +146,11 @@ pub fn method<H>(table: &mut RouteTable, registration: Registration, handler: H)
 where
     H: Fn(HandledCall<'_>, Bytes) -> BoxAnswer + Send + Sync + 'static,
 {
-    register(table, registration, Route::new(move |call, payload| Ran::Later(handler(call, payload))));
+    register(
+        table,
+        registration,
+        Route::new(registration.idempotent, move |call, payload| Ran::Later(handler(call, payload))),
+    );
 }
 
 /// A plain method becomes a route that runs where messages are read.
@@ -155,7 +159,11 @@ pub fn method_inline<H>(table: &mut RouteTable, registration: Registration, hand
 where
     H: Fn(HandledCall<'_>, Bytes) -> Answer + Send + Sync + 'static,
 {
-    register(table, registration, Route::new(move |call, payload| Ran::Ready(handler(call, payload))));
+    register(
+        table,
+        registration,
+        Route::new(registration.idempotent, move |call, payload| Ran::Ready(handler(call, payload))),
+    );
 }
 
 /// A plain method becomes a route that runs on the blocking pool.
@@ -164,14 +172,17 @@ pub fn method_blocking<H>(table: &mut RouteTable, registration: Registration, ha
 where
     H: Fn(HandledCall<'_>, Bytes) -> Block + Send + Sync + 'static,
 {
-    register(table, registration, Route::new(move |call, payload| Ran::Blocking(handler(call, payload))));
+    register(
+        table,
+        registration,
+        Route::new(registration.idempotent, move |call, payload| Ran::Blocking(handler(call, payload))),
+    );
 }
 
 #[track_caller]
 fn register(table: &mut RouteTable, registration: Registration, route: Route) {
-    let route = route.with_idempotent(registration.idempotent);
     for name in registration.names {
-        table.insert((*name).to_owned(), route.clone());
+        table.insert((*name).into(), route.clone());
     }
 }
 
@@ -180,6 +191,11 @@ impl RouteTable {
     pub fn __is_idempotent(&self, name: &str) -> Option<bool> {
         self.find(name).map(|(_, route)| route.is_idempotent())
     }
+}
+
+/// Whether somebody waits for what the handler gives back.
+pub fn wants_answer(call: &HandledCall<'_>) -> bool {
+    call.wants_answer()
 }
 
 /// The context of a call that is done at once.
@@ -223,11 +239,12 @@ where
     handler::load(serializer, payload, None)
 }
 
-pub fn dump<S, T: ?Sized>(serializer: &S, value: &T) -> Answer
+/// `wanted`: see [`wants_answer`].
+pub fn dump<S, T: ?Sized>(serializer: &S, wanted: bool, value: &T) -> Answer
 where
     S: Dump<T>,
 {
-    handler::dump(serializer, value)
+    handler::dump(serializer, wanted, value)
 }
 
 /// The first argument of a method, when it is named `Context`.
@@ -246,21 +263,13 @@ impl Given for Context {
     }
 }
 
-pub fn dump_alias<S, R>(serializer: &S, result: R) -> Answer
-where
-    R: ResultParts,
-    S: Dump<R::Ok>,
-    R::Err: ServiceError,
-{
-    dump_result(serializer, result.parts())
-}
-
-pub fn dump_result<S, T, E>(serializer: &S, result: Result<T, E>) -> Answer
+/// `wanted`: see [`wants_answer`].
+pub fn dump_result<S, T, E>(serializer: &S, wanted: bool, result: Result<T, E>) -> Answer
 where
     S: Dump<T>,
     E: ServiceError,
 {
-    handler::dump_result(serializer, result.map_err(ServiceError::into_fault))
+    handler::dump_result(serializer, wanted, result.map_err(ServiceError::into_fault))
 }
 
 // Client side ----------------------------------------------------------------------------------------------------

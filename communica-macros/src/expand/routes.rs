@@ -38,12 +38,13 @@ fn route(service: &Service, method: &Method) -> TokenStream {
     let (cfg, allow) = (&method.attrs.cfg, &method.attrs.allow);
     let (table, value) = (names::variable("table"), names::variable("service"));
     let variable = |used: bool, name| if used { names::variable(name).to_token_stream() } else { quote!(_) };
-    let (context, payload) =
-        (variable(method.context.is_some(), "context"), variable(!method.args.is_empty(), "payload"));
+    let (context, payload) = (names::variable("context"), variable(!method.args.is_empty(), "payload"));
     let several = !method.args.is_empty() && method.single().is_none();
     let load = several.then(|| load_function(service, method));
     let (registration, answer) = (registration(service, method), answer(service, method));
     let of_call = |make| method.context.as_ref().map(|_| quote!(let #context = #krate::__private::#make;));
+    let wanted = names::variable("wanted");
+    let note = quote!(let #wanted = #krate::__private::wants_answer(&#context););
     let share = quote!(let #value = ::core::clone::Clone::clone(&#value););
     let (register, handle) = if method.is_async() {
         let keep = of_call(quote!(context_to_keep(#context)));
@@ -65,6 +66,7 @@ fn route(service: &Service, method: &Method) -> TokenStream {
             #load
             let #value = ::core::clone::Clone::clone(&#value);
             #krate::__private::#register(&mut #table, #registration, move |#context, #payload| {
+                #note
                 #handle
             });
         }
@@ -117,18 +119,19 @@ fn dump(service: &Service, method: &Method, result: &TokenStream) -> TokenStream
     let krate = &service.krate;
     let (Output::Value(ty) | Output::Result(ty, _) | Output::Alias(ty)) = &method.output;
     let (place, there) = (place_of(ty), placed(krate, place_of(ty)));
-    let serializer = serializer(service, method, place);
+    let (serializer, wanted) = (serializer(service, method, place), names::variable("wanted"));
+    let format = quote_spanned!(place=> &#serializer, #wanted);
     match &method.output {
         Output::Value(ty) => {
-            quote_spanned!(place=> #there::__private::dump::<_, #ty>(&#serializer, &#result))
+            quote_spanned!(place=> #there::__private::dump::<_, #ty>(#format, &#result))
         }
         Output::Result(ok, error) => {
-            quote_spanned!(place=> #there::__private::dump_result::<_, #ok, #error>(&#serializer, #result))
+            quote_spanned!(place=> #there::__private::dump_result::<_, #ok, #error>(#format, #result))
         }
         Output::Alias(ty) => {
             let parts = quote_spanned!(place=> <#ty as #there::__private::ResultParts>);
             quote_spanned! {place=>
-                #there::__private::dump_result::<_, #parts::Ok, #parts::Err>(&#serializer, #parts::parts(#result))
+                #there::__private::dump_result::<_, #parts::Ok, #parts::Err>(#format, #parts::parts(#result))
             }
         }
     }

@@ -20,6 +20,8 @@ use crate::session::Answer;
 /// [`ReqError`](crate::ReqError), an enum with `#[derive(ServiceError)]`. Any other `Result` is a value like all others: the
 /// caller gets it whole, as `{"Err": …}` in JSON, and its call went well.
 ///
+/// What comes of a throw nobody reads: it is not dumped, and the log tells of its errors alone.
+///
 /// `M` is worked out by the compiler. If it says that it cannot ("type annotations needed"), the error of a `Result` could be
 /// either: it is text, or `Into<Fault>` and itself serializable. Let the handler return `AnyError`, or convert the error with
 /// `.map_err(Fault::from)`.
@@ -42,8 +44,8 @@ where
     R: Reply<S, K>,
 {
     fn bind(self, serializer: S) -> Route {
-        Route::new(move |_, payload| match load(&serializer, &payload, None) {
-            Ok(input) => self(input).ran(&serializer),
+        Route::new(false, move |call, payload| match load(&serializer, &payload, None) {
+            Ok(input) => self(input).ran(&serializer, call.wants_answer()),
             Err(fault) => Ran::Ready(Err(fault)),
         })
     }
@@ -56,8 +58,11 @@ where
     R: Reply<S, K>,
 {
     fn bind(self, serializer: S) -> Route {
-        Route::new(move |call, payload| match load(&serializer, &payload, None) {
-            Ok(input) => self(call.context().detached(), input).ran(&serializer),
+        Route::new(false, move |call, payload| match load(&serializer, &payload, None) {
+            Ok(input) => {
+                let wanted = call.wants_answer();
+                self(call.context().detached(), input).ran(&serializer, wanted)
+            }
             Err(fault) => Ran::Ready(Err(fault)),
         })
     }
@@ -70,8 +75,9 @@ where
     note = "give a value that can be dumped, or `Result<value, E>` with `E: Into<Fault>`, as `AnyError` (made by `?` of any error) or `ReqError`, at once or as a future that is Send"
 )]
 pub trait Reply<S, K> {
+    /// `wanted`: somebody waits for it.
     #[doc(hidden)]
-    fn ran(self, serializer: &S) -> Ran;
+    fn ran(self, serializer: &S, wanted: bool) -> Ran;
 }
 
 /// Kinds of replies, so that the compiler can tell them apart.
@@ -91,14 +97,14 @@ pub mod reply {
 }
 
 impl<S: Dump<T>, T> Reply<S, reply::Value> for T {
-    fn ran(self, serializer: &S) -> Ran {
-        Ran::Ready(dump(serializer, &self))
+    fn ran(self, serializer: &S, wanted: bool) -> Ran {
+        Ran::Ready(dump(serializer, wanted, &self))
     }
 }
 
 impl<S: Dump<T>, T, E: Into<Fault>> Reply<S, reply::Fallible> for Result<T, E> {
-    fn ran(self, serializer: &S) -> Ran {
-        Ran::Ready(dump_result(serializer, self))
+    fn ran(self, serializer: &S, wanted: bool) -> Ran {
+        Ran::Ready(dump_result(serializer, wanted, self))
     }
 }
 
@@ -107,9 +113,9 @@ where
     F: Future + Send + 'static,
     S: Dump<F::Output>,
 {
-    fn ran(self, serializer: &S) -> Ran {
+    fn ran(self, serializer: &S, wanted: bool) -> Ran {
         let serializer = serializer.clone();
-        Ran::Later(Box::pin(async move { dump(&serializer, &self.await) }))
+        Ran::Later(Box::pin(async move { dump(&serializer, wanted, &self.await) }))
     }
 }
 
@@ -119,9 +125,9 @@ where
     S: Dump<T>,
     E: Into<Fault>,
 {
-    fn ran(self, serializer: &S) -> Ran {
+    fn ran(self, serializer: &S, wanted: bool) -> Ran {
         let serializer = serializer.clone();
-        Ran::Later(Box::pin(async move { dump_result(&serializer, self.await) }))
+        Ran::Later(Box::pin(async move { dump_result(&serializer, wanted, self.await) }))
     }
 }
 
@@ -147,8 +153,11 @@ pub(crate) fn load_result<'de, S: Load<'de, T>, T>(serializer: &S, payload: &'de
     })
 }
 
-/// A result that cannot be dumped is this side's fault.
-pub(crate) fn dump<S: Dump<T>, T: ?Sized>(serializer: &S, value: &T) -> Answer {
+/// A result that cannot be dumped is this side's fault. One that is not `wanted` is not dumped at all.
+pub(crate) fn dump<S: Dump<T>, T: ?Sized>(serializer: &S, wanted: bool, value: &T) -> Answer {
+    if !wanted {
+        return Ok(Vec::new().into());
+    }
     serializer.dump(value).map_err(|error| {
         Fault::new(
             FaultKind::Resp,
@@ -158,9 +167,13 @@ pub(crate) fn dump<S: Dump<T>, T: ?Sized>(serializer: &S, value: &T) -> Answer {
     })
 }
 
-pub(crate) fn dump_result<S: Dump<T>, T, E: Into<Fault>>(serializer: &S, result: Result<T, E>) -> Answer {
+pub(crate) fn dump_result<S: Dump<T>, T, E: Into<Fault>>(
+    serializer: &S,
+    wanted: bool,
+    result: Result<T, E>,
+) -> Answer {
     match result {
-        Ok(value) => dump(serializer, &value),
+        Ok(value) => dump(serializer, wanted, &value),
         Err(error) => Err(error.into()),
     }
 }

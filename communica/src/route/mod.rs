@@ -37,34 +37,38 @@ pub enum Ran {
 /// Makes the answer, and may block meanwhile.
 pub(crate) type Block = Box<dyn FnOnce(GivenUp) -> Answer + Send>;
 
-/// A handler whose types are hidden: takes a payload, gives a payload.
+/// A handler whose types are hidden: takes a payload, gives a payload. All of it stands in one place: a server with many routes
+/// finds most of them in no cache.
 #[derive(Clone)]
-pub struct Route {
-    run: Arc<dyn Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync>,
-    pace: Arc<Pace>,
+pub struct Route(Arc<Shared<Run>>);
+
+type Run = dyn Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync;
+
+struct Shared<F: ?Sized> {
+    pace: Pace,
     /// Where it was defined, for the error about a second one.
     place: &'static Location<'static>,
     /// Running it twice for one call does no harm.
     idempotent: bool,
+    run: F,
 }
 
 impl Route {
     #[track_caller]
-    pub(crate) fn new(run: impl Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync + 'static) -> Self {
-        Self { run: Arc::new(run), pace: Arc::default(), place: Location::caller(), idempotent: false }
-    }
-
-    pub(crate) fn with_idempotent(self, idempotent: bool) -> Self {
-        Self { idempotent, ..self }
+    pub(crate) fn new(
+        idempotent: bool,
+        run: impl Fn(HandledCall<'_>, Bytes) -> Ran + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared { pace: Pace::default(), place: Location::caller(), idempotent, run }))
     }
 
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.idempotent
+        self.0.idempotent
     }
 
     /// Runs the handler until it waits for something.
     pub(crate) fn start(&self, call: HandledCall<'_>, payload: Bytes) -> Ran {
-        match (self.run)(call, payload) {
+        match (self.0.run)(call, payload) {
             done @ (Ran::Ready(_) | Ran::Blocking(_)) => done,
             // Many async handlers never wait: a first look costs less than a task.
             Ran::Later(mut future) => {
@@ -78,13 +82,13 @@ impl Route {
 
     /// The handlers of this route compute for so long that they should run aside. On a runtime of one thread nothing can.
     pub(crate) fn is_for_aside(&self) -> bool {
-        self.pace.is_long() && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+        self.0.pace.is_long() && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
     }
 
     /// The last one that started in place computed for so long. True if that is to be told.
     #[must_use]
     pub(crate) fn took(&self, time: Duration) -> bool {
-        self.pace.took_in_place(time)
+        self.0.pace.took_in_place(time)
     }
 
     /// Runs the handler to its end in a task of its own, however long it computes before it first waits. `size`: of its payload; `start`:
@@ -102,7 +106,7 @@ impl Route {
             let (progress, began) = (Progress::of_this_thread(size), Instant::now());
             begins(progress.clone());
             let ran = start(&self);
-            self.pace.took_aside(began.elapsed(), || progress.is_known());
+            self.0.pace.took_aside(began.elapsed(), || progress.is_known());
             ran
         });
         waits();
@@ -132,7 +136,7 @@ impl Route {
 /// ```
 #[derive(Clone, Default)]
 pub struct RouteTable {
-    routes: HashMap<String, Route>,
+    routes: HashMap<Box<str>, Route>,
     /// The first name that was given twice, and the places.
     conflict: Option<Box<Conflict>>,
 }
@@ -173,7 +177,7 @@ impl RouteTable {
         serializer: S,
         handler: impl Handler<S, M>,
     ) -> Self {
-        self.insert(name.into(), handler.bind(serializer));
+        self.insert(name.into().into(), handler.bind(serializer));
         self
     }
 
@@ -219,21 +223,21 @@ impl RouteTable {
 
     /// The names, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.routes.keys().map(String::as_str)
+        self.routes.keys().map(AsRef::as_ref)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<(&str, &Route)> {
-        self.routes.get_key_value(name).map(|(name, route)| (name.as_str(), route))
+        self.routes.get_key_value(name).map(|(name, route)| (&**name, route))
     }
 
-    pub(crate) fn insert(&mut self, name: String, route: Route) {
+    pub(crate) fn insert(&mut self, name: Box<str>, route: Route) {
         match self.routes.entry(name) {
             Entry::Vacant(free) => {
                 free.insert(route);
             }
             Entry::Occupied(taken) => {
-                let (first, second) = (taken.get().place, route.place);
-                let conflict = Conflict { route: taken.key().clone(), first, second };
+                let (first, second) = (taken.get().0.place, route.0.place);
+                let conflict = Conflict { route: taken.key().to_string(), first, second };
                 self.conflict.get_or_insert(Box::new(conflict));
             }
         }

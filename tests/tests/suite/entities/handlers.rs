@@ -1,6 +1,10 @@
 //! Functions of every kind go in as handlers; each answers.
 
-use communica::{Context, Error, Fault, FaultKind, ReqError, RespError, RouteTable};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use communica::{AnyError, Context, Error, Fault, FaultKind, ReqError, RespError, RouteTable};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::support::{memory_pair, within};
 
@@ -71,6 +75,74 @@ async fn errors_arrive_as_what_they_are() {
         match client.request::<_, ()>("fallible context", &0).await {
             Err(Error::Unknown(error)) => assert_eq!(error.message(), client.client_id()),
             other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+/// Counts how often it is dumped.
+#[derive(Clone, Default, Deserialize)]
+#[serde(from = "()")]
+struct Counts(Arc<AtomicUsize>);
+
+impl From<()> for Counts {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        serializer.serialize_unit()
+    }
+}
+
+#[communica::service]
+trait Results {
+    async fn later(&self) -> Counts;
+    fn at_once(&self) -> Result<Counts, AnyError>;
+    #[route(blocking)]
+    fn on_the_pool(&self, cx: &Context) -> Counts;
+}
+
+impl Results for Counts {
+    async fn later(&self) -> Counts {
+        tokio::task::yield_now().await;
+        self.clone()
+    }
+
+    fn at_once(&self) -> Result<Counts, AnyError> {
+        Ok(self.clone())
+    }
+
+    fn on_the_pool(&self, _: &Context) -> Counts {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn nobody_reads_what_the_handler_of_a_throw_gives_back_and_so_it_is_not_dumped() {
+    within(20, async {
+        let counts = Counts::default();
+        let of = || counts.clone();
+        let (value, result, later, with_context) = (of(), of(), of(), of());
+        let routes = Results::into_routes(of())
+            .route("value", move |(): ()| value.clone())
+            .route("result", move |(): ()| Ok::<_, AnyError>(result.clone()))
+            .route("async", move |(): ()| {
+                let later = later.clone();
+                async move { later }
+            })
+            .route("context", move |_: Context, (): ()| with_context.clone());
+        let names: Vec<_> = routes.names().map(str::to_owned).collect();
+        let (_server, client) = memory_pair(routes).await;
+        for name in &names {
+            client.throw(name, &()).await.unwrap();
+        }
+        for (asked, name) in names.iter().enumerate() {
+            client.request::<_, ()>(name, &()).await.unwrap();
+            assert_eq!(counts.0.load(Ordering::Relaxed), asked + 1, "{name}");
         }
     })
     .await;
