@@ -11,7 +11,12 @@ use crate::work::{Beside, Work};
 const CALLERS: Load = Load { connections: 1, in_flight: 64 };
 const ONE: Load = Load { connections: 1, in_flight: 1 };
 pub const REQUESTS: &str = "ours, requests";
+pub const ALONE_HERE: &str = "ours, 64 in flight";
 pub const IDLE: &str = "ours, 64 in flight beside 9,999 idle connections";
+pub const ONE_ROUTE: &str = "ours, 64 in flight, one route";
+pub const MANY_ROUTES: &str = "ours, 64 in flight, 10,000 routes";
+pub const FEW_CLIENTS: &str = "ours, 64 clients at once";
+pub const MANY_CLIENTS: &str = "ours, 1,000 clients at once";
 
 /// Behind the name of a table: the same on runtimes of one thread.
 const ONE_THREAD: &str = "-one-thread";
@@ -57,7 +62,9 @@ pub fn on(road: Road) -> &'static [&'static str] {
             "aside",
             "scale",
         ],
-        Road::Tcp => &["1", "64", "256", "throws", "carry"],
+        Road::Tcp => {
+            &["1", "64", "256", "1-one-thread", "64-one-thread", "256-one-thread", "throws", "carry"]
+        }
         Road::RabbitMq => &["1", "64", "256"],
     }
 }
@@ -113,12 +120,12 @@ impl Table {
 fn scale() -> Vec<Lane> {
     let each = |connections| Work::Echo(Load { connections, in_flight: 1 });
     vec![
-        lane("ours, 64 in flight", OURS, Work::Echo(CALLERS)),
+        lane(ALONE_HERE, OURS, Work::Echo(CALLERS)),
         lane(IDLE, OURS, Work::Idle(10_000)),
-        lane("ours, 64 in flight, one route", "ours-routes-1", Work::Echo(CALLERS)),
-        lane("ours, 64 in flight, 10,000 routes", "ours-routes-10000", Work::Echo(CALLERS)),
-        lane("ours, 64 clients at once", OURS, each(64)),
-        lane("ours, 1,000 clients at once", OURS, each(1000)),
+        lane(ONE_ROUTE, "ours-routes-1", Work::Echo(CALLERS)),
+        lane(MANY_ROUTES, "ours-routes-10000", Work::Echo(CALLERS)),
+        lane(FEW_CLIENTS, OURS, each(64)),
+        lane(MANY_CLIENTS, OURS, each(1000)),
         lane("floor-wire, 64 clients at once", FLOOR, each(64)),
         lane("floor-wire, 1,000 clients at once", FLOOR, each(1000)),
     ]

@@ -1,7 +1,7 @@
 //! What was measured goes in, what is wanted comes out beside it: a report, which no build depends on.
 
 use super::Measured;
-use super::lanes::{IDLE, REQUESTS};
+use super::lanes::{ALONE_HERE, FEW_CLIENTS, IDLE, MANY_CLIENTS, MANY_ROUTES, ONE_ROUTE, REQUESTS};
 use super::row::Row;
 use crate::contenders::{
     FLOOR, FLOOR_OF_BYTES, FLOOR_OF_EACH, FLOOR_OF_TASKS, LAPIN, LAPIN_SAFE, OURS, TARPC,
@@ -53,6 +53,14 @@ const BESIDE_LARGE: [Target; 2] = [
     ("aside", BYTES, P99(3.0), "ours-bytes, alone, processors awake"),
 ];
 
+/// What a call costs is the same, but for a tenth.
+const SCALE: [Target; 3] = [
+    ("scale", IDLE, Cpu(FLAT), ALONE_HERE),
+    ("scale", MANY_ROUTES, Cpu(FLAT), ONE_ROUTE),
+    ("scale", MANY_CLIENTS, Cpu(FLAT), FEW_CLIENTS),
+];
+const FLAT: f64 = 1.1;
+
 const BY_BROKER: [Target; 2] = [("64", OURS, Calls(0.9), LAPIN), ("64", OURS, Calls(0.9), LAPIN_SAFE)];
 
 /// KiB of a server for each idle connection.
@@ -64,6 +72,7 @@ pub fn print(measured: &Measured) {
         lines.extend(DIRECT.iter().filter_map(|target| line(measured, road, *target)));
     }
     lines.extend(BESIDE_LARGE.iter().filter_map(|target| line(measured, Road::Local, *target)));
+    lines.extend(SCALE.iter().filter_map(|target| line(measured, Road::Local, *target)));
     lines.extend(BY_BROKER.iter().filter_map(|target| line(measured, Road::RabbitMq, *target)));
     lines.extend(idle(measured));
     if !lines.is_empty() {
