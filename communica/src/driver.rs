@@ -58,7 +58,7 @@ pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, 
         rx,
         stored,
         finishes,
-        room: Room::default(),
+        room: None,
         let_others_first: true,
         callers_first: false,
         paused: false,
@@ -81,7 +81,7 @@ pub(crate) fn drive(exchange: &Arc<Exchange>, link: Link, about: Option<About>, 
 }
 
 thread_local! {
-    static ROOM: Cell<Room> = Cell::default();
+    static ROOM: Cell<Option<Box<Room>>> = const { Cell::new(None) };
 }
 
 /// Where the messages of one turn stand. All links of a thread use the same, one after the other, so that an idle one
@@ -110,7 +110,8 @@ pub(crate) struct Driver {
     stored: bool,
     /// See [`drive`].
     finishes: bool,
-    room: Room,
+    /// For the length of a turn, unless something stays in it.
+    room: Option<Box<Room>>,
     /// Woken to send: tasks that are ready now may have more to say, and it all goes out in one system call.
     let_others_first: bool,
     /// Many callers were woken in the last turn, and have had theirs.
@@ -190,9 +191,7 @@ impl Driver {
         let kept = self.nudge.has_others() && !self.callers_first;
         self.busy_poll.turn_begins(kept, std::time::Instant::now);
         self.tell_link_who_wakes();
-        if self.room.is_empty() {
-            self.room = ROOM.take();
-        }
+        self.room = self.room.take().or_else(|| ROOM.take());
         let polled = self.poll_turn(cx);
         self.link_first = !has_budget_remaining();
         if std::mem::take(&mut self.needs_thread) {
@@ -211,8 +210,8 @@ impl Driver {
         if goes_on && !self.callers_first || in_vain {
             let_others_first(cx);
         }
-        if self.room.is_empty() {
-            ROOM.set(std::mem::take(&mut self.room));
+        if let Some(room) = self.room.take_if(|room| room.is_empty()) {
+            ROOM.set(Some(room));
         }
         polled
     }
@@ -246,9 +245,13 @@ impl Driver {
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+        let pulse = &mut self.pulse;
         let goodbye = self.exchange.session().driver_looks(|known| match known {
             Some(known) if known.will_wake(cx.waker()) => known,
-            _ => cx.waker().clone(),
+            _ => {
+                pulse.iter_mut().for_each(Pulse::is_polled_by_another);
+                cx.waker().clone()
+            }
         });
         if self.goodbye.is_none() && goodbye.is_some() {
             self.goodbye = goodbye;
@@ -307,7 +310,7 @@ impl Driver {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         if !self.link_first && self.exchange.session().may_start_jobs() {
-            self.exchange.start_jobs(&mut self.room.jobs);
+            self.exchange.start_jobs(&mut self.room.get_or_insert_default().jobs);
         }
         let mut callers_first = std::mem::take(&mut self.callers_first);
         self.let_others_first &= !callers_first;
@@ -319,7 +322,8 @@ impl Driver {
                 Intake::Paused => return Poll::Pending,
                 Intake::Overrun => return Poll::Ready(LinkEnd::Broken(WireError::Overrun.into())),
             }
-            match ready!(self.rx.poll_recv(cx, &mut self.room.inbox)) {
+            let inbox = &mut self.room.get_or_insert_default().inbox;
+            match ready!(self.rx.poll_recv(cx, inbox)) {
                 Ok(Received::Messages) => {
                     // Not before it is known that the peer is still there: what is queued otherwise was not sent.
                     let mut flushed = Poll::Pending;
@@ -328,7 +332,7 @@ impl Driver {
                     }
                     let woken = self.take_in();
                     // Answers that are there now go out now: nobody is about to add to them.
-                    if self.exchange.start_jobs(&mut self.room.jobs) {
+                    if self.exchange.start_jobs(&mut self.room.get_or_insert_default().jobs) {
                         self.let_others_first = false;
                         if !matches!(flushed, Poll::Ready(Err(_))) {
                             flushed = self.exchange.poll_flush(cx);
@@ -361,15 +365,16 @@ impl Driver {
     fn take_in(&mut self) -> usize {
         self.came = true;
         let (mut cancelled, mut made_room, mut large_answer) = (Vec::new(), false, false);
+        let Room { inbox, wakers, .. } = &mut **self.room.get_or_insert_default();
         let mut session = self.exchange.session();
         session.begin_batch();
-        for message in &mut self.room.inbox {
+        for message in &mut *inbox {
             self.exchange.note_arrival(message, &self.peer);
             let size = message.payload.len();
             match session.receive(message) {
                 Event::Answered(waker) => {
                     large_answer |= size > LARGE_ANSWER;
-                    self.room.wakers.extend(waker);
+                    wakers.extend(waker);
                 }
                 Event::Queued => self.peer_asks = true,
                 Event::Noted => {}
@@ -385,12 +390,12 @@ impl Driver {
         // To wake a thread costs a fifth of what a call with a MiB does.
         self.needs_thread |= large_answer && (self.peer_asks || session.has_calls());
         drop(session);
-        self.room.inbox.clear();
+        inbox.clear();
         if !done.is_empty() {
             on_the_pool(move || drop(done));
         }
-        let woken = self.room.wakers.len();
-        wake(self.room.wakers.drain(..));
+        let woken = wakers.len();
+        wake(wakers.drain(..));
         cancelled.into_iter().for_each(|id| self.exchange.cancel(id));
         self.exchange.tell(News { made_room, idle: false });
         woken

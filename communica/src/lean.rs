@@ -1,19 +1,52 @@
 //! What is short or missing for most peers, of which there may be many thousand.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
-/// Appends, see [`make_room`].
+/// Appends. The first item gets room for itself alone, where a queue would make room for four.
 #[inline]
 pub(crate) fn push<T>(queue: &mut VecDeque<T>, item: T) {
     make_room(queue);
     queue.push_back(item);
 }
 
-/// To be called before an item is appended. The first one gets room for itself alone, where a queue would make room for four.
 #[inline]
-pub(crate) fn make_room<T>(queue: &mut VecDeque<T>) {
+fn make_room<T>(queue: &mut VecDeque<T>) {
     if queue.capacity() == 0 {
         queue.reserve_exact(1);
+    }
+}
+
+/// The room of queues that are empty most of the time, for all of a thread: each would have its own, of which none is in a cache when it is
+/// needed.
+pub(crate) struct Room<T>(RefCell<Vec<VecDeque<T>>>);
+
+impl<T> Room<T> {
+    /// So much is kept.
+    const QUEUES: usize = 4;
+    /// A queue that had more keeps its room.
+    const ITEMS: usize = 64;
+
+    pub(crate) const fn new() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+
+    /// To be called before an item is appended.
+    #[inline]
+    pub(crate) fn lend(&self, queue: &mut VecDeque<T>) {
+        if queue.capacity() == 0 {
+            *queue = self.0.borrow_mut().pop().unwrap_or_default();
+            make_room(queue);
+        }
+    }
+
+    /// To be called when items were taken out.
+    #[inline]
+    pub(crate) fn take_back(&self, queue: &mut VecDeque<T>) {
+        let mut kept = self.0.borrow_mut();
+        if queue.is_empty() && (1..=Self::ITEMS).contains(&queue.capacity()) && kept.len() < Self::QUEUES {
+            kept.push(std::mem::take(queue));
+        }
     }
 }
 
@@ -37,5 +70,49 @@ impl<T> Seldom<T> {
 
     pub(crate) fn get_or_make(&mut self, make: impl FnOnce() -> T) -> &mut T {
         self.0.get_or_insert_with(|| Box::new(make()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One that was used and is empty again.
+    fn used(room: &Room<u8>, items: usize) -> VecDeque<u8> {
+        let mut queue = VecDeque::new();
+        for _ in 0..items {
+            room.lend(&mut queue);
+            queue.push_back(0);
+        }
+        room.take_back(&mut queue);
+        assert_eq!(queue.len(), items, "what is in use is not taken back");
+        queue.clear();
+        queue
+    }
+
+    #[test]
+    fn queues_use_the_same_room_one_after_the_other() {
+        let room = Room::new();
+        let mut first = used(&room, 5);
+        let capacity = first.capacity();
+        room.take_back(&mut first);
+        assert_eq!(first.capacity(), 0);
+        let mut second = VecDeque::new();
+        room.lend(&mut second);
+        assert_eq!(second.capacity(), capacity);
+        room.lend(&mut first);
+        assert_eq!(first.capacity(), 1, "there is none left");
+    }
+
+    #[test]
+    fn the_room_that_is_kept_has_a_bound() {
+        let room = Room::new();
+        let mut large = used(&room, Room::<u8>::ITEMS + 1);
+        room.take_back(&mut large);
+        assert!(large.capacity() > Room::<u8>::ITEMS);
+        let mut queues: Vec<_> = (0..=Room::<u8>::QUEUES).map(|_| used(&room, 1)).collect();
+        queues.iter_mut().for_each(|queue| room.take_back(queue));
+        assert_eq!(queues.iter().filter(|queue| queue.capacity() > 0).count(), 1);
+        assert_eq!(room.0.borrow().len(), Room::<u8>::QUEUES);
     }
 }

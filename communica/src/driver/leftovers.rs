@@ -36,7 +36,8 @@ impl Driver {
     /// Works off what came before the peer went.
     pub(super) fn poll_leftovers(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         loop {
-            match self.rx.poll_recv(cx, &mut self.room.inbox) {
+            let inbox = &mut self.room.get_or_insert_default().inbox;
+            match self.rx.poll_recv(cx, inbox) {
                 // Answers by other ways than the goodbye.
                 Poll::Ready(Ok(Received::Messages)) => {
                     self.take_in();
@@ -50,7 +51,7 @@ impl Driver {
             }
         }
         if self.exchange.session().may_start_jobs() {
-            self.exchange.start_jobs(&mut self.room.jobs);
+            self.exchange.start_jobs(&mut self.room.get_or_insert_default().jobs);
         }
         if let Poll::Ready(end) = self.poll_write(cx) {
             return Poll::Ready(end);
@@ -86,11 +87,12 @@ impl Driver {
             if self.exchange.session().has_more_than_may_wait() {
                 return LinkEnd::Broken(error.into());
             }
-            match self.rx.poll_recv(cx, &mut self.room.inbox) {
+            let inbox = &mut self.room.get_or_insert_default().inbox;
+            match self.rx.poll_recv(cx, inbox) {
                 Poll::Ready(Ok(Received::Messages)) => {
                     came = true;
                     self.take_in();
-                    self.exchange.start_jobs(&mut self.room.jobs);
+                    self.exchange.start_jobs(&mut self.room.get_or_insert_default().jobs);
                 }
                 Poll::Ready(Ok(Received::Closed { reason })) => return LinkEnd::Peer(reason),
                 Poll::Ready(Err(refused @ LinkError::Refused(_))) => return LinkEnd::Broken(refused),

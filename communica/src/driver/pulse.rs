@@ -14,14 +14,37 @@ use crate::session::{BEATS, Beat};
 /// Beats, at each of which both sides should have heard of each other.
 pub(super) struct Pulse {
     time: Duration,
-    next: Pin<Box<Sleep>>,
+    /// When the next is due. Until then nobody looks at the timer, which is far from all else that a turn is about.
+    due: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// It wakes whoever polls the driver.
+    is_set: bool,
     /// What the link had brought at the last.
     activity: u64,
 }
 
 impl Pulse {
     pub(super) fn new(time: Duration) -> Self {
-        Self { time, next: Box::pin(tokio::time::sleep(time)), activity: 0 }
+        let timer = tokio::time::sleep(time);
+        Self { time, due: timer.deadline(), timer: Box::pin(timer), is_set: false, activity: 0 }
+    }
+
+    /// Not by who did it the last time.
+    pub(super) fn is_polled_by_another(&mut self) {
+        self.is_set = false;
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_set && Instant::now() < self.due {
+            return Poll::Pending;
+        }
+        self.is_set = self.timer.as_mut().poll(cx).is_pending();
+        if self.is_set {
+            return Poll::Pending;
+        }
+        self.due = Instant::now() + self.time;
+        self.timer.as_mut().reset(self.due);
+        Poll::Ready(())
     }
 }
 
@@ -30,8 +53,7 @@ impl Driver {
     pub(super) fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let Some(pulse) = &mut self.pulse else { return Poll::Pending };
         loop {
-            ready!(pulse.next.as_mut().poll(cx));
-            pulse.next.as_mut().reset(Instant::now() + pulse.time);
+            ready!(pulse.poll_next(cx));
             let came = std::mem::replace(&mut pulse.activity, self.rx.activity()) != self.rx.activity();
             let beat = self.exchange.session().beat(came);
             if beat == Beat::Gone {

@@ -80,6 +80,19 @@ async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
     }
 }
 
+/// Who polls a driver may change, and who does it now has to be woken for the next beat.
+#[tokio::test]
+async fn a_silent_peer_is_noticed_whoever_polled_first() {
+    let about =
+        serde_json::from_str(r#"{"instance":"i","features":["heartbeat"],"silence_ms":100}"#).unwrap();
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+    let link = Link::new(Counts::default(), Silent, Bytes::new(), "somewhere".to_owned());
+    let mut driver = drive(&exchange, link, Some(about), false);
+    assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let end = timeout(Duration::from_secs(30), driver).await.expect("it is noticed");
+    assert!(matches!(end, LinkEnd::Broken(LinkError::Io(error)) if error.kind() == ErrorKind::TimedOut));
+}
+
 /// Where a small message overtakes it, each piece is a turn of its own: two would be twice as long to wait for.
 #[tokio::test]
 async fn small_messages_that_overtake_large_ones_make_turns_short() {

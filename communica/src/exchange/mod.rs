@@ -54,32 +54,33 @@ pub(crate) struct Exchange {
     client_id: Arc<str>,
     /// Unlike that of every other exchange of this process.
     number: u64,
-    /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
-    handlers: Weak<Handlers>,
-    /// Those of its entity.
-    pub(crate) limits: Arc<Limits>,
     /// In which its entity lives.
     pub(crate) runtime: Handle,
-    /// Where its clock begins.
-    born: Instant,
-    session: Mutex<Session<Waker>>,
-    writer: Mutex<Option<Writer>>,
     /// What was known last of why there is no link.
     no_link: Mutex<Option<String>>,
     /// Who was at the other end of the latest link.
     peer: Mutex<Arc<PeerInfo>>,
-    /// Room for callers that found the outbox full.
-    room: Notify,
     /// Those callers.
     waits_for_room: Waits,
-    /// A link or a place came or went, or the last handler finished.
-    pub(crate) changed: Notify,
     /// Handlers that were not done at once.
     running: Arc<Running>,
     /// Connections of this peer that its server let in, be they links already or not.
     pub(crate) places: AtomicUsize,
     /// Held by the driver of the current link.
     pub(crate) link_slot: Arc<tokio::sync::Mutex<()>>,
+    // What each message is about, see `Session`.
+    /// Room for callers that found the outbox full.
+    room: Notify,
+    /// A link or a place came or went, or the last handler finished.
+    pub(crate) changed: Notify,
+    /// Those of the entity that this belongs to. Handlers may keep their peers, so this must not keep them.
+    handlers: Weak<Handlers>,
+    /// Those of its entity.
+    pub(crate) limits: Arc<Limits>,
+    /// Where its clock begins.
+    born: Instant,
+    writer: Mutex<Option<Writer>>,
+    session: Mutex<Session<Waker>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

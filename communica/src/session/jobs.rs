@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::lean;
+use crate::lean::Room;
 use crate::limits::Quota;
 use crate::wire::{Kind, Message};
 
@@ -15,6 +15,10 @@ const NESTED: usize = 16;
 const MAX_ID: usize = 128;
 /// A payload up to this is copied out of the buffer it was read into, when it has to wait.
 const COPY_LIMIT: usize = 16 * 1024;
+
+thread_local! {
+    static ROOM: Room<Message> = const { Room::new() };
+}
 
 pub(crate) struct Jobs {
     waiting: VecDeque<Message>,
@@ -73,7 +77,8 @@ impl Jobs {
         let bytes = size_of_new(message);
         message.metadata.set_size(bytes);
         self.waiting_bytes += bytes;
-        lean::make_room(&mut self.waiting);
+        // At the end of a thread there is none.
+        let _ = ROOM.try_with(|room| room.lend(&mut self.waiting));
         self.waiting.push_back(message.take());
         if calling == 0 {
             self.not_awaited = self.waiting.len();
@@ -93,6 +98,7 @@ impl Jobs {
         self.running_bytes += bytes;
         if room == self.waiting.len() {
             into.append(&mut self.waiting);
+            let _ = ROOM.try_with(|room| room.take_back(&mut self.waiting));
         } else {
             into.extend(self.waiting.drain(..room));
         }

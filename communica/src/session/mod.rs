@@ -45,55 +45,56 @@ use stall::Stall;
 pub(crate) type Answer = Result<Payload, Fault>;
 
 pub(crate) struct Session<W> {
-    calls: Calls<W>,
-    outbox: Outbox,
-    jobs: Jobs,
-    /// Of links with a store.
-    arrivals: Seldom<Arrivals>,
     failed_throws: FailedThrows,
     stall: Stall,
     /// For the log.
     client_id: Arc<str>,
     /// Unlike that of every other session, the one of an earlier process included.
     instance: String,
-    other: Other,
-    heard: Heard,
     /// What came of this session of the peer was counted, and the count is gone: one that speaks 0.4 came between.
     lost_count: Option<String>,
-    /// This side ended the last link for good, and kept nothing of what it sent there. The peer may not know.
-    over: bool,
     /// Requests, by their numbers, that were given up while there was no link, and that the next one may repeat.
     given_up: Vec<(u64, CallId)>,
-    /// Those of the entity, which all of its peers share.
-    limits: Arc<Limits>,
-    /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
-    closed: Option<Reason>,
     /// Throws that were dropped, are not known to have come, and are to be told of.
     throws_lost: usize,
-    /// There will be no link any more, and nobody for whom an answer could be.
-    ended: bool,
-    /// No requests and throws from the peer any more.
-    draining: bool,
     /// Counts the connections that came; the newest is the one that counts.
     newest_link: u64,
     /// Counts the links with which nothing of earlier ones went on.
     beginnings: u64,
-    /// There is a link.
-    linked: bool,
-    /// The link that is there, or was last, has a store.
-    stored: bool,
-    /// That store forgets requests of no more than so many bytes when the peer has them.
+    // What each message is about stands together, here and in the outbox: of many peers little is in a cache.
+    /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
+    closed: Option<Reason>,
+    /// The store of the link forgets requests of no more than so many bytes when the peer has them.
     hands_over: usize,
-    /// What that link takes or took is repeated until the peer has it.
-    resumes: bool,
-    /// Handlers are stopped whose answers somebody would wait for without end.
-    answers_for_stopped: bool,
+    /// Memory to write ids in.
+    id_text: String,
+    outbox: Outbox,
+    calls: Calls<W>,
+    jobs: Jobs,
+    other: Other,
+    heard: Heard,
+    /// Of links with a store.
+    arrivals: Seldom<Arrivals>,
+    /// Those of the entity, which all of its peers share.
+    limits: Arc<Limits>,
+    /// The driver should end the link.
+    goodbye: Option<Goodbye>,
     /// Its driver, once that has looked for the first time.
     driver: Option<W>,
     /// When that looks next.
     next_look: NextLook,
-    /// The driver should end the link.
-    goodbye: Option<Goodbye>,
+    /// Answers to calls in the batch of messages that came last.
+    answers_came: usize,
+    /// There is a link.
+    linked: bool,
+    /// The link that is there, or was last, has a store.
+    stored: bool,
+    /// What that link takes or took is repeated until the peer has it.
+    resumes: bool,
+    /// There will be no link any more, and nobody for whom an answer could be.
+    ended: bool,
+    /// No requests and throws from the peer any more.
+    draining: bool,
     /// The driver stopped reading until something changes.
     paused: bool,
     /// The link that is there brought something.
@@ -102,10 +103,10 @@ pub(crate) struct Session<W> {
     made_room: bool,
     /// Some of the answers that wait to be sent are no handler's: they refuse requests.
     refusing: bool,
-    /// Answers to calls in the batch of messages that came last.
-    answers_came: usize,
-    /// Memory to write ids in.
-    id_text: String,
+    /// This side ended the last link for good, and kept nothing of what it sent there. The peer may not know.
+    over: bool,
+    /// Handlers are stopped whose answers somebody would wait for without end.
+    answers_for_stopped: bool,
 }
 
 /// When the driver looks at what is there.

@@ -9,16 +9,16 @@ use crate::wire::{Chunks, Metadata, Part};
 
 #[derive(Default)]
 pub(super) struct Sent {
-    entries: VecDeque<Entry>,
-    amount: Amount,
-    /// Those of them that go out in pieces.
-    large: Amount,
     /// Their numbers.
     large_numbers: BTreeSet<u64>,
-    /// Messages that came to the peer, counted from the first of the two sessions.
-    came: u64,
     /// Large messages that the peer has, and that are to be dropped where nobody waits for it.
     done: Vec<Chunks>,
+    /// Messages that came to the peer, counted from the first of the two sessions.
+    came: u64,
+    /// Those of them that go out in pieces.
+    large: Amount,
+    amount: Amount,
+    entries: VecDeque<Entry>,
 }
 
 /// A message, or several in one part.

@@ -11,7 +11,23 @@ use super::frame::{
     CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close, put_message,
 };
 use super::{Metadata, put_acknowledgement};
-use crate::lean;
+use crate::lean::Room;
+
+thread_local! {
+    static ROOM: Room<Part> = const { Room::new() };
+}
+
+/// Appends to parts that mostly go out at once.
+pub(crate) fn push_part(parts: &mut VecDeque<Part>, part: Part) {
+    // At the end of a thread there is none.
+    let _ = ROOM.try_with(|room| room.lend(parts));
+    parts.push_back(part);
+}
+
+/// To be called when parts went out.
+pub(crate) fn parts_went(parts: &mut VecDeque<Part>) {
+    let _ = ROOM.try_with(|room| room.take_back(parts));
+}
 
 /// What goes out with one `poll_send`, in order.
 ///
@@ -46,6 +62,10 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.session, &other.session) && self.round == other.round
+    }
+
     /// Of the message with that number.
     pub(crate) fn stamp(&self, number: u64) -> Stamp {
         Stamp { session: self.session.clone(), round: self.round, number }
@@ -203,7 +223,10 @@ impl Batch {
     }
 
     pub(crate) fn set_origin(&mut self, origin: &Origin) {
-        self.origin = origin.clone();
+        // It hardly ever changes, and to count who shares it costs more than to compare.
+        if !self.origin.is(origin) {
+            self.origin = origin.clone();
+        }
     }
 
     pub(crate) fn set_mix(&mut self, mix: Mix) {
@@ -216,8 +239,13 @@ impl Batch {
 
     pub(crate) fn push(&mut self, part: Part) {
         if part.len() > 0 {
-            lean::push(&mut self.parts, part);
+            push_part(&mut self.parts, part);
         }
+    }
+
+    /// All of it went out.
+    pub(crate) fn is_done_with(&mut self) {
+        parts_went(&mut self.parts);
     }
 
     /// Takes the next message or close notify; `None` when nothing is left.

@@ -50,7 +50,7 @@ pub(crate) mod too_large;
 
 pub(crate) use batch::Mix;
 pub use batch::{Batch, Item, Stamp};
-pub(crate) use batch::{Origin, Part};
+pub(crate) use batch::{Origin, Part, parts_went, push_part};
 pub(crate) use chunk::Chunks;
 pub(crate) use decoder::{Decoder, Received};
 pub use fault::{Fault, FaultKind};

@@ -20,10 +20,13 @@ use super::amount::Amount;
 use super::kept::Kept;
 use super::sent::{Entry, Sent};
 use crate::company::Company;
-use crate::lean::{self, Seldom};
+use crate::lean::Seldom;
 use crate::limits::Quota;
 use crate::serializer::Payload;
-use crate::wire::{Batch, Chunks, Kind, Metadata, Mix, Origin, Part, put_close, put_message, put_request};
+use crate::wire::{
+    Batch, Chunks, Kind, Metadata, Mix, Origin, Part, parts_went, push_part, put_close, put_message,
+    put_request,
+};
 
 /// A payload above this is not copied into the queue's buffer but handed over as it is.
 const COPY_LIMIT: usize = 16 * 1024;
@@ -63,6 +66,30 @@ struct CancelBehind {
 }
 
 pub(super) struct Outbox {
+    chunk_size: usize,
+    /// Numbers of queued messages that must not be sent any more.
+    withdrawn: BTreeSet<u64>,
+    /// The same of messages that a link has and may give back.
+    withdrawn_late: BTreeSet<u64>,
+    /// The message that was under way when the last link broke, and how many broke over it.
+    broke_over: Option<(u64, u32)>,
+    /// Numbers and ids of large requests that were given up when a part of them had gone out.
+    late_cancels: Vec<(u64, String)>,
+    /// Cancels of large requests that a link took whole and may have to take again.
+    cancels_behind: Vec<CancelBehind>,
+    /// Requests that may be repeated whatever became of them, until they are answered or given up.
+    repeatable: BTreeMap<u64, Entry>,
+    /// Those of them that were, and how often; and requests that a store may have had before they were queued again.
+    repeated: BTreeMap<u64, u32>,
+    origin: Origin,
+    // What each message is about, see `Session`.
+    /// Of links with a store.
+    kept: Seldom<Kept>,
+    company: Company,
+    large: LargeQueue,
+    /// What `sent` may hold.
+    window: Quota,
+    sent: Sent,
     parts: VecDeque<Part>,
     /// Whole small frames, still growing; they belong behind `parts`.
     tail: BytesMut,
@@ -75,17 +102,6 @@ pub(super) struct Outbox {
     next_seq: u64,
     /// The highest number of a request that was answered.
     answered: u64,
-    large: LargeQueue,
-    company: Company,
-    chunk_size: usize,
-    /// Numbers of queued messages that must not be sent any more.
-    withdrawn: BTreeSet<u64>,
-    /// The same of messages that a link has and may give back.
-    withdrawn_late: BTreeSet<u64>,
-    /// A link has what was filled last.
-    handed_out: bool,
-    /// The message that was under way when the last link broke, and how many broke over it.
-    broke_over: Option<(u64, u32)>,
     /// Small messages that wait.
     queued: Amount,
     /// Those of `queued` that are answers.
@@ -94,24 +110,12 @@ pub(super) struct Outbox {
     /// count as sent.
     handed: Amount,
     handed_answers: Amount,
+    /// A link has what was filled last.
+    handed_out: bool,
     /// The link has a store.
     stored: bool,
-    /// Numbers and ids of large requests that were given up when a part of them had gone out.
-    late_cancels: Vec<(u64, String)>,
-    /// Cancels of large requests that a link took whole and may have to take again.
-    cancels_behind: Vec<CancelBehind>,
-    /// Of links with a store.
-    kept: Seldom<Kept>,
     /// What the link takes is kept until the peer has it.
     resumes: bool,
-    sent: Sent,
-    /// What `sent` may hold.
-    window: Quota,
-    /// Requests that may be repeated whatever became of them, until they are answered or given up.
-    repeatable: BTreeMap<u64, Entry>,
-    /// Those of them that were, and how often; and requests that a store may have had before they were queued again.
-    repeated: BTreeMap<u64, u32>,
-    origin: Origin,
 }
 
 impl Outbox {
@@ -273,7 +277,7 @@ impl Outbox {
             let messages = std::mem::take(&mut self.tail_messages);
             let mut part = Part::many(self.tail_seq, messages, frames);
             part.answers = std::mem::take(&mut self.tail_answers).as_pair();
-            lean::push(&mut self.parts, part);
+            push_part(&mut self.parts, part);
         }
     }
 
@@ -338,6 +342,7 @@ impl Outbox {
         }
         if self.parts.is_empty() {
             (self.queued, self.answers) = (Amount::default(), Amount::default());
+            parts_went(&mut self.parts);
         }
         if self.parts.front().is_none_or(|next| self.large.is_older_than(next)) {
             self.cut_chunk(batch);
