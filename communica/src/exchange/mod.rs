@@ -60,7 +60,7 @@ pub(crate) struct Exchange {
     no_link: Mutex<Option<String>>,
     /// Who was at the other end of the latest link.
     peer: Mutex<Arc<PeerInfo>>,
-    /// Those callers.
+    /// Callers that found no room in the outbox.
     waits_for_room: Waits,
     /// Handlers that were not done at once.
     running: Arc<Running>,

@@ -161,7 +161,7 @@ impl Exchange {
             }
             ready!(unharmed(|| writer.tx.poll_send(cx, &mut writer.batch)))?;
             writer.owed = false;
-            writer.batch.is_done_with();
+            writer.batch.went_out();
             writer.done += 1;
             let mut session = self.session();
             news.made_room |= session.filled_was_sent();

@@ -79,7 +79,7 @@ pub(crate) struct Session<W> {
     limits: Arc<Limits>,
     /// The driver should end the link.
     goodbye: Option<Goodbye>,
-    /// Its driver, once that has looked for the first time.
+    /// The link's driver, once that has looked for the first time.
     driver: Option<W>,
     /// When that looks next.
     next_look: NextLook,

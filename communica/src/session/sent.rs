@@ -9,13 +9,13 @@ use crate::wire::{Chunks, Metadata, Part};
 
 #[derive(Default)]
 pub(super) struct Sent {
-    /// Their numbers.
+    /// Numbers of those that go out in pieces.
     large_numbers: BTreeSet<u64>,
     /// Large messages that the peer has, and that are to be dropped where nobody waits for it.
     done: Vec<Chunks>,
     /// Messages that came to the peer, counted from the first of the two sessions.
     came: u64,
-    /// Those of them that go out in pieces.
+    /// Of `amount`, what goes out in pieces.
     large: Amount,
     amount: Amount,
     entries: VecDeque<Entry>,

@@ -243,8 +243,8 @@ impl Batch {
         }
     }
 
-    /// All of it went out.
-    pub(crate) fn is_done_with(&mut self) {
+    /// A link is done with it.
+    pub(crate) fn went_out(&mut self) {
         parts_went(&mut self.parts);
     }
 
