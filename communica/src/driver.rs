@@ -249,7 +249,7 @@ impl Driver {
         let goodbye = self.exchange.session().driver_looks(|known| match known {
             Some(known) if known.will_wake(cx.waker()) => known,
             _ => {
-                pulse.iter_mut().for_each(Pulse::is_polled_by_another);
+                pulse.iter_mut().for_each(Pulse::forget_waker);
                 cx.waker().clone()
             }
         });

@@ -18,6 +18,7 @@ mod words {
             self_: u8,
             caller: u8,
             options: u8,
+            wanted: u8,
             cx: u8,
         ) -> u8;
         async fn more(
@@ -53,9 +54,10 @@ mod words {
             self_: u8,
             caller: u8,
             options: u8,
+            wanted: u8,
             cx: u8,
         ) -> u8 {
-            payload + service + args + self_ + caller + options + cx
+            payload + service + args + self_ + caller + options + wanted + cx
         }
         async fn more(
             &self,
@@ -94,7 +96,7 @@ fn arguments_may_have_any_name() {
     use words::Words as _;
     served("variables", words::Host.into_routes(), |client| async {
         let words = words::WordsClient::new(client);
-        assert_eq!(words.all(1, 2, 3, 4, 5, 6, 7).await.unwrap(), 28);
+        assert_eq!(words.all(1, 2, 3, 4, 5, 6, 7, 8).await.unwrap(), 36);
         assert_eq!(words.more(1, 2, "abc", Some("abcd"), &5, &[6]).await.unwrap(), 21);
         assert_eq!(words.one("abc").await.unwrap(), 3);
         assert_eq!(words.routed(1, 2, 3, 4).await.unwrap(), 13);

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 use super::{Driver, LinkEnd};
@@ -14,7 +15,7 @@ use crate::session::{BEATS, Beat};
 /// Beats, at each of which both sides should have heard of each other.
 pub(super) struct Pulse {
     time: Duration,
-    /// When the next is due. Until then nobody looks at the timer, which is far from all else that a turn is about.
+    /// When the next is due. Once the timer is set, nobody looks at it before that: it is far from all else that a turn is about.
     due: Instant,
     timer: Pin<Box<Sleep>>,
     /// It wakes whoever polls the driver.
@@ -29,8 +30,8 @@ impl Pulse {
         Self { time, due: timer.deadline(), timer: Box::pin(timer), is_set: false, activity: 0 }
     }
 
-    /// Not by who did it the last time.
-    pub(super) fn is_polled_by_another(&mut self) {
+    /// Somebody else polls it now.
+    pub(super) fn forget_waker(&mut self) {
         self.is_set = false;
     }
 
@@ -38,8 +39,10 @@ impl Pulse {
         if self.is_set && Instant::now() < self.due {
             return Poll::Pending;
         }
-        self.is_set = self.timer.as_mut().poll(cx).is_pending();
-        if self.is_set {
+        let pending = self.timer.as_mut().poll(cx).is_pending();
+        // Without any budget left tokio did not look at it.
+        self.is_set = pending && has_budget_remaining();
+        if pending {
             return Poll::Pending;
         }
         self.due = Instant::now() + self.time;

@@ -3,11 +3,14 @@
 mod looking;
 mod overlap;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, Weak};
 
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
+use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -80,17 +83,39 @@ async fn a_link_that_takes_one_piece_after_the_other_is_not_stalled() {
     }
 }
 
+/// That of a link whose peer says nothing and is not allowed to for long.
+fn beside_a_silent_peer() -> Driver {
+    let about = r#"{"instance":"i","features":["heartbeat"],"silence_ms":100}"#;
+    let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
+    let link = Link::new(Counts::default(), Silent, Bytes::new(), "somewhere".to_owned());
+    drive(&exchange, link, Some(serde_json::from_str(about).unwrap()), false)
+}
+
+async fn the_silence_is_noticed(driver: Driver) {
+    let end = timeout(Duration::from_secs(30), driver).await.expect("it is noticed");
+    assert!(matches!(end, LinkEnd::Broken(LinkError::Io(error)) if error.kind() == ErrorKind::TimedOut));
+}
+
 /// Who polls a driver may change, and who does it now has to be woken for the next beat.
 #[tokio::test]
 async fn a_silent_peer_is_noticed_whoever_polled_first() {
-    let about =
-        serde_json::from_str(r#"{"instance":"i","features":["heartbeat"],"silence_ms":100}"#).unwrap();
-    let exchange = Exchange::new("w1".to_owned(), Weak::new(), Limits::default(), Handle::current());
-    let link = Link::new(Counts::default(), Silent, Bytes::new(), "somewhere".to_owned());
-    let mut driver = drive(&exchange, link, Some(about), false);
+    let mut driver = beside_a_silent_peer();
     assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let end = timeout(Duration::from_secs(30), driver).await.expect("it is noticed");
-    assert!(matches!(end, LinkEnd::Broken(LinkError::Io(error)) if error.kind() == ErrorKind::TimedOut));
+    the_silence_is_noticed(driver).await;
+}
+
+/// Then tokio does not look at a timer, and wakes for another turn.
+#[tokio::test]
+async fn a_silent_peer_is_noticed_though_the_first_turn_had_no_budget_left() {
+    let mut driver = beside_a_silent_peer();
+    let first_turn = poll_fn(|cx| {
+        while has_budget_remaining() {
+            let _ = pin!(consume_budget()).poll(&mut Context::from_waker(Waker::noop()));
+        }
+        Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())
+    });
+    assert!(first_turn.await);
+    the_silence_is_noticed(driver).await;
 }
 
 /// Where a small message overtakes it, each piece is a turn of its own: two would be twice as long to wait for.

@@ -20,7 +20,7 @@ use crate::session::Answer;
 /// [`ReqError`](crate::ReqError), an enum with `#[derive(ServiceError)]`. Any other `Result` is a value like all others: the
 /// caller gets it whole, as `{"Err": …}` in JSON, and its call went well.
 ///
-/// What comes of a throw nobody reads: it is not dumped, and the log tells of its errors alone.
+/// What comes of a throw nobody reads: it is not dumped, so one that could not be dumped is no error there. The log tells of its errors.
 ///
 /// `M` is worked out by the compiler. If it says that it cannot ("type annotations needed"), the error of a `Result` could be
 /// either: it is text, or `Into<Fault>` and itself serializable. Let the handler return `AnyError`, or convert the error with

@@ -61,7 +61,8 @@ pub(crate) struct Session<W> {
     newest_link: u64,
     /// Counts the links with which nothing of earlier ones went on.
     beginnings: u64,
-    // What each message is about stands together, here and in the outbox: of many peers little is in a cache.
+    // What each message is about is written together, here and in the outbox, and mostly stands so in memory: of many peers little is in a
+    // cache. The compiler has the last word.
     /// Set once, by the first of: closed here, replaced, forgotten. No calls from here any more.
     closed: Option<Reason>,
     /// The store of the link forgets requests of no more than so many bytes when the peer has them.

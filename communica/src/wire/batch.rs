@@ -24,7 +24,7 @@ pub(crate) fn push_part(parts: &mut VecDeque<Part>, part: Part) {
     parts.push_back(part);
 }
 
-/// To be called when parts went out.
+/// To be called when parts were taken out.
 pub(crate) fn parts_went(parts: &mut VecDeque<Part>) {
     let _ = ROOM.try_with(|room| room.take_back(parts));
 }

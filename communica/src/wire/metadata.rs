@@ -98,7 +98,7 @@ pub struct Metadata {
     arrival: u64,
     /// When it was read, in nanoseconds on whatever clock the reader has.
     came: u64,
-    /// Bytes of its message, once the handler started, or of a payload that was not kept.
+    /// Bytes of its message, once that waits for its handler, or of a payload that was not kept.
     size: usize,
 }
 

@@ -104,7 +104,7 @@ impl Message {
         Self { metadata, payload: Bytes::new(), receipt: None, sender: None }
     }
 
-    /// Bytes of the payload, if it was not kept. For what has just come: a handler that started has its own, and its metadata
+    /// Bytes of the payload, if it was not kept. For what has just come: what waits for its handler has its payload, and its metadata
     /// the size.
     pub(crate) fn size_left_out(&self) -> Option<usize> {
         Some(self.metadata.size()).filter(|&size| size > 0)

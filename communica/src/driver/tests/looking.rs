@@ -97,8 +97,7 @@ async fn a_driver_is_looked_after_until_somebody_is_woken_again() {
     let rx = Paced { due, pause: None, left: usize::MAX, busy: false, told: Arc::clone(&told) };
     let link = Link::new(Counts::default(), rx, Bytes::new(), "somewhere".to_owned());
     let mut driver = drive(&exchange, link, None, false);
-    let mut turn =
-        async || std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())).await;
+    let mut turn = async || poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())).await;
     let begun = std::time::Instant::now();
     while told.lock().unwrap().last() != Some(&true) {
         assert!(turn().await && begun.elapsed() < Duration::from_secs(60));
