@@ -184,7 +184,8 @@ impl Exchange {
         }
     }
 
-    /// Runs the handler until it waits for something. `clock`: the time before and after it. `known`: the route of the last one.
+    /// Runs the handler until it waits for something, and takes the payload out of its message. `clock`: the time before and after it. `known`:
+    /// the route of the last one.
     fn start<'a>(
         self: &Arc<Self>,
         handlers: &'a Handlers,
