@@ -19,9 +19,9 @@ fn make_room<T>(queue: &mut VecDeque<T>) {
 
 /// The room of queues that are empty most of the time, for all of a thread: each would have its own, of which none is in a cache when it is
 /// needed.
-pub(crate) struct Room<T>(RefCell<Vec<VecDeque<T>>>);
+pub(crate) struct Spares<T>(RefCell<Vec<VecDeque<T>>>);
 
-impl<T> Room<T> {
+impl<T> Spares<T> {
     /// So much is kept.
     const QUEUES: usize = 4;
     /// A queue that had more keeps its room.
@@ -78,13 +78,13 @@ mod tests {
     use super::*;
 
     /// One that was used and is empty again.
-    fn used(room: &Room<u8>, items: usize) -> VecDeque<u8> {
+    fn used(spares: &Spares<u8>, items: usize) -> VecDeque<u8> {
         let mut queue = VecDeque::new();
         for _ in 0..items {
-            room.lend(&mut queue);
+            spares.lend(&mut queue);
             queue.push_back(0);
         }
-        room.take_back(&mut queue);
+        spares.take_back(&mut queue);
         assert_eq!(queue.len(), items, "what is in use is not taken back");
         queue.clear();
         queue
@@ -92,27 +92,27 @@ mod tests {
 
     #[test]
     fn queues_use_the_same_room_one_after_the_other() {
-        let room = Room::new();
-        let mut first = used(&room, 5);
+        let spares = Spares::new();
+        let mut first = used(&spares, 5);
         let capacity = first.capacity();
-        room.take_back(&mut first);
+        spares.take_back(&mut first);
         assert_eq!(first.capacity(), 0);
         let mut second = VecDeque::new();
-        room.lend(&mut second);
+        spares.lend(&mut second);
         assert_eq!(second.capacity(), capacity);
-        room.lend(&mut first);
+        spares.lend(&mut first);
         assert_eq!(first.capacity(), 1, "there is none left");
     }
 
     #[test]
     fn the_room_that_is_kept_has_a_bound() {
-        let room = Room::new();
-        let mut large = used(&room, Room::<u8>::ITEMS + 1);
-        room.take_back(&mut large);
-        assert!(large.capacity() > Room::<u8>::ITEMS);
-        let mut queues: Vec<_> = (0..=Room::<u8>::QUEUES).map(|_| used(&room, 1)).collect();
-        queues.iter_mut().for_each(|queue| room.take_back(queue));
+        let spares = Spares::new();
+        let mut large = used(&spares, Spares::<u8>::ITEMS + 1);
+        spares.take_back(&mut large);
+        assert!(large.capacity() > Spares::<u8>::ITEMS);
+        let mut queues: Vec<_> = (0..=Spares::<u8>::QUEUES).map(|_| used(&spares, 1)).collect();
+        queues.iter_mut().for_each(|queue| spares.take_back(queue));
         assert_eq!(queues.iter().filter(|queue| queue.capacity() > 0).count(), 1);
-        assert_eq!(room.0.borrow().len(), Room::<u8>::QUEUES);
+        assert_eq!(spares.0.borrow().len(), Spares::<u8>::QUEUES);
     }
 }

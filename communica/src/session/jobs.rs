@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::lean::Room;
+use crate::lean::Spares;
 use crate::limits::Quota;
 use crate::wire::{Kind, Message};
 
@@ -17,7 +17,7 @@ const MAX_ID: usize = 128;
 const COPY_LIMIT: usize = 16 * 1024;
 
 thread_local! {
-    static ROOM: Room<Message> = const { Room::new() };
+    static SPARES: Spares<Message> = const { Spares::new() };
 }
 
 pub(crate) struct Jobs {
@@ -78,7 +78,7 @@ impl Jobs {
         message.metadata.set_size(bytes);
         self.waiting_bytes += bytes;
         // At the end of a thread there is none.
-        let _ = ROOM.try_with(|room| room.lend(&mut self.waiting));
+        let _ = SPARES.try_with(|spares| spares.lend(&mut self.waiting));
         self.waiting.push_back(message.take());
         if calling == 0 {
             self.not_awaited = self.waiting.len();
@@ -98,7 +98,7 @@ impl Jobs {
         self.running_bytes += bytes;
         if room == self.waiting.len() {
             into.append(&mut self.waiting);
-            let _ = ROOM.try_with(|room| room.take_back(&mut self.waiting));
+            let _ = SPARES.try_with(|spares| spares.take_back(&mut self.waiting));
         } else {
             into.extend(self.waiting.drain(..room));
         }

@@ -11,22 +11,22 @@ use super::frame::{
     CLOSE, FRAME_HEAD, LENGTH, close_reason, length_at, metadata_len, put_close, put_message,
 };
 use super::{Metadata, put_acknowledgement};
-use crate::lean::Room;
+use crate::lean::Spares;
 
 thread_local! {
-    static ROOM: Room<Part> = const { Room::new() };
+    static SPARES: Spares<Part> = const { Spares::new() };
 }
 
 /// Appends to parts that mostly go out at once.
 pub(crate) fn push_part(parts: &mut VecDeque<Part>, part: Part) {
     // At the end of a thread there is none.
-    let _ = ROOM.try_with(|room| room.lend(parts));
+    let _ = SPARES.try_with(|spares| spares.lend(parts));
     parts.push_back(part);
 }
 
 /// To be called when parts were taken out.
 pub(crate) fn parts_went(parts: &mut VecDeque<Part>) {
-    let _ = ROOM.try_with(|room| room.take_back(parts));
+    let _ = SPARES.try_with(|spares| spares.take_back(parts));
 }
 
 /// What goes out with one `poll_send`, in order.
